@@ -1,0 +1,3 @@
+"""Vesalius: train, adapt, evaluate and serve medical vision-language models."""
+
+__version__ = "0.1.0"

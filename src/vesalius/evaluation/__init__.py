@@ -1,0 +1,1 @@
+"""Scores with passports, comparisons, and the pages that show them."""

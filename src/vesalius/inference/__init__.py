@@ -1,0 +1,1 @@
+"""What a trained or foreign model can do, behind one protocol."""

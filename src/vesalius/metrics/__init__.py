@@ -1,0 +1,1 @@
+"""Metrics and statistics in numpy; nothing here imports torch."""

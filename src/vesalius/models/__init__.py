@@ -1,0 +1,1 @@
+"""Parts without papers' names: encoders, heads and the cores made of them."""

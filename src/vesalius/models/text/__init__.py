@@ -1,0 +1,1 @@
+"""Text encoders: our compact transformer, its tokenizer, and any text model of transformers."""

@@ -1,0 +1,1 @@
+"""Image encoders: our compact families and any vision model of transformers."""

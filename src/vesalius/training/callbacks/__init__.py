@@ -1,0 +1,1 @@
+"""What happens beside the optimiser's steps: logs, averages, early stopping."""
