@@ -1,4 +1,4 @@
-"""Typed settings from YAML and the command line: every fault is reported at once, before anything heavy starts."""
+"""Typed settings from YAML and the command line: every fault is reported at once, before the heavy work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def validate(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:
     """Build the dataclass ``kind`` from plain values.
 
     Raises:
-        ConfigError: lists every fault, one a line, each with its dotted key and, for an unknown key, the nearest name.
+        ConfigError: lists every fault, one a line, each with its dotted key; an unknown key with the nearest name.
     """
     try:
         return TypeAdapter(kind).validate_python(dict(values))
@@ -37,7 +37,7 @@ def validate(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping with the safe loader; ``base: other.yaml`` is merged below it, relative to the file."""
+    """Read a YAML mapping with the safe loader; ``base: other.yaml``, relative to the file, is merged below it."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -91,7 +91,8 @@ def _explain(kind: type, fault: Any) -> str:
     key = ".".join(location)
     if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         parent = ".".join(location[:-1]) or "the top level"
-        return f"unknown key {location[-1]!r} in {parent}{did_you_mean(location[-1], _keys(kind, location[:-1]))}"
+        nearest = did_you_mean(location[-1], _keys(kind, location[:-1]))
+        return f"unknown key {location[-1]!r} in {parent}{nearest}"
     if fault["type"] in ("missing", "missing_argument"):
         return f"key {key!r} is missing"
     message = str(fault["msg"]).removeprefix("Value error, ")

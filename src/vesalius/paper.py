@@ -1,4 +1,4 @@
-"""What a system's file says of its paper: where it was published, and the claims that `reproduce` can measure."""
+"""What a system's file says of its paper: where it was published, and its claims that can be measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find things by name: a folder is scanned, the file stem is the name, the import waits until it is asked for."""
+"""Find things by name: a folder is scanned, the file stem is the name, the import waits until asked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_ENTRIES = {"__init__", "base"}
 
 
 def names(package: str) -> tuple[str, ...]:
-    """Return the sorted names registered in ``package``, such as ``"vesalius.methods"``, without importing them."""
+    """Return the sorted names in ``package``, such as ``"vesalius.methods"``, without importing them."""
     return tuple(
         sorted(
             path.stem

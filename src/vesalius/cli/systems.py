@@ -1,0 +1,36 @@
+"""List every published system with its home, kind, level and evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+
+import typer
+
+from vesalius.cli.console import emit
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def systems(
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    built: bool = typer.Option(False, "--built", help="Only the systems that have a home."),
+) -> None:
+    """List every published system with its home, kind, level (L0 not built … L4 scale) and evidence."""
+    from vesalius.systems import LEVELS, System
+    from vesalius.systems import systems as rows
+
+    listed = [row for row in rows() if row.home or not built]
+
+    def line(row: System) -> str:
+        home = row.home or row.note
+        return f"{row.level}  {row.slug:38} {', '.join(row.kind)[:38]:38} {home}"
+
+    def table() -> str:
+        counts = Counter(row.level for row in listed)
+        summary = [f"{level}  {counts[level]:3}  {meaning}" for level, meaning in LEVELS.items()]
+        return "\n".join([*(line(row) for row in listed), "", f"{len(listed)} systems", *summary])
+
+    emit_list = [asdict(row) | {"kind": ", ".join(row.kind)} for row in listed]
+    emit(emit_list, as_json, table)
