@@ -27,7 +27,7 @@ def validate(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:
     """Build the dataclass ``kind`` from plain values.
 
     Raises:
-        ConfigError: lists every fault, one a line, each with its dotted key; an unknown key with the nearest name.
+        ConfigError: lists every fault, one a line, each with its dotted key and the nearest known name.
     """
     try:
         return TypeAdapter(kind).validate_python(dict(values))
@@ -37,7 +37,7 @@ def validate(kind: type[T], values: Mapping[str, Any], *, where: str) -> T:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping with the safe loader; ``base: other.yaml``, relative to the file, is merged below it."""
+    """Read a YAML mapping safely; ``base: other.yaml``, relative to the file, is merged below it."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
