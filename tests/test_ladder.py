@@ -107,7 +107,7 @@ def test_importing_the_package_and_its_light_rooms_loads_no_torch() -> None:
         "import importlib, logging, os, sys\n"
         "before = dict(os.environ), len(logging.root.handlers)\n"
         f"for name in {sorted(set(modules))!r}: importlib.import_module(name)\n"
-        "heavy = {'torch', 'transformers', 'sklearn', 'matplotlib', 'pandas', 'torchvision'} & set(sys.modules)\n"
+        "heavy = {'torch', 'transformers', 'sklearn', 'matplotlib', 'torchvision'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "assert before == (dict(os.environ), len(logging.root.handlers))\n"
     )
