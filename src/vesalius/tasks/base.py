@@ -1,7 +1,7 @@
-"""What every task shares: the encoded data that it gets, the table that it predicts and the scores that it gives.
+"""What every task shares: the encoded data it gets, the table it predicts and the scores it gives.
 
-A task never sees a model. It gets embeddings as numpy arrays, writes one long table of predictions that is enough
-to compute every score again, and scores that table with patient-clustered intervals.
+A task never sees a model. It gets embeddings as numpy arrays, writes one long table of predictions that is
+enough to compute every score again, and scores that table with patient-clustered intervals.
 
 Letters: N items, F width of the features, D width of the joint space, C concepts.
 """
@@ -131,7 +131,7 @@ class TaskData:
     embed_text: Callable[[Sequence[str]], Floats] | None = None
     """Sentences to unit-norm embeddings (len, D)."""
     temperature: float = 0.07
-    """Softmax temperature of the model (1 / logit scale): turns cosines into probabilities, changes no rank."""
+    """Softmax temperature of the model (1 / logit scale): makes probabilities of cosines, changes no rank."""
     seed: int = 0
 
 
