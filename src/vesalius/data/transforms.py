@@ -1,0 +1,144 @@
+"""From the pixels of a file to the array that a model takes: greyscale or colour, size, then mean and standard deviation.
+
+NumPy and PIL only; resizing is antialiased and in floating point, so that 16-bit values keep their depth.
+"""
+
+# C channels, D slices or frames, H rows, W columns
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from PIL import Image as PilImage
+
+from vesalius.config import Config, validate
+from vesalius.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from vesalius.data.readers import Pixels
+
+__all__ = ["ImageProcessor"]
+
+_LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Weights of red, green and blue in brightness (ITU-R BT.601)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageProcessor(Config):
+    """What is done to every image before a model sees it; saved beside the weights, so that serving does the same."""
+
+    size: int | tuple[int, ...] = 128
+    """Side of a square, or (H, W), or (D, H, W) for volumes and clips."""
+    channels: Literal[1, 3] = 1
+    mean: float | tuple[float, ...] = 0.5
+    """Subtracted by `normalise`; one number or one per channel."""
+    std: float | tuple[float, ...] = 0.25
+    """Divided by in `normalise`; one number or one per channel."""
+    resize: Literal["pad", "stretch"] = "pad"
+    """`pad` keeps the shape of the rows × columns plane and adds black; `stretch` fills the square."""
+
+    def __post_init__(self) -> None:
+        if len(self.shape) not in (3, 4) or min(self.shape) < 1:
+            raise ConfigError(
+                f"image size {self.size!r} is not a side, (H, W) or (D, H, W) of positive numbers"
+            )
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != self.channels:
+                raise ConfigError(f"{name} has {len(value)} numbers for {self.channels} channels")
+        if np.any(np.asarray(self.std) <= 0):
+            raise ConfigError(f"std {self.std!r} must be above 0")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a processed image: (C, H, W), or (C, D, H, W) for volumes and clips."""
+        size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+        return (self.channels, *size)
+
+    def __call__(self, pixels: Pixels) -> np.ndarray:
+        """Return the displayed pixels, resized.
+
+        Returns:
+            float32 in 0..1, 0 black: (C, H, W), or (C, D, H, W) where `size` has three numbers. A volume is
+            stretched to the number of slices; padding concerns the rows × columns plane only.
+
+        Raises:
+            DataError: the axes of the pixels do not fit `size`, such as a volume for a two-dimensional model.
+        """
+        stack = _channels_first(pixels.display(), pixels.axes, self.channels)
+        slices, plane = self.shape[1:-2], self.shape[-2:]
+        if bool(slices) != (stack.ndim == 4):
+            raise DataError(
+                f"image with axes {pixels.axes} and shape {pixels.array.shape} for a model of size {self.size}; "
+                "a volume or clip needs three numbers in `model.image_size`, an image one or two"
+            )
+        if slices:
+            stack = _resize_slices(stack, slices[0])
+        flat = stack.reshape(-1, *stack.shape[-2:])
+        resized = np.stack([_resize_plane(layer, plane, pad=self.resize == "pad") for layer in flat])
+        return resized.reshape(*stack.shape[:-2], *plane)
+
+    def normalise(self, image: np.ndarray) -> np.ndarray:
+        """Subtract the mean and divide by the standard deviation, per channel of (…, C, H, W) or (C, …) arrays.
+
+        Args:
+            image: 0..1, channels first, (C, H, W), (C, D, H, W), or the same with a leading batch axis.
+        """
+        spatial = (1,) * (len(self.shape) - 1)
+        mean = np.asarray(self.mean, dtype=np.float32).reshape(-1, *spatial)
+        std = np.asarray(self.std, dtype=np.float32).reshape(-1, *spatial)
+        return np.asarray((image - mean) / std, dtype=np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "processor") -> ImageProcessor:
+        """Build from plain values; unknown keys and wrong types are errors."""
+        return validate(cls, values, where=where)
+
+
+def _channels_first(image: np.ndarray, axes: str, channels: int) -> np.ndarray:
+    """Return (C, H, W) or (C, D, H, W) float32 with the wanted number of channels."""
+    image = np.asarray(image, dtype=np.float32)
+    if axes.endswith("C"):
+        if image.shape[-1] == 1 or channels == 1:
+            image = image[..., 0] if image.shape[-1] == 1 else image[..., :3] @ _LUMINANCE
+        else:
+            return np.moveaxis(image[..., :3], -1, 0)
+    return np.broadcast_to(image, (channels, *image.shape))
+
+
+def _resize_slices(stack: np.ndarray, depth: int) -> np.ndarray:
+    """Resample the second axis of (C, D, H, W), antialiased: each voxel column is one column of a picture."""
+    channels, old, height, width = stack.shape
+    if old == depth:
+        return stack
+    pictures = [
+        PilImage.fromarray(np.ascontiguousarray(layer.reshape(old, -1)), mode="F").resize(
+            (height * width, depth), PilImage.Resampling.BILINEAR
+        )
+        for layer in stack
+    ]
+    return np.stack([np.asarray(picture) for picture in pictures]).reshape(channels, depth, height, width)
+
+
+def _resize_plane(layer: np.ndarray, plane: tuple[int, ...], *, pad: bool) -> np.ndarray:
+    """Resize one (H, W) layer, with black borders on both sides where `pad` keeps its shape."""
+    height, width = plane
+    new_height, new_width = height, width
+    if pad:
+        scale = min(height / layer.shape[0], width / layer.shape[1])
+        new_height = min(height, max(1, round(layer.shape[0] * scale)))
+        new_width = min(width, max(1, round(layer.shape[1] * scale)))
+    if layer.shape != (new_height, new_width):
+        picture = PilImage.fromarray(np.ascontiguousarray(layer), mode="F")
+        layer = np.asarray(picture.resize((new_width, new_height), PilImage.Resampling.BILINEAR))
+    top, left = (height - new_height) // 2, (width - new_width) // 2
+    framed = np.zeros((height, width), dtype=np.float32)
+    framed[top : top + new_height, left : left + new_width] = np.clip(layer, 0.0, 1.0)
+    return framed

@@ -1,0 +1,204 @@
+"""A recipe: method, model, data, optimisation and run in one YAML file, checked whole before anything heavy starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, make_dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from vesalius import registry
+from vesalius.config import Config, merge, read_yaml, validate
+from vesalius.config import overrides as parse_overrides
+from vesalius.data.transforms import ImageProcessor
+from vesalius.errors import ConfigError, did_you_mean
+from vesalius.models.settings import DualEncoderConfig
+from vesalius.training.settings import DataSettings, OptimisationSettings, RunSettings
+
+__all__ = ["Recipe", "load_recipe", "parse_recipe", "recipe_names"]
+
+_RECIPES = Path(__file__).parents[1] / "recipes"
+_METHODS = "vesalius.methods"
+_SECTIONS: dict[str, type] = {
+    "model": DualEncoderConfig,
+    "data": DataSettings,
+    "optimisation": OptimisationSettings,
+    "run": RunSettings,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A checked recipe; every section is a frozen dataclass."""
+
+    name: str
+    """Where it came from: ``convirt``, ``convirt/small`` or the stem of a file."""
+    method: str
+    settings: Any
+    """The method's own settings: an instance of its module's SETTINGS."""
+    model: DualEncoderConfig
+    data: DataSettings
+    optimisation: OptimisationSettings
+    run: RunSettings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as it would stand in YAML, nothing left to defaults."""
+        sections = {name: asdict(getattr(self, name)) for name in _SECTIONS}
+        return {"method": {"name": self.method, **asdict(self.settings)}, **_plain(sections)}
+
+    def save(self, path: Path) -> None:
+        """Write the resolved recipe as YAML; `load_recipe` reads it back to an equal recipe."""
+        path.write_text(
+            yaml.safe_dump(_plain(self.to_dict()), sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+
+    def processor(self) -> ImageProcessor:
+        """Return the image processor that the model and the data ask for together."""
+        return ImageProcessor(
+            size=self.model.image_size,
+            channels=self.model.channels,  # type: ignore[arg-type]
+            mean=self.data.mean,
+            std=self.data.std,
+            resize=self.data.resize,
+        )
+
+    def method_module(self) -> ModuleType:
+        """Import the file of the method."""
+        return registry.load(_METHODS, self.method)
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of the recipes that come with the package, such as ``convirt`` and ``convirt/small``."""
+    found = (path.relative_to(_RECIPES).with_suffix("").as_posix() for path in _RECIPES.glob("*/*.yaml"))
+    return tuple(sorted(name.removesuffix("/base") for name in found))
+
+
+def load_recipe(source: str | Path, *, overrides: Iterable[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        source: name of a recipe of the package (``convirt``, ``convirt/small``) or path of a YAML file.
+        overrides: ``key=value`` or ``--key value`` with dotted names, laid over the file; ``data=PATH`` is short for
+            ``data.corpus=PATH``.
+
+    Raises:
+        ConfigError: lists every fault of the recipe, one a line.
+    """
+    path, name = _find(str(source))
+    values = merge(_with_corpus(read_yaml(path)), _with_corpus(parse_overrides(overrides)))
+    return parse_recipe(values, name=name)
+
+
+def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
+    """Check the values of a recipe and build it; see `load_recipe`."""
+    where = f"recipe {name}"
+    faults = _top_level(values, where)
+    method, kind = _method_settings(values.get("method"), where, faults)
+    kinds = {**({"method": kind} if kind else {}), **_SECTIONS}
+    built: dict[str, Any] = {}
+    for section, section_kind in kinds.items():
+        given = values.get(section, {})
+        if section == "method":
+            given = {key: value for key, value in given.items() if key != "name"}
+        built[section] = _section(section, section_kind, given, where, faults)
+    faults += _cross_faults(built, where)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    settings = built.pop("method")
+    return Recipe(name=name, method=method, settings=settings, **built)
+
+
+def _find(source: str) -> tuple[Path, str]:
+    """Return the file of a recipe and its name."""
+    if source.endswith((".yaml", ".yml")) or Path(source).is_file():
+        return Path(source), Path(source).stem
+    name = source.replace("-", "_").removesuffix("/base")
+    path = _RECIPES / (f"{name}.yaml" if "/" in name else f"{name}/base.yaml")
+    if not path.is_file():
+        raise ConfigError(f"no recipe {source!r}{did_you_mean(name, recipe_names())} A path ends in .yaml")
+    return path, name
+
+
+def _with_corpus(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell out ``data: PATH``."""
+    data = values.get("data")
+    if data is None or isinstance(data, Mapping):
+        return dict(values)
+    return {**values, "data": {"corpus": str(data)}}
+
+
+def _top_level(values: Mapping[str, Any], where: str) -> list[str]:
+    known = ("method", *_SECTIONS)
+    homes = {
+        key: f"{section}.{key}" for section, kind in _SECTIONS.items() for key in kind.__dataclass_fields__
+    }
+    faults = []
+    for key in values:
+        if key not in known:
+            hint = f"; did you mean {homes[key]!r}?" if key in homes else did_you_mean(key, known)
+            faults.append(f"{where}: unknown key {key!r} in the top level{hint}")
+    return faults
+
+
+def _method_settings(given: Any, where: str, faults: list[str]) -> tuple[str, type | None]:
+    """Return the name of the method and its settings class; None where the name is missing or unknown."""
+    name = given.get("name") if isinstance(given, Mapping) else None
+    if not isinstance(name, str):
+        faults.append(f"{where}: key 'method.name' is missing; known: {', '.join(registry.names(_METHODS))}")
+        return "", None
+    try:
+        module = registry.load(_METHODS, name)
+    except ConfigError as error:
+        faults.append(f"{where}: {error}")
+        return name, None
+    settings: type = module.SETTINGS
+    return name.replace("-", "_"), settings
+
+
+def _section(section: str, kind: type, given: Any, where: str, faults: list[str]) -> Any:
+    """Build one section; its faults are added to `faults` and None is returned where there are any."""
+    if not isinstance(given, Mapping):
+        faults.append(f"{where}: {section} holds {type(given).__name__}, expected keys and values")
+        return None
+    whole = make_dataclass("Whole", [(section, kind)], bases=(Config,))
+    try:
+        settings = getattr(validate(whole, {section: given}, where=where), section)
+    except ConfigError as error:
+        faults.extend(str(error).splitlines())
+        return None
+    own = settings.faults() if hasattr(settings, "faults") else []
+    faults.extend(f"{where}: {section}: {fault}" for fault in own)
+    return settings
+
+
+def _cross_faults(built: Mapping[str, Any], where: str) -> list[str]:
+    """Faults that only show when two sections are seen together."""
+    data, model, optimisation, run = (built.get(name) for name in _SECTIONS)
+    faults: list[str] = []
+    if data is not None and model is not None:
+        if model.channels not in (1, 3):
+            faults.append(f"{where}: model.channels {model.channels} must be 1 (grey) or 3 (colour)")
+        for key in ("mean", "std"):
+            value = getattr(data, key)
+            if isinstance(value, tuple) and len(value) != model.channels:
+                faults.append(
+                    f"{where}: data.{key} has {len(value)} numbers for model.channels {model.channels}"
+                )
+    if data is not None and run is not None and not data.validation:
+        if run.patience:
+            faults.append(f"{where}: run.patience {run.patience} needs data.validation, which is empty")
+    if optimisation is not None and run is not None and optimisation.cache_chunk and run.sharding == "fsdp":
+        faults.append(
+            f"{where}: optimisation.cache_chunk does not go with run.sharding fsdp; use one of them"
+        )
+    return faults
+
+
+def _plain(value: Any) -> Any:
+    """Return lists for tuples and plain dicts, as YAML wants."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
