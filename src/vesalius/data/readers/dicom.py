@@ -1,0 +1,241 @@
+"""DICOM images: samples after the modality transform, with units, geometry and presentation.
+
+Axes of several frames are ZYX where their positions form one volume, else TYX. No error or entry of `info` holds a
+name, a number or a date of the patient.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.data.readers.dicom_codecs import DEFLATED_DATASET, codec_of, decode
+from vesalius.data.readers.dicom_geometry import Found, frame_geometry, stack_geometry
+from vesalius.data.readers.dicom_values import Values, presentation, rescaled
+from vesalius.data.readers.limits import DECODER_FAULTS, MAX_DECODED_BYTES, check_size
+from vesalius.data.readers.pixels import Axes, Pixels
+from vesalius.data.readers.quiet import quiet
+from vesalius.errors import DataError
+from vesalius.optional import require
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["open_dataset", "read", "stored"]
+
+_PIXEL_TAGS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
+_DEFER_BYTES = 2**16
+_REQUIRED = {
+    "Rows": "(0028,0010)",
+    "Columns": "(0028,0011)",
+    "SamplesPerPixel": "(0028,0002)",
+    "BitsAllocated": "(0028,0100)",
+    "PhotometricInterpretation": "(0028,0004)",
+}
+_INFO = {
+    "body_part": "BodyPartExamined",
+    "view": "ViewPosition",
+    "laterality": "ImageLaterality",
+    "photometric": "PhotometricInterpretation",
+}
+
+
+def read(path: Path, *, frame: int | None = None) -> Pixels:
+    """Read a DICOM image: all frames, or the one asked for without decoding the others.
+
+    Raises:
+        DataError: no pixels, an unknown transfer syntax, truncated or broken data; names the file and the tag.
+    """
+    name = str(path)
+    dataset = open_dataset(path, defer=frame is not None)
+    array, uid = _decoded(path, dataset, frame)
+    total = _frames(dataset)
+    frames = range(total) if frame is None else range(frame, frame + 1)
+    info = _info(dataset, uid, total)
+    with _guarded(name), quiet():
+        values = _values(dataset, array, frames, info)
+        several = frame is None and total > 1
+        found = stack_geometry(dataset, total) if several else frame_geometry(dataset, frames[0])
+        if several and found.geometry is None:
+            found, reason = frame_geometry(dataset, 0), found.missing
+            found = _without_place(found, reason)
+            axes: Axes = "TYX"
+        else:
+            axes = "ZYX" if several else "YX"
+        shown = presentation(dataset, values.units, frames[0], info)
+    info.update({"geometry_missing": found.missing} if found.missing else {})
+    info.update({"position_missing": found.position} if found.position else {})
+    return Pixels(
+        array=values.array,
+        axes=axes + "C" if values.units == "rgb" else axes,  # type: ignore[arg-type]
+        units=values.units,
+        geometry=found.geometry,
+        modality=str(dataset.get("Modality", "")),
+        info=info,
+        source=name,
+        presentation=shown,
+    )
+
+
+def stored(path: Path, *, frame: int | None = None) -> NDArray[Any]:
+    """Return the samples before the modality transform and palette, colour turned to RGB; for regression tests."""
+    return _decoded(path, open_dataset(path), frame)[0]
+
+
+def open_dataset(path: Path, *, defer: bool = False, pixels: bool = True) -> Dataset:
+    """Parse a DICOM file without decoding its pixels.
+
+    Args:
+        path: the file; a missing preamble or missing file meta group is accepted.
+        defer: leave large elements on disk.
+        pixels: False stops before the pixel data.
+
+    Raises:
+        DataError: not DICOM, or broken before the pixel data.
+    """
+    require("pydicom", purpose=f"{path}: reading DICOM")
+    from pydicom import dcmread
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+    from pydicom.uid import UID
+
+    _check_deflated(path)
+    with _guarded(str(path), InvalidDicomError, BytesLengthException), quiet():
+        dataset = dcmread(
+            path, force=True, defer_size=_DEFER_BYTES if defer else None, stop_before_pixels=not pixels
+        )
+        if "TransferSyntaxUID" not in dataset.file_meta:
+            implicit, little = dataset.original_encoding
+            plain = (
+                "1.2.840.10008.1.2"
+                if implicit
+                else "1.2.840.10008.1.2.1"
+                if little
+                else "1.2.840.10008.1.2.2"
+            )
+            dataset.file_meta.TransferSyntaxUID = UID(plain)
+    if len(dataset) == 0:
+        raise DataError(f"{path}: no DICOM element could be read; the file is truncated or not DICOM")
+    return dataset
+
+
+def _decoded(path: Path, dataset: Dataset, frame: int | None) -> tuple[NDArray[Any], str]:
+    """Return stored samples (colour as RGB) and the transfer syntax."""
+    name = str(path)
+    with _guarded(name), quiet():
+        uid = str(dataset.file_meta.TransferSyntaxUID)
+        _check_module(name, dataset)
+        total = _frames(dataset)
+        if frame is not None and frame >= total:
+            raise DataError(f"{name}: frame {frame} asked for, the file has {total} (0028,0008)")
+        codec_of(name, uid)
+        samples = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * (total if frame is None else 1)
+        check_size(name, samples * max(dataset.BitsAllocated, 8) // 8)
+        array = _decode(path, dataset, uid, frame)
+    rows, columns = dataset.Rows, dataset.Columns
+    if (rows, columns) not in (array.shape[:2], array.shape[-2:], array.shape[-3:-1]):
+        raise DataError(
+            f"{name}: decoded to {array.shape}, its header states {rows} rows and {columns} columns"
+        )
+    return array, uid
+
+
+def _decode(path: Path, dataset: Dataset, uid: str, frame: int | None) -> NDArray[Any]:
+    tag = next(tag for tag in _PIXEL_TAGS if tag in dataset)
+    element = dataset.get_item(tag)
+    if frame is not None and getattr(element, "value", b"") is None and uid != DEFLATED_DATASET:
+        with path.open("rb") as file:
+            file.seek(element.value_tell)  # type: ignore[union-attr]
+            return decode(dataset, file, uid, frame)
+    return decode(dataset, dataset[tag].value, uid, frame)
+
+
+def _check_module(name: str, dataset: Dataset) -> None:
+    """Raise where there are no pixels, or where the image pixel module is not whole."""
+    if not any(tag in dataset for tag in _PIXEL_TAGS):
+        stated = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
+        kind = getattr(stated, "name", "") or "unknown class"
+        raise DataError(
+            f"{name}: DICOM of class {kind!r} without pixel data (7FE0,0010); expected an image; "
+            f"if it should be one, the file is truncated"
+        )
+    for keyword, tag in _REQUIRED.items():
+        if dataset.get(keyword) in (None, "", 0):
+            raise DataError(f"{name}: {keyword} {tag} is missing or 0, so the pixels cannot be laid out")
+
+
+def _frames(dataset: Dataset) -> int:
+    return int(dataset.get("NumberOfFrames") or 1)
+
+
+def _values(dataset: Dataset, array: NDArray[Any], frames: range, info: dict[str, str]) -> Values:
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        from pydicom.pixels import apply_color_lut
+
+        return Values(apply_color_lut(native, dataset), "rgb")
+    if dataset.SamplesPerPixel > 1:
+        return Values(native, "rgb")
+    values = rescaled(dataset, native, frames)
+    if values.reason:
+        info["units_reason"] = values.reason
+    return values
+
+
+def _without_place(found: Found, reason: str) -> Found:
+    """Keep the spacing of frames that are no volume, and drop the place of the first."""
+    from vesalius.data.geometry import Geometry
+
+    if found.geometry is None:
+        return found
+    spacing = Geometry(
+        spacing_mm=found.geometry.spacing_mm, source=found.geometry.source, plane=found.geometry.plane
+    )
+    return Found(spacing, position=reason)
+
+
+def _info(dataset: Dataset, uid: str, total: int) -> dict[str, str]:
+    info = {"format": "dicom", "transfer_syntax": uid, "frames": str(total)}
+    for key, keyword in _INFO.items():
+        value = str(dataset.get(keyword, "") or "")
+        if value:
+            info[key] = value
+    return info
+
+
+def _check_deflated(path: Path) -> None:
+    """Refuse a deflated dataset that would inflate beyond the limit, before pydicom inflates it in one piece."""
+    with path.open("rb") as file:
+        if DEFLATED_DATASET.encode() not in file.read(2048):
+            return
+        from pydicom.filereader import read_file_meta_info
+
+        with _guarded(str(path)), quiet():
+            length = int(read_file_meta_info(path).FileMetaInformationGroupLength)
+            file.seek(132 + 12 + length)
+            inflater, size = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
+            while block := file.read(2**16):
+                while block:
+                    size += len(inflater.decompress(block, 2**24))
+                    check_size(str(path), min(size, MAX_DECODED_BYTES + 1))
+                    block = inflater.unconsumed_tail
+
+
+@contextmanager
+def _guarded(name: str, *more: type[BaseException]) -> Iterator[None]:
+    """Turn what a decoder raises on broken bytes into an error that names the file and never quotes the patient."""
+    try:
+        yield
+    except (DataError, *DECODER_FAULTS, *more) as error:
+        if isinstance(error, DataError) and str(error).startswith(name):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()
+        detail = " ".join(line.strip() for line in reason[:2])[:240]
+        raise DataError(
+            f"{name}: broken or truncated DICOM: {detail}; copy it again from its source"
+        ) from None

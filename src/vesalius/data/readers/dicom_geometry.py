@@ -1,0 +1,178 @@
+"""Geometry of DICOM objects: which field of spacing counts, and what is never taken for one.
+
+Rules, in this order:
+
+1. PixelSpacing (0028,0030), or that of the Pixel Measures functional group. In a projection radiograph it holds in
+   the patient where it was calibrated, that is, PixelSpacingCalibrationType (0028,0A02) is stated or it differs from
+   ImagerPixelSpacing; where the two are equal it holds in the plane of the detector (PS3.3 10.7.1.3).
+2. ImagerPixelSpacing (0018,1164): in the plane of the detector, where everything is magnified. It is stated as such and
+   not divided by a magnification.
+3. NominalScannedPixelSpacing (0018,2010): in the plane of a scanned film.
+
+PixelAspectRatio, SliceThickness and SpacingBetweenSlices are never taken for a spacing: the distance of slices
+comes from their positions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from vesalius.data.geometry import Geometry, Vector
+from vesalius.data.readers.dicom_values import functional_group
+from vesalius.errors import DataError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["Found", "frame_geometry", "stack_geometry"]
+
+_ORTHOGONAL_TOLERANCE = 1e-3
+"""Cosine between rows and columns that rounding of decimal strings explains."""
+
+
+class Found(NamedTuple):
+    """A geometry or the reason why there is none; `position` says why a spacing has no place in the patient."""
+
+    geometry: Geometry | None
+    missing: str = ""
+    position: str = ""
+
+
+class _Spacing(NamedTuple):
+    values: tuple[float, float]
+    source: str
+    plane: Literal["patient", "detector", "film"]
+
+
+class _Place(NamedTuple):
+    origin: Vector
+    directions: tuple[Vector, Vector]
+
+
+def frame_geometry(dataset: Dataset, frame: int) -> Found:
+    """Return the geometry of one frame, axes (rows, columns)."""
+    spacing = _spacing(dataset, frame)
+    if isinstance(spacing, str):
+        return Found(None, missing=spacing)
+    place = _place(dataset, frame)
+    missing = place if isinstance(place, str) else ""
+    try:
+        geometry = Geometry(
+            spacing_mm=spacing.values,
+            directions=() if isinstance(place, str) else place.directions,
+            origin_mm=() if isinstance(place, str) else place.origin,
+            source=spacing.source,
+            plane=spacing.plane,
+        )
+    except DataError as error:
+        return Found(None, missing=str(error))
+    return Found(geometry, position=missing)
+
+
+def stack_geometry(dataset: Dataset, frames: int) -> Found:
+    """Return the geometry of all frames as one volume, axes (slices, rows, columns), where they are one.
+
+    They are one volume where all frames have the same spacing and orientation and evenly spaced positions.
+    """
+    first = frame_geometry(dataset, 0)
+    if first.geometry is None or not first.geometry.directions:
+        return Found(None, missing=first.missing or first.position)
+    offsets = dataset.get("GridFrameOffsetVector")
+    if offsets is not None:
+        return _dose_stack(first.geometry, [float(offset) for offset in np.atleast_1d(offsets)], frames)
+    if not dataset.get("PerFrameFunctionalGroupsSequence"):
+        return Found(None, missing="the file states no position for every frame, such as (5200,9230)")
+    origins: list[Vector] = []
+    for frame in range(frames):
+        geometry = frame_geometry(dataset, frame).geometry
+        if geometry is None or not geometry.origin_mm:
+            return Found(None, missing=f"frame {frame} states no position (0020,0032)")
+        if not np.allclose(geometry.directions, first.geometry.directions, atol=1e-4):
+            return Found(None, missing=f"frame {frame} is oriented differently from frame 0 (0020,0037)")
+        if geometry.spacing_mm != first.geometry.spacing_mm:
+            return Found(None, missing=f"frame {frame} has a different PixelSpacing (0028,0030) from frame 0")
+        origins.append(geometry.origin_mm)
+    return _stack(first.geometry, origins)
+
+
+def _stack(plane: Geometry, origins: list[Vector]) -> Found:
+    try:
+        return Found(plane.stacked(origins))
+    except DataError as error:
+        return Found(None, missing=f"the frames are not one volume: {error} (0020,0032)")
+
+
+def _dose_stack(plane: Geometry, offsets: list[float], frames: int) -> Found:
+    """Stack the planes of a dose grid, offset along the normal from the position (PS3.3 C.8.8.3.2)."""
+    if len(offsets) != frames:
+        return Found(
+            None, missing=f"GridFrameOffsetVector (3004,000C) has {len(offsets)} entries for {frames} frames"
+        )
+    rows, columns = plane.directions
+    normal = np.cross(columns, rows)
+    start = np.array(plane.origin_mm)
+    # Offsets either start with 0, relative to the position, or with the position's own z coordinate.
+    relative = [offset - offsets[0] for offset in offsets]
+    moved = [start + offset * normal for offset in relative]
+    return _stack(plane, [(float(x), float(y), float(z)) for x, y, z in moved])
+
+
+def _spacing(dataset: Dataset, frame: int) -> _Spacing | str:
+    """Return the spacing of rows and of columns in millimetres, or what is missing or wrong."""
+    measures = functional_group(dataset, frame, "PixelMeasuresSequence")
+    stated = _pair(measures, "PixelSpacing") if measures is not None else None
+    stated = stated or _pair(dataset, "PixelSpacing")
+    imager = _pair(dataset, "ImagerPixelSpacing")
+    scanned = _pair(dataset, "NominalScannedPixelSpacing")
+    for value, name in (
+        (stated, "PixelSpacing (0028,0030)"),
+        (imager, "ImagerPixelSpacing (0018,1164)"),
+        (scanned, "NominalScannedPixelSpacing (0018,2010)"),
+    ):
+        if value is None:
+            continue
+        if not (np.isfinite(value).all() and min(value) > 0):
+            return f"{name} is {value[0]:g} by {value[1]:g} mm, expected two positive numbers"
+        if value is scanned:
+            return _Spacing(value, name, "film")
+        if value is imager:
+            return _Spacing(value, name, "detector")
+        calibrated = bool(dataset.get("PixelSpacingCalibrationType")) or imager is None or imager != stated
+        return _Spacing(value, name, "patient" if calibrated else "detector")
+    return "neither PixelSpacing (0028,0030) nor ImagerPixelSpacing (0018,1164) is stated"
+
+
+def _pair(item: Dataset, keyword: str) -> tuple[float, float] | None:
+    value = item.get(keyword)
+    if value is None or value == "":
+        return None
+    numbers = tuple(float(number) for number in np.atleast_1d(value))
+    return numbers if len(numbers) == 2 else (float("nan"), float("nan"))
+
+
+def _place(dataset: Dataset, frame: int) -> _Place | str:
+    """Return position and axes of a frame in the patient, or what is missing or wrong."""
+    position_group = functional_group(dataset, frame, "PlanePositionSequence") or dataset
+    orientation_group = functional_group(dataset, frame, "PlaneOrientationSequence") or dataset
+    position = position_group.get("ImagePositionPatient")
+    cosines = orientation_group.get("ImageOrientationPatient")
+    if not cosines:
+        return "ImageOrientationPatient (0020,0037) is not stated"
+    if not position:
+        return "ImagePositionPatient (0020,0032) is not stated"
+    if len(cosines) != 6 or len(position) != 3:
+        return f"ImageOrientationPatient has {len(cosines)} and ImagePositionPatient {len(position)} values, not 6 and 3"
+    values = np.array([float(value) for value in cosines])
+    # The standard gives the direction of a row (columns index grows) first, then that of a column.
+    along_columns, along_rows = values[:3], values[3:]
+    if not np.isfinite(values).all() or abs(float(along_columns @ along_rows)) > _ORTHOGONAL_TOLERANCE:
+        return f"ImageOrientationPatient (0020,0037) is {values.tolist()}: rows and columns are not at right angles"
+    origin = tuple(float(value) for value in position)
+    place = _Place(origin, (tuple(along_rows.tolist()), tuple(along_columns.tolist())))  # type: ignore[arg-type]
+    try:
+        Geometry(spacing_mm=(1.0, 1.0), directions=place.directions, origin_mm=place.origin)
+    except DataError as error:
+        return f"ImageOrientationPatient (0020,0037) is wrong: {error}"
+    return place

@@ -1,0 +1,57 @@
+"""Silence of decoders: their warnings may quote a patient's values. What matters comes back as an error."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["quiet"]
+
+_LOGGERS = ("pydicom", "tifffile", "nibabel.global", "PIL")
+
+
+class _Silence:
+    """Silence shared by threads: the first to enter makes it, the last to leave ends it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._depth = 0
+        self._saved: warnings.catch_warnings[None] | None = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._depth == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore")
+                for name in _LOGGERS:
+                    logging.getLogger(name).addFilter(_drop)
+            self._depth += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0 and self._saved is not None:
+                self._saved.__exit__(None, None, None)
+                for name in _LOGGERS:
+                    logging.getLogger(name).removeFilter(_drop)
+
+
+def _drop(_: logging.LogRecord) -> bool:
+    return False
+
+
+_SILENCE = _Silence()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Drop warnings and log lines of pydicom, tifffile, nibabel and Pillow inside the block; safe among threads."""
+    _SILENCE.enter()
+    try:
+        yield
+    finally:
+        _SILENCE.leave()
