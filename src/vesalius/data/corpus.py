@@ -1,0 +1,346 @@
+"""A corpus on disk, and views of it: Parquet metadata with one row a study, files beside it, and `corpus.json`.
+
+Nothing here holds all studies: a view is an array of row numbers, a study is decoded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vesalius.data.fingerprint import study_key
+from vesalius.data.manifest import Counts, Manifest, SplitSummary, value_counts
+from vesalius.data.media import inside
+from vesalius.data.merge import Source, merge
+from vesalius.data.records import Status, Study
+from vesalius.data.schema import SCHEMA, to_studies
+from vesalius.data.shards import ShardReader
+from vesalius.data.splits import draw, one_split_a_patient, read_split, split_file, write_split
+from vesalius.data.writer import CorpusWriter
+from vesalius.errors import DataError, did_you_mean
+
+__all__ = ["Corpus", "StatusCounts", "from_studies"]
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+_STATUSES: tuple[Status, ...] = ("present", "absent", "uncertain")
+
+
+class StatusCounts(NamedTuple):
+    """Number of studies that state a concept, by status."""
+
+    present: int = 0
+    absent: int = 0
+    uncertain: int = 0
+
+
+class Corpus:
+    """Studies on disk, or a view of some of them; open one with `Corpus.open`.
+
+    A view keeps the root, the name, the counts and the content hash of the whole corpus; `len`, iteration, `ids`,
+    `labels` and `table` are those of the view, in the order of the rows on disk.
+    """
+
+    def __init__(
+        self, root: Path, manifest: Manifest, *, reader: ShardReader, rows: Rows | None = None
+    ) -> None:
+        self.root = root
+        self._manifest = manifest
+        self._reader = reader
+        self._rows = rows
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the corpus in a folder; only `corpus.json` and the split are read.
+
+        Raises:
+            DataError: no corpus, not finished, of a newer schema, or with a patient in two splits.
+        """
+        root = Path(path)
+        manifest = Manifest.read(root)
+        reader = ShardReader(root / "studies", manifest.shards, version=manifest.schema_version)
+        for scheme in manifest.splits:
+            read_split(root, scheme)
+        return cls(root, manifest, reader=reader)
+
+    @property
+    def name(self) -> str:
+        """Name of the corpus."""
+        return self._manifest.name
+
+    @property
+    def schema_version(self) -> int:
+        """Version of the files on disk."""
+        return self._manifest.schema_version
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of all records and files, whatever the shards, their order and the place on disk."""
+        return self._manifest.content_hash
+
+    @property
+    def counts(self) -> Counts:
+        """Counts of the whole corpus, also of a view."""
+        return self._manifest.counts
+
+    @property
+    def manifest(self) -> Manifest:
+        """The content of `corpus.json`."""
+        return self._manifest
+
+    def __repr__(self) -> str:
+        return f"Corpus({self.name!r}, {len(self)} of {len(self._reader)} studies, {str(self.root)!r})"
+
+    def __len__(self) -> int:
+        return len(self._reader) if self._rows is None else len(self._rows)
+
+    def __iter__(self) -> Iterator[Study]:
+        for start, table in self._reader.groups():
+            yield from to_studies(self._of_view(start, table))
+
+    def __getitem__(self, index: int) -> Study:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"study {index} of {len(self)}")
+        index %= len(self)
+        return next(to_studies(self._reader.row(index if self._rows is None else int(self._rows[index]))))
+
+    def study(self, study_id: str) -> Study:
+        """Return the study of that name."""
+        keys, order = self._keys
+        place = int(np.searchsorted(keys, study_key(study_id)))
+        while place < len(keys) and keys[place] == study_key(study_id):
+            table = self._reader.row(int(order[place]))
+            if table["study_id"][0].as_py() == study_id and self._contains(int(order[place])):
+                return next(to_studies(table))
+            place += 1
+        raise DataError(
+            f"corpus {self.root} has no study {study_id!r}" + ("" if self._rows is None else " in this view")
+        )
+
+    def path(self, relative: str) -> Path:
+        """Return where a file of the corpus is; a path that leaves the root is an error."""
+        return inside(self.root, relative)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the studies."""
+        return self._column("study_id")
+
+    @property
+    def patients(self) -> list[str]:
+        """Patient of each study, aligned with `ids`."""
+        return self._column("patient")
+
+    def filter(
+        self,
+        finding: str | None = None,
+        *,
+        status: Status = "present",
+        modality: str | None = None,
+        sex: str | None = None,
+        site: str | None = None,
+        split: str | None = None,
+        ids: Iterable[str] | None = None,
+    ) -> Corpus:
+        """Return a view of the studies that meet all conditions; only the columns in question are read.
+
+        Raises:
+            DataError: no study is left.
+        """
+        conditions = {"modalities": modality, "sex": sex, "site": site, f"findings_{status}": finding}
+        wanted: dict[str, Any] = {column: value for column, value in conditions.items() if value is not None}
+        if split is not None:
+            wanted["patient"] = self._patients_of(split)
+        if ids is not None:
+            wanted["study_id"] = pa.array(list(ids), pa.string())
+        view = self._view(self._matching(wanted)) if wanted else self
+        if not len(view):
+            raise DataError(self._nothing_left(finding, conditions | {"split": split}))
+        return view
+
+    def split(self, name: str, *, scheme: str = "default") -> Corpus:
+        """Return the view of one part of a stored split."""
+        return self._view(self._matching({"patient": self._patients_of(name, scheme=scheme)}))
+
+    @property
+    def has_split(self) -> bool:
+        """Whether a default split is stored."""
+        return split_file(self.root, "default").exists()
+
+    def make_split(
+        self,
+        fractions: Mapping[str, float] | None = None,
+        *,
+        seed: int = 0,
+        stratify: Sequence[str] = (),
+        scheme: str = "default",
+    ) -> Corpus:
+        """Draw a split by patient, balanced over who has each concept of `stratify`, and store it."""
+        fractions = dict(fractions or {"train": 0.7, "val": 0.1, "test": 0.2})
+        known = self.concepts() if stratify else {}
+        for concept in stratify:
+            if concept not in known:
+                raise DataError(
+                    f"corpus {self.root} has no finding {concept!r}{did_you_mean(concept, known)}"
+                )
+        patients, of_study = np.unique(np.array(self.patients, dtype=object).astype(str), return_inverse=True)
+        labels = np.zeros((len(patients), len(stratify)), bool)
+        np.logical_or.at(labels, of_study, self.labels(stratify) == 1)
+        part_of = draw(patients.tolist(), labels, fractions=fractions, seed=seed)
+        return self._store_split(part_of, scheme, seed=seed, fractions=fractions, stratify=tuple(stratify))
+
+    def set_split(self, split_of_study: Mapping[str, str], *, scheme: str = "default") -> Corpus:
+        """Store a given split, by study id; studies that it does not name are in no part.
+
+        Raises:
+            DataError: a study is unknown, or a patient would lie in two parts.
+        """
+        patient_of = dict(zip(self.ids, self.patients, strict=True))
+        unknown = [name for name in split_of_study if name not in patient_of]
+        if unknown:
+            raise DataError(f"corpus {self.root} has no study {unknown[0]!r}, which the split names")
+        patients = [patient_of[name] for name in split_of_study]
+        part_of = one_split_a_patient(patients, split_of_study.values())
+        shares = {part: count / len(part_of) for part, count in Counter(part_of.values()).items()}
+        return self._store_split(part_of, scheme, seed=None, fractions=shares, stratify=())
+
+    def labels(self, concepts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return 1 where a concept is present, 0 where absent, NaN where uncertain or not said: (n, c)."""
+        values = np.full((len(self), len(concepts)), np.nan, np.float32)
+        names = pa.array(list(concepts), pa.string())
+        row = 0
+        for start, table in self._reader.scan(["findings_present", "findings_absent"]):
+            table = self._of_view(start, table)
+            for column, value in (("findings_absent", 0.0), ("findings_present", 1.0)):
+                lists = table[column].combine_chunks()
+                place = pc.index_in(pc.list_flatten(lists), names)
+                parents = pc.list_parent_indices(lists)
+                found = pc.is_valid(place)
+                values[row + parents.filter(found).to_numpy(), place.filter(found).to_numpy()] = value
+            row += len(table)
+        return values
+
+    def concepts(self) -> dict[str, StatusCounts]:
+        """Return each concept that a study states with its studies by status, most often present first."""
+        counted = {status: Counter[str]() for status in _STATUSES}
+        for start, table in self._reader.scan([f"findings_{status}" for status in _STATUSES]):
+            table = self._of_view(start, table)
+            for status in _STATUSES:
+                counted[status].update(value_counts(pc.list_flatten(table[f"findings_{status}"])))
+        names = sorted(set().union(*counted.values()), key=lambda name: (-counted["present"][name], name))
+        return {name: StatusCounts(*[counted[status][name] for status in _STATUSES]) for name in names}
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return columns of the view (all where none is named) as a table, held in memory."""
+        columns = list(SCHEMA.names if columns is None else columns)
+        unknown = [column for column in columns if column not in SCHEMA.names]
+        if unknown:
+            raise DataError(f"no column {unknown[0]!r}{did_you_mean(unknown[0], SCHEMA.names)}")
+        return pa.concat_tables(
+            [self._of_view(start, table).select(columns) for start, table in self._reader.scan(columns)]
+        ).replace_schema_metadata(None)
+
+    @staticmethod
+    def merge(corpora: Sequence[Corpus], out: str | Path, *, name: str | None = None) -> Corpus:
+        """Write the studies of several corpora, with their files, as one at `out`."""
+        sources = [Source(corpus.root, corpus.manifest, corpus._reader, corpus._rows) for corpus in corpora]
+        merge(sources, Path(out), name=name or "+".join(dict.fromkeys(corpus.name for corpus in corpora)))
+        return Corpus.open(out)
+
+    def _column(self, name: str) -> list[str]:
+        return list(self.table([name])[name].to_pylist())
+
+    def _view(self, rows: Rows) -> Corpus:
+        return type(self)(self.root, self._manifest, reader=self._reader, rows=rows)
+
+    def _contains(self, row: int) -> bool:
+        if self._rows is None:
+            return True
+        place = int(np.searchsorted(self._rows, row))
+        return place < len(self._rows) and bool(self._rows[place] == row)
+
+    def _of_view(self, start: int, table: pa.Table) -> pa.Table:
+        """Keep the rows of the view from a table whose first row has the number `start`."""
+        if self._rows is None:
+            return table
+        low, high = np.searchsorted(self._rows, [start, start + len(table)])
+        return table if high - low == len(table) else table.take(pa.array(self._rows[low:high] - start))
+
+    def _matching(self, wanted: Mapping[str, Any]) -> Rows:
+        found = []
+        for start, table in self._reader.scan(list(wanted)):
+            keep = np.ones(len(table), bool)
+            for column, value in wanted.items():
+                keep &= _holds(table[column].combine_chunks(), value)
+            found.append(np.flatnonzero(keep) + start)
+        rows = np.concatenate(found) if found else np.empty(0, np.int64)
+        return rows if self._rows is None else np.intersect1d(rows, self._rows, assume_unique=True)
+
+    def _patients_of(self, split: str, *, scheme: str = "default") -> pa.Array:
+        table = read_split(self.root, scheme)
+        patients = table.filter(pc.equal(table["split"], split))["patient"].combine_chunks()
+        if not len(patients):
+            known = pc.unique(table["split"]).to_pylist()
+            raise DataError(
+                f"corpus {self.root}: split {scheme!r} has no part {split!r}{did_you_mean(split, known)}"
+            )
+        return patients
+
+    def _nothing_left(self, finding: str | None, conditions: Mapping[str, Any]) -> str:
+        stated = ", ".join(f"{column}={value!r}" for column, value in conditions.items() if value is not None)
+        known = self.concepts()
+        hint = did_you_mean(finding, known) if finding is not None and finding not in known else ""
+        return f"{self!r}: no study has {stated or 'one of the given ids'}{hint}"
+
+    def _store_split(self, part_of: Mapping[str, str], scheme: str, **how: Any) -> Corpus:
+        write_split(self.root, scheme, part_of)
+        summary = SplitSummary(patients=dict(Counter(part_of[patient] for patient in sorted(part_of))), **how)
+        stored = Manifest.read(self.root)
+        self._manifest = replace(stored, splits={**stored.splits, scheme: summary})
+        self._manifest.write(self.root)
+        return self
+
+    @cached_property
+    def _keys(self) -> tuple[Rows, Rows]:
+        """Sorted keys of all studies and their rows: 16 bytes a study."""
+        keys = np.concatenate(
+            [table["study_key"].to_numpy() for _, table in self._reader.scan(["study_key"])]
+        )
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order
+
+
+def _holds(column: pa.Array, value: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Say for each row whether it equals `value`, is one of them, or is a list that has it."""
+    if isinstance(value, pa.Array):
+        return np.asarray(pc.is_in(column, value_set=value))
+    if not pa.types.is_list(column.type):
+        return np.asarray(pc.equal(column, value))
+    keep = np.zeros(len(column), bool)
+    keep[pc.list_parent_indices(column).filter(pc.equal(pc.list_flatten(column), value)).to_numpy()] = True
+    return keep
+
+
+def from_studies(
+    studies: Iterable[Study],
+    root: str | Path,
+    *,
+    name: str,
+    media: Mapping[str, bytes | Path] | None = None,
+    licence: str = "",
+    virtual: bool = False,
+) -> Corpus:
+    """Write studies, and the files that they name, as a corpus and open it."""
+    media = media or {}
+    with CorpusWriter(root, name=name, licence=licence, virtual=virtual) as writer:
+        for study in studies:
+            paths = {image.path for image in study.images} | {region.mask for region in study.regions}
+            writer.add(study, media={path: media[path] for path in sorted(paths & set(media))})
+    return Corpus.open(root)

@@ -1,0 +1,111 @@
+"""The files of a corpus: placed once, whole, inside the root, and found again by a relative path."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from vesalius.data.disk import replacing, sync
+from vesalius.data.fingerprint import file_sha256
+from vesalius.data.schema import MediaFile
+from vesalius.errors import DataError
+
+__all__ = ["SCRATCH", "MediaStore", "inside", "relative_name"]
+
+SCRATCH = ".scratch"
+"""Folder below the root for files that are not whole yet; removed when a corpus is finished."""
+_RESERVED = {"studies", "splits", "corpus.json", SCRATCH, ".locks"}
+
+
+def inside(root: Path, relative: str | Path) -> Path:
+    """Return the absolute path of `relative` below `root`; links are followed before the check.
+
+    Raises:
+        DataError: the path leaves the root.
+    """
+    try:
+        base = root.resolve()
+        path = (base / relative).resolve()
+    except (ValueError, OSError) as error:
+        raise DataError(f"path {str(relative)!r} is not usable in the corpus {root}: {error}") from None
+    if not path.is_relative_to(base):
+        raise DataError(
+            f"path {str(relative)!r} escapes the corpus {root}: paths are relative to the root; "
+            "hand the file to the writer as media to have it copied in"
+        )
+    return path
+
+
+def relative_name(root: Path, name: str) -> str:
+    """Return the path as stored: relative, with forward slashes, outside the folders of the corpus itself.
+
+    Raises:
+        DataError: the path leaves the root, is empty, or lies in a folder that the corpus keeps for itself.
+    """
+    path = inside(root, name).relative_to(root.resolve())
+    if not path.parts or path.parts[0] in _RESERVED:
+        raise DataError(
+            f"path {name!r} cannot be a media file of {root}: give one such as 'media/{path.name or 'x.png'}'"
+        )
+    return path.as_posix()
+
+
+class MediaStore:
+    """Places files below a corpus root; a file under its final name is always whole."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._unsynced: list[Path] = []
+
+    def store(self, data: bytes | Path, *, suffix: str = "") -> str:
+        """Place a file under the name of its content and return the path relative to the root.
+
+        `suffix`, such as ".png", is taken from `data` where that is a path.
+        """
+        suffix = suffix or (data.suffix.lower() if isinstance(data, Path) else "")
+        digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else file_sha256(data)
+        name = f"media/{digest[:2]}/{digest}{suffix}"
+        self.place(name, data)
+        return name
+
+    def place(self, name: str, data: bytes | Path) -> MediaFile:
+        """Place a file under a given path; the same content again is fine, other content is an error."""
+        name = relative_name(self.root, name)
+        target = inside(self.root, name)
+        if isinstance(data, Path) and not data.is_file():
+            raise DataError(f"media file {data} does not exist")
+        if target.exists():
+            return self._same(name, target, data)
+        with replacing(target, scratch=self.root / SCRATCH, durable=False) as file:
+            if isinstance(data, bytes):
+                file.write(data)
+            else:
+                with data.open("rb") as source:
+                    shutil.copyfileobj(source, file, 1 << 20)
+        self._unsynced.append(target)
+        return self.describe(name)
+
+    def describe(self, name: str) -> MediaFile:
+        """Return path, hash and size of a file that is in place."""
+        target = inside(self.root, name)
+        if not target.is_file():
+            raise DataError(f"media file {name!r} is not in {self.root}: hand it to the writer as media")
+        return MediaFile(name, file_sha256(target), target.stat().st_size)
+
+    def sync(self) -> None:
+        """Force the files placed since the last call onto the disk."""
+        for path in self._unsynced:
+            sync(path)
+        for folder in {path.parent for path in self._unsynced}:
+            sync(folder)
+        self._unsynced.clear()
+
+    def _same(self, name: str, target: Path, data: bytes | Path) -> MediaFile:
+        found = self.describe(name)
+        given = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else file_sha256(data)
+        if given != found.sha256:
+            raise DataError(
+                f"media file {name!r} exists in {self.root} with other content; give it another name"
+            )
+        return found

@@ -1,0 +1,163 @@
+"""Parquet shards: scanned column by column, or opened at one row by decoding only its row group."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vesalius.data.disk import replacing
+from vesalius.data.media import SCRATCH
+from vesalius.data.migrate import migrate
+from vesalius.data.schema import SCHEMA, SCHEMA_VERSION
+from vesalius.errors import DataError
+
+__all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "Shard", "ShardReader", "ShardSink", "write_shard"]
+
+ROWS_PER_GROUP = 1024
+"""Rows decoded for one random access: small enough to wait for, large enough to compress."""
+ROWS_PER_SHARD = 65536
+_OPEN_FILES = 16
+_CACHED_GROUPS = 8
+
+
+class Shard(NamedTuple):
+    """One Parquet file of `studies/`."""
+
+    file: str
+    rows: int
+
+
+class ShardReader:
+    """Reads a fixed list of shards as one long table of the current schema; row numbers run through them.
+
+    It holds at most 16 open files and 8 decoded row groups, and may be pickled to worker processes.
+    """
+
+    def __init__(self, folder: Path, shards: Sequence[Shard], *, version: int = SCHEMA_VERSION) -> None:
+        self.folder = folder
+        self.shards = tuple(shards)
+        self.version = version
+        self.starts = [0, *accumulate(shard.rows for shard in shards)]
+        self._files: OrderedDict[int, tuple[pq.ParquetFile, list[int]]] = OrderedDict()
+        self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_files": OrderedDict(), "_groups": OrderedDict()}
+
+    def scan(
+        self, columns: Sequence[str], *, shards: Sequence[int] | None = None
+    ) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the first row number and the given columns (dotted for a field of a struct) of each shard."""
+        for number in range(len(self.shards)) if shards is None else shards:
+            file, _ = self._open(number)
+            if self.version == SCHEMA_VERSION:
+                table = self._decoded(number, lambda file=file: file.read(columns=list(columns)))
+            else:
+                table = self._decoded(number, lambda file=file: migrate(file.read(), self.version))
+                table = table.select(list(dict.fromkeys(column.split(".")[0] for column in columns)))
+            yield self.starts[number], table
+
+    def groups(self, *, shards: Sequence[int] | None = None) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the first row number and all columns of each row group in turn."""
+        for number in range(len(self.shards)) if shards is None else shards:
+            _, starts = self._open(number)
+            for group in range(len(starts) - 1):
+                yield self.starts[number] + starts[group], self._group(number, group)
+
+    def row(self, index: int) -> pa.Table:
+        """Return one row; only its row group is decoded, and the last few are kept."""
+        number = bisect_right(self.starts, index) - 1
+        _, starts = self._open(number)
+        within = index - self.starts[number]
+        group = bisect_right(starts, within) - 1
+        table = self._groups.get((number, group))
+        if table is None:
+            table = self._group(number, group)
+            self._groups[number, group] = table
+            while len(self._groups) > _CACHED_GROUPS:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end((number, group))
+        return table.slice(within - starts[group], 1)
+
+    def _group(self, number: int, group: int) -> pa.Table:
+        file, _ = self._open(number)
+        table = self._decoded(number, lambda: file.read_row_group(group, use_threads=False))
+        return table if self.version == SCHEMA_VERSION else migrate(table, self.version)
+
+    def _open(self, number: int) -> tuple[pq.ParquetFile, list[int]]:
+        if number not in self._files:
+            path = self.folder / self.shards[number].file
+            file = self._decoded(number, lambda: pq.ParquetFile(path, memory_map=True))
+            groups = range(file.metadata.num_row_groups)
+            starts = [0, *accumulate(file.metadata.row_group(group).num_rows for group in groups)]
+            if starts[-1] != self.shards[number].rows:
+                raise DataError(
+                    f"shard {path} has {starts[-1]} rows, corpus.json says {self.shards[number].rows}"
+                )
+            self._files[number] = file, starts
+            while len(self._files) > _OPEN_FILES:
+                self._files.popitem(last=False)
+        self._files.move_to_end(number)
+        return self._files[number]
+
+    def _decoded(self, number: int, read: Any) -> Any:
+        path = self.folder / self.shards[number].file
+        try:
+            return read()
+        except FileNotFoundError:
+            raise DataError(f"shard {path} is missing; corpus.json lists it") from None
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"shard {path} is not readable: {error}") from error
+
+
+class ShardSink:
+    """Writes tables into new whole shards of bounded size; a shard appears when it is complete."""
+
+    def __init__(self, folder: Path, *, names: Iterator[str], metadata: dict[bytes, bytes]) -> None:
+        self.folder = folder
+        self.written: list[Shard] = []
+        self._names = names
+        self._schema = SCHEMA.with_metadata(metadata)
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take the rows of a table of `SCHEMA`."""
+        while self._rows + len(table) >= ROWS_PER_SHARD:
+            space = ROWS_PER_SHARD - self._rows
+            self._pending.append(table.slice(0, space))
+            self._rows += min(space, len(table))
+            table = table.slice(space)
+            self.flush()
+        if len(table):
+            self._pending.append(table)
+            self._rows += len(table)
+
+    def flush(self) -> None:
+        """Write what is pending as a shard."""
+        if self._rows:
+            table = pa.concat_tables([piece.replace_schema_metadata(None) for piece in self._pending])
+            name = next(self._names)
+            write_shard(self.folder / name, table.cast(SCHEMA), metadata=self._schema.metadata)
+            self.written.append(Shard(name, len(table)))
+            self._pending, self._rows = [], 0
+
+
+def write_shard(path: Path, table: pa.Table, *, metadata: dict[bytes, bytes]) -> None:
+    """Write a table of `SCHEMA` as one shard, whole or not at all."""
+    schema = SCHEMA.with_metadata(metadata)
+    with (
+        replacing(path, scratch=path.parents[1] / SCRATCH) as file,
+        pq.ParquetWriter(file, schema, compression="zstd", write_page_index=True) as writer,
+    ):
+        writer.write_table(table.replace_schema_metadata(metadata), row_group_size=ROWS_PER_GROUP)

@@ -1,0 +1,157 @@
+"""Splits by patient: drawn with a seed and balanced over findings, or given; stored as (patient, split)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from vesalius.data.disk import replacing
+from vesalius.errors import DataError
+
+__all__ = ["draw", "one_split_a_patient", "read_split", "split_file", "write_split"]
+
+Labels = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def draw(
+    patients: Sequence[str], labels: Labels, *, fractions: Mapping[str, float], seed: int
+) -> dict[str, str]:
+    """Draw a split of patients whose share of every label is close to `fractions` in each part.
+
+    Patients with the same labels are divided by their whole shares first; what is left of every such group is
+    dealt one by one, rarest label first, to the part that lacks that label most (iterative stratification,
+    Sechidis et al. 2011). The order within a group is a hash of seed and name, so that neither the order of
+    the rows nor the release of a library changes the draw.
+
+    Args:
+        patients: distinct names, P of them.
+        labels: True where the patient has the label, (P, C); C may be 0.
+        fractions: share of each part, positive, summing to 1.
+        seed: any integer.
+
+    Returns:
+        The part of each patient.
+    """
+    _require_fractions(fractions)
+    parts = list(fractions)
+    shares = np.array([fractions[part] for part in parts])
+    ranks = [hashlib.sha256(f"{seed}\0{patient}".encode()).digest() for patient in patients]
+    order = np.array(sorted(range(len(patients)), key=ranks.__getitem__), dtype=np.int64)
+    part_of = np.full(len(patients), -1, np.int64)
+    for group in _groups(labels, order):
+        whole = np.floor(shares * len(group) + 1e-9).astype(np.int64)
+        part_of[group[: whole.sum()]] = np.repeat(np.arange(len(parts)), whole)
+    _deal(part_of, labels, order=order, shares=shares)
+    return {patient: parts[part] for patient, part in zip(patients, part_of.tolist(), strict=True)}
+
+
+def _require_fractions(fractions: Mapping[str, float]) -> None:
+    if not fractions or min(fractions.values()) <= 0 or abs(sum(fractions.values()) - 1) > 1e-6:
+        raise DataError(
+            f"split fractions {dict(fractions)} must be positive and sum to 1, such as train=.7, test=.3"
+        )
+
+
+def _groups(
+    labels: Labels, order: np.ndarray[Any, np.dtype[np.int64]]
+) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return the patients of each distinct row of labels, in the given order."""
+    packed = np.packbits(labels[order], axis=1) if labels.shape[1] else np.zeros((len(order), 1), np.uint8)
+    _, group = np.unique(packed, axis=0, return_inverse=True)
+    by_group = np.argsort(group.ravel(), kind="stable")
+    return np.split(order[by_group], np.cumsum(np.bincount(group.ravel()))[:-1])
+
+
+def _deal(
+    part_of: np.ndarray[Any, np.dtype[np.int64]],
+    labels: Labels,
+    *,
+    order: np.ndarray[Any, np.dtype[np.int64]],
+    shares: np.ndarray[Any, np.dtype[np.float64]],
+) -> None:
+    """Place the patients that are left, in `part_of`; the last column of `counted` is every patient."""
+    counted = np.concatenate([labels, np.ones((len(labels), 1), bool)], axis=1)
+    left = order[part_of[order] < 0]
+    placed = part_of >= 0
+    lacking = counted.sum(axis=0)[:, None] * shares
+    for part in range(len(shares)):
+        lacking[:, part] -= counted[placed & (part_of == part)].sum(axis=0)
+    label_sets = {int(patient): np.flatnonzero(counted[patient]).tolist() for patient in left}
+    waiting: dict[int, dict[int, None]] = defaultdict(dict)
+    for patient, label_set in label_sets.items():
+        for label in label_set:
+            waiting[label][patient] = None
+    every = counted.shape[1] - 1
+    while any(waiting.values()):
+        label = min(
+            (name for name in waiting if waiting[name]), key=lambda name: (name == every, len(waiting[name]))
+        )
+        for patient in list(waiting[label]):
+            want = lacking[label]
+            best = np.flatnonzero(want >= want.max() - 1e-9)
+            part = int(best[np.argmax(lacking[every, best])])
+            part_of[patient] = part
+            lacking[label_sets[patient], part] -= 1
+            for other in label_sets[patient]:
+                del waiting[other][patient]
+
+
+def one_split_a_patient(patients: Iterable[str], splits: Iterable[str]) -> dict[str, str]:
+    """Gather the split of each patient from rows of any number per patient.
+
+    Raises:
+        DataError: names the patients that lie in two splits.
+    """
+    part_of: dict[str, str] = {}
+    torn: dict[str, set[str]] = {}
+    for patient, split in zip(patients, splits, strict=True):
+        if part_of.setdefault(patient, split) != split:
+            torn.setdefault(patient, {part_of[patient]}).add(split)
+    if torn:
+        name, parts = next(iter(torn.items()))
+        raise DataError(
+            f"{len(torn)} patients are in two splits, such as {name!r} in {' and '.join(sorted(parts))}: "
+            "all studies of a patient belong in one split"
+        )
+    return part_of
+
+
+def split_file(root: Path, scheme: str) -> Path:
+    """Return the path of the stored split called `scheme`."""
+    if not scheme.replace("-", "").replace("_", "").isalnum():
+        raise DataError(f"split scheme {scheme!r}: use letters, digits, - and _")
+    return root / "splits" / f"{scheme}.parquet"
+
+
+def write_split(root: Path, scheme: str, part_of: Mapping[str, str]) -> None:
+    """Store a split, sorted by patient."""
+    patients = sorted(part_of)
+    table = pa.table({"patient": patients, "split": [part_of[patient] for patient in patients]})
+    with replacing(split_file(root, scheme), scratch=root) as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def read_split(root: Path, scheme: str) -> pa.Table:
+    """Return the columns `patient` and `split` of a stored split.
+
+    Raises:
+        DataError: there is no such split, or a patient lies in two parts of it.
+    """
+    path = split_file(root, scheme)
+    try:
+        table = pq.read_table(path, columns=["patient", "split"])
+    except FileNotFoundError:
+        raise DataError(f"corpus {root} has no split {scheme!r}: corpus.make_split() makes one") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"split {path} is not readable: {error}") from error
+    if pc.count_distinct(table["patient"]).as_py() != len(table):
+        one_split_a_patient(table["patient"].to_pylist(), table["split"].to_pylist())
+    return table
