@@ -40,6 +40,9 @@ class Passport:
     control: str = ""
     """Name of the control, or empty for the model itself."""
     seed: int = 0
+    """Seed of draws inside the task, of the shuffle and of random weights."""
+    resampling_seed: int = 0
+    """Seed of the bootstrap."""
     code: Mapping[str, str] = field(default_factory=lambda: {"vesalius": __version__})
     command: str = ""
 

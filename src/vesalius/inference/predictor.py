@@ -59,6 +59,8 @@ class Predictor(Protocol):
 
     name: str
     capabilities: frozenset[str]
+    temperature: float
+    """Softmax temperature of the model (1 / logit scale); turns cosines into probabilities."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -85,6 +87,7 @@ class BasePredictor:
 
     name: str = ""
     capabilities: frozenset[str] = frozenset()
+    temperature: float = 0.07
 
     @property
     def identity(self) -> Mapping[str, Any]:

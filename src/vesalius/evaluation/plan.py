@@ -1,0 +1,140 @@
+"""What is to be evaluated: the items of each split, the tasks that fit, and where the results go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vesalius.data.corpus import Corpus
+from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mean
+from vesalius.inference.predictor import Predictor
+from vesalius.tasks.base import Task, make_task, task_names
+
+__all__ = ["WHOLE", "able_tasks", "choose_tasks", "choose_views", "default_folder", "warnings_of"]
+
+WHOLE = "all"
+"""Name of the split that is the whole corpus."""
+
+
+def choose_tasks(names: Sequence[str] | None) -> list[Task]:
+    """Return the named tasks, or all of them.
+
+    Raises:
+        ConfigError: an unknown name (offers the nearest), or an empty list.
+    """
+    if names is not None and not names:
+        raise ConfigError(f"no task is named; known: {', '.join(task_names())}")
+    return [make_task(name) for name in dict.fromkeys(names or task_names())]
+
+
+def choose_views(corpus: Corpus, split: str) -> dict[str, Corpus]:
+    """Return the items to evaluate as "test", and the other splits that a task may learn from.
+
+    Raises:
+        DataError: the corpus has no stored split, no such part (offers the nearest name), or nothing in it.
+    """
+    if split == WHOLE:
+        return {"test": _filled(corpus, corpus, split)}
+    if not corpus.has_split:
+        raise DataError(
+            f"corpus {corpus.name!r} has no stored split; write one with corpus.make_split(), or evaluate on "
+            f"everything with the split {WHOLE!r} (then nothing may have been trained on it)"
+        )
+    parts = _parts(corpus)
+    if split not in parts:
+        raise DataError(
+            f"corpus {corpus.name!r} has no split {split!r}{did_you_mean(split, (*parts, WHOLE))}"
+        )
+    views = {"test": _filled(corpus.split(split), corpus, split)}
+    others = {name: corpus.split(name) for name in ("train", "val") if name != split and name in parts}
+    return views | {name: view for name, view in others.items() if len(view)}
+
+
+def able_tasks(
+    tasks: Sequence[Task], predictor: Predictor, views: Mapping[str, Corpus], *, required: bool
+) -> tuple[list[Task], list[dict[str, str]]]:
+    """Return the tasks that model and splits allow, and the others with the reason.
+
+    Args:
+        tasks: what is wished for.
+        predictor: the model.
+        views: the splits that are there.
+        required: the tasks were asked for by name, so that one that does not fit is an error.
+
+    Raises:
+        CapabilityError: no task fits the model, or a required one does not.
+        DataError: a required task lacks a split.
+    """
+    fitting, skipped = [], []
+    for task in tasks:
+        lacking = sorted(task.needs - predictor.capabilities)
+        absent = sorted(task.splits - set(views))
+        if lacking and required:
+            raise CapabilityError(f"task {task.name}: {_refusal(predictor, lacking[0])}")
+        reason = f"the model cannot {' and '.join(lacking)}" if lacking else ""
+        if absent and not reason:
+            reason = f"there is no {' and no '.join(absent)} split to learn from"
+            if required:
+                raise DataError(f"task {task.name}: {reason}")
+        if reason:
+            skipped.append({"task": task.name, "reason": reason})
+        else:
+            fitting.append(task)
+    if not fitting:
+        lacking = sorted(frozenset().union(*(task.needs for task in tasks)) - predictor.capabilities)
+        if lacking:
+            raise CapabilityError(_refusal(predictor, lacking[0]))
+        raise DataError("; ".join(f"{row['task']}: {row['reason']}" for row in skipped))
+    return fitting, skipped
+
+
+def default_folder(model: str | Path | Predictor, predictor: Predictor, *, corpus: str, split: str) -> Path:
+    """Return RUN/evaluations/<corpus>-<split>, or ./evaluations/<model>-<corpus>-<split> outside a run."""
+    name = f"{_file_name(corpus)}-{split}"
+    folder = Path(model) if isinstance(model, str | Path) else None
+    if folder is not None and folder.is_dir():
+        run = (
+            folder.parent
+            if folder.name in ("best", "last") and (folder.parent / "recipe.yaml").is_file()
+            else folder
+        )
+        return run / "evaluations" / name
+    return Path("evaluations") / f"{_file_name(predictor.name)}-{name}"
+
+
+def warnings_of(predictor: Predictor, corpus: Corpus, split: str) -> list[str]:
+    """Return what makes the scores less than they seem: the model was trained on what it is tested on."""
+    trained = predictor.identity.get("trained_on") or {}
+    if trained.get("content_hash") != corpus.content_hash:
+        return []
+    learnt = trained.get("split") or WHOLE
+    if WHOLE in (learnt, split) or learnt == split:
+        seen = f"The model was trained on the {learnt} split of this very corpus and is evaluated on {split}"
+        return [f"{seen}: it has seen these patients, and the scores say nothing of new ones."]
+    return []
+
+
+def _filled(view: Corpus, corpus: Corpus, split: str) -> Corpus:
+    if len(view):
+        return view
+    sizes = {name: len(corpus.split(name)) for name in _parts(corpus)} if corpus.has_split else {}
+    counts = ", ".join(f"{name} {size}" for name, size in sizes.items()) or "no splits"
+    raise DataError(f"corpus {corpus.name!r}: split {split!r} holds no study ({counts}); nothing to evaluate")
+
+
+def _parts(corpus: Corpus) -> tuple[str, ...]:
+    return tuple(corpus.manifest.splits["default"].patients)
+
+
+def _refusal(predictor: Predictor, capability: str) -> str:
+    cannot = getattr(predictor, "cannot", None)
+    if cannot is not None:
+        return str(cannot(capability))
+    return f"model {predictor.name!r} cannot {capability}"
+
+
+def _file_name(name: str) -> str:
+    return (
+        "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name).strip(".-")
+        or "model"
+    )

@@ -1,0 +1,110 @@
+"""The systems of an evaluation: the model, and the controls that answer the same tasks beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.errors import CapabilityError, DataError
+from vesalius.inference import controls
+from vesalius.inference.encode import Encoder
+from vesalius.inference.predictor import Predictor
+from vesalius.tasks.base import Encoded, TaskData
+
+__all__ = ["PromptRecorder", "System", "build_systems"]
+
+Encode = Callable[[Encoder], Mapping[str, Encoded]]
+
+
+@dataclass
+class PromptRecorder:
+    """An `embed_text` for a task that remembers what it was asked, for the passport."""
+
+    embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit-norm embeddings of N texts, (N, D)."""
+        self.asked.extend(texts)
+        return self.embed(texts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """A model or a control, encoded and ready to be asked."""
+
+    control: str
+    """Name of the control, or empty for the model."""
+    identity: Mapping[str, Any]
+    encoded: Mapping[str, Encoded]
+    """"test", and "train" and "val" where they are there."""
+    encoder: Encoder
+    seed: int
+
+    def task_data(self) -> tuple[TaskData, PromptRecorder]:
+        """Return what a task may use, and the recorder of the prompts that it embeds."""
+        predictor = self.encoder.predictor
+        recorder = PromptRecorder(self.encoder.texts)
+        data = TaskData(
+            test=self.encoded["test"],
+            train=self.encoded.get("train"),
+            val=self.encoded.get("val"),
+            embed_text=recorder if "embed_text" in predictor.capabilities else None,
+            temperature=predictor.temperature,
+            seed=self.seed,
+        )
+        return data, recorder
+
+
+def build_systems(
+    encoder: Encoder, encode: Encode, *, seed: int, with_controls: bool
+) -> tuple[list[System], list[dict[str, str]]]:
+    """Encode the model and build its controls.
+
+    Args:
+        encoder: the model and its store.
+        encode: encodes all splits with an encoder.
+        seed: seed of the random weights and of the shuffle.
+        with_controls: also build the controls.
+
+    Returns:
+        The systems, the model first, and the controls that could not be built with the reason.
+    """
+    identity = dict(encoder.predictor.identity)
+    model = System(control="", identity=identity, encoded=encode(encoder), encoder=encoder, seed=seed)
+    if not with_controls:
+        return [model], []
+    builders: dict[str, Callable[[System, Encode], System]] = {
+        "untrained": _untrained,
+        "majority": _majority,
+        "shuffled": _shuffled,
+    }
+    systems, skipped = [model], []
+    for name in controls.CONTROLS:
+        try:
+            systems.append(builders[name](model, encode))
+        except (CapabilityError, DataError) as error:
+            skipped.append({"control": name, "reason": str(error)})
+    return systems, skipped
+
+
+def _untrained(model: System, encode: Encode) -> System:
+    twin: Predictor = controls.untrained(model.encoder.predictor, seed=model.seed)
+    encoder = replace(model.encoder, predictor=twin)
+    identity = dict(twin.identity)
+    return replace(model, control="untrained", identity=identity, encoder=encoder, encoded=encode(encoder))
+
+
+def _majority(model: System, encode: Encode) -> System:
+    train = model.encoded.get("train")
+    blinded = {name: controls.blind(split, like=train) for name, split in model.encoded.items()}
+    return replace(model, control="majority", encoded=blinded)
+
+
+def _shuffled(model: System, encode: Encode) -> System:
+    test = controls.shuffled(model.encoded["test"], seed=model.seed)
+    return replace(model, control="shuffled", encoded={**model.encoded, "test": test})

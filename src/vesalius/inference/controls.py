@@ -1,0 +1,142 @@
+"""Controls: what a number would be if the model had learnt nothing, saw nothing, or saw the wrong patient.
+
+Letters: N items, F features, D joint width, C concepts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.errors import CapabilityError, DataError
+from vesalius.inference.predictor import BasePredictor, ImageEmbeddings, Predictor, unit_rows
+from vesalius.tasks.base import Encoded
+
+if TYPE_CHECKING:
+    from vesalius.data.readers import Pixels
+
+__all__ = [
+    "CONTROLS",
+    "MajorityPredictor",
+    "RandomPredictor",
+    "blind",
+    "derangement",
+    "shuffled",
+    "untrained",
+]
+
+CONTROLS: Mapping[str, str] = {
+    "untrained": "the same architecture with random weights: what preprocessing and architecture alone give",
+    "majority": "every image replaced by one and the same: what can be had without looking, from texts and "
+    "frequencies alone",
+    "shuffled": "each study gets the image of another patient: what is left when image and patient do not "
+    "belong together",
+}
+"""The controls of every evaluation and what each one shows."""
+
+_WIDTH = 64
+
+
+class RandomPredictor(BasePredictor):
+    """Random embeddings that depend only on the seed and on the content of an image or text."""
+
+    name = "control:random"
+    capabilities = frozenset({"embed_image", "embed_text", "score"})
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Kind, seed and width."""
+        return {
+            "kind": "control",
+            "name": self.name,
+            "seed": self.seed,
+            "width": _WIDTH,
+            "weights_sha256": "none",
+        }
+
+    def encode_image(self, images: Sequence[Pixels]) -> ImageEmbeddings:
+        """Random features and joint embeddings of N images, the same for equal pixels, (N, D)."""
+        rows = unit_rows(
+            np.stack([self._draw(np.ascontiguousarray(image.array).tobytes()) for image in images])
+        )
+        return ImageEmbeddings(rows, rows)
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Random joint embeddings of N texts, the same for equal texts, (N, D)."""
+        return unit_rows(np.stack([self._draw(text.encode()) for text in texts]))
+
+    def _draw(self, content: bytes) -> NDArray[np.float64]:
+        digest = hashlib.sha256(self.seed.to_bytes(8, "big") + content).digest()
+        return np.random.default_rng(int.from_bytes(digest, "big")).standard_normal(_WIDTH)
+
+
+class MajorityPredictor(RandomPredictor):
+    """The same embedding for every image: only texts and frequencies are left to predict from."""
+
+    name = "control:majority"
+
+    def encode_image(self, images: Sequence[Pixels]) -> ImageEmbeddings:
+        """One fixed row for each of N images, (N, D)."""
+        rows = np.repeat(unit_rows(self._draw(b"every image")[None]), len(images), axis=0)
+        return ImageEmbeddings(rows, rows)
+
+
+def untrained(predictor: Predictor, *, seed: int) -> Predictor:
+    """Return the architecture of `predictor` with random weights of `seed`.
+
+    Raises:
+        CapabilityError: the model's weights are not in this process, such as behind an endpoint.
+    """
+    make = getattr(predictor, "untrained", None)
+    if make is None:
+        raise CapabilityError(
+            f"model {predictor.name!r} has no architecture here that could be built untrained"
+        )
+    twin: Predictor = make(seed)
+    return twin
+
+
+def blind(encoded: Encoded, *, like: Encoded | None = None) -> Encoded:
+    """Replace every image embedding by the mean one, of the split `like` (training) where it is given."""
+    source = encoded if like is None else like
+    features = np.repeat(source.features.mean(axis=0, keepdims=True), len(encoded), axis=0)
+    joint = np.repeat(unit_rows(source.joint.mean(axis=0, keepdims=True)), len(encoded), axis=0)
+    return replace(encoded, features=features.astype(np.float32), joint=joint)
+
+
+def shuffled(encoded: Encoded, *, seed: int) -> Encoded:
+    """Give each item the image embeddings of an item of another patient; texts and labels stay.
+
+    Patients are deranged: nobody keeps the own images; a patient's new images come from one other patient.
+    """
+    partner = derangement(sorted(set(encoded.patients)), seed=seed)
+    rows: dict[str, list[int]] = {}
+    for row, patient in enumerate(encoded.patients):
+        rows.setdefault(patient, []).append(row)
+    seen: dict[str, int] = {}
+    source = np.empty(len(encoded), dtype=np.int64)
+    for row, patient in enumerate(encoded.patients):
+        theirs = rows[partner[patient]]
+        source[row] = theirs[seen.get(patient, 0) % len(theirs)]
+        seen[patient] = seen.get(patient, 0) + 1
+    return replace(encoded, features=encoded.features[source], joint=encoded.joint[source])
+
+
+def derangement(names: Sequence[str], *, seed: int) -> dict[str, str]:
+    """Pair each name with another one, each used once: one random cycle through all of them (Sattolo).
+
+    Raises:
+        DataError: fewer than two names.
+    """
+    if len(names) < 2:
+        raise DataError("images cannot be shuffled among patients: there is only one patient")
+    order = np.random.default_rng(seed).permutation(len(names))
+    return {names[a]: names[b] for a, b in zip(order, np.roll(order, -1), strict=True)}
