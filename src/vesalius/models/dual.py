@@ -1,0 +1,260 @@
+"""The dual encoder: an image (picture, volume or clip) and a text meet in one joint space.
+
+Legend: B batch, C channels, S input size by axis, P patches, L tokens, F width of an encoder, D joint width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import log
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
+
+from vesalius.config import validate
+from vesalius.models import foreign
+from vesalius.models.pooling import AttentionPool, Encoding, ProjectionHead, pool
+from vesalius.models.settings import DualEncoderConfig
+from vesalius.models.text.foreign import ForeignText
+from vesalius.models.text.transformer import TextTransformer
+from vesalius.models.transformer import initialise_linear
+from vesalius.models.vision.foreign import ForeignVision, pretrained_projection
+from vesalius.models.vision.resnet import ResNet
+from vesalius.models.vision.vit import VisionTransformer
+
+__all__ = [
+    "DualEncoder",
+    "DualEncoderConfig",
+    "DualEncoderFile",
+    "DualEncoderOutput",
+    "ImageFeatures",
+    "TextFeatures",
+]
+
+_COMPACT_VISION = {"vit": VisionTransformer, "resnet": ResNet}
+
+
+class ImageFeatures(NamedTuple):
+    """Features of images."""
+
+    pooled: Tensor
+    """Before the projection, for probes, (B, F)."""
+    tokens: Tensor
+    """Patches in row-major order, (B, P, F)."""
+    grid: tuple[int, ...]
+    """Patches along each axis: (rows, columns) or (slices, rows, columns)."""
+    joint: Tensor
+    """Unit-norm, in the joint space, (B, D)."""
+    joint_tokens: Tensor | None
+    """Patches through the same projection, unit-norm, (B, P, D); None where not asked for."""
+
+
+class TextFeatures(NamedTuple):
+    """Features of texts; padded tokens hold numbers without meaning."""
+
+    pooled: Tensor
+    """Before the projection, (B, F)."""
+    tokens: Tensor
+    """(B, L, F)."""
+    joint: Tensor
+    """Unit-norm, in the joint space, (B, D)."""
+    joint_tokens: Tensor | None
+    """Unit-norm, (B, L, D); None where not asked for."""
+
+
+@dataclass
+class DualEncoderOutput(ModelOutput):
+    """Unit-norm joint vectors of both sides, (B, D), and scaled similarities, (images, texts)."""
+
+    image: Tensor | None = None
+    text: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class DualEncoderFile(PreTrainedConfig):
+    """What `config.json` holds: our settings, and the whole configuration of towers from transformers."""
+
+    model_type = "vesalius_dual_encoder"
+
+    settings: dict[str, Any] | None = None
+    vision_tower: dict[str, Any] | None = None
+    text_tower: dict[str, Any] | None = None
+
+    def read(self) -> DualEncoderConfig:
+        """Return the settings, checked."""
+        return validate(DualEncoderConfig, self.settings or {}, where="config.json: settings")
+
+
+class DualEncoder(PreTrainedModel):
+    """Vision encoder, text encoder, pooling, projection heads and a logit scale."""
+
+    config_class = DualEncoderFile
+    main_input_name = "pixel_values"
+    base_model_prefix = ""
+    supports_gradient_checkpointing = False
+    _supports_sdpa = True
+    _no_split_modules = ["Block"]  # noqa: RUF012 - the name and type that transformers reads
+
+    def __init__(self, config: DualEncoderFile):
+        super().__init__(config)
+        self.settings = config.read()
+        self.vision = _vision(self.settings, config.vision_tower or {})
+        self.text = _text(self.settings, config.text_tower or {})
+        self.vision_pool = (
+            AttentionPool(self.vision.width) if self.settings.vision_pool == "attention" else None
+        )
+        self.text_pool = AttentionPool(self.text.width) if self.settings.text_pool == "attention" else None
+        self.vision_head = ProjectionHead(self.vision.width, settings=self.settings)
+        self.text_head = ProjectionHead(self.text.width, settings=self.settings)
+        self.logit_scale = nn.Parameter(torch.tensor(log(1 / self.settings.temperature)))
+        bias = self.settings.logit_bias
+        self.logit_bias = None if bias is None else nn.Parameter(torch.tensor(float(bias)))
+        self.post_init()
+        self._freeze()
+
+    @classmethod
+    def build(cls, settings: DualEncoderConfig) -> DualEncoder:
+        """Build from settings: compact encoders at random, towers from transformers with their weights if wished."""
+        towers = {f"{side}_tower": foreign.configuration(settings, side=side) for side in ("vision", "text")}
+        model = cls(DualEncoderFile(settings=asdict(settings), **towers))
+        for side in ("vision", "text"):
+            model._load_tower(side)
+        return model
+
+    def encode_image(self, pixel_values: Tensor, *, local: bool = True) -> ImageFeatures:
+        """Encode normalised images.
+
+        Args:
+            pixel_values: (B, C, rows, columns), or (B, C, slices or frames, rows, columns).
+            local: also project every patch into the joint space.
+        """
+        encoding = self.vision(pixel_values)
+        pooled = self._pooled(encoding, side="vision")
+        tokens = _unit(self.vision_head(encoding.tokens)) if local else None
+        return ImageFeatures(pooled, encoding.tokens, encoding.grid, _unit(self.vision_head(pooled)), tokens)
+
+    def encode_text(self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True) -> TextFeatures:
+        """Encode token numbers (B, L) with their mask (1 = real)."""
+        encoding = self.text(input_ids, attention_mask)
+        pooled = self._pooled(encoding, side="text")
+        tokens = _unit(self.text_head(encoding.tokens)) if local else None
+        return TextFeatures(pooled, encoding.tokens, _unit(self.text_head(pooled)), tokens)
+
+    def forward(
+        self,
+        pixel_values: Tensor | None = None,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+    ) -> DualEncoderOutput:
+        """Encode what is given; `logits` holds the scaled similarity of every image with every text."""
+        image = None if pixel_values is None else self.encode_image(pixel_values, local=False).joint
+        text = None
+        if input_ids is not None:
+            mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+            text = self.encode_text(input_ids, mask, local=False).joint
+        if image is None or text is None:
+            return DualEncoderOutput(image=image, text=text)
+        logits = self.scale() * image @ text.T
+        return DualEncoderOutput(
+            image=image, text=text, logits=logits if self.logit_bias is None else logits + self.logit_bias
+        )
+
+    def scale(self) -> Tensor:
+        """Logit scale, the inverse of the temperature; a learned one is first brought back under its bound."""
+        if self.logit_scale.requires_grad:
+            with torch.no_grad():
+                self.logit_scale.clamp_(max=log(self.settings.max_scale))
+        return self.logit_scale.exp()
+
+    @torch.no_grad()
+    def fix_temperature(self, temperature: float) -> None:
+        """Set the temperature for good: it is stored with the weights and does not learn."""
+        self.logit_scale.fill_(log(1 / temperature))
+        self.logit_scale.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> DualEncoder:
+        """Set training mode; frozen parts stay in evaluation mode, so that their batch norms do not drift."""
+        super().train(mode)
+        if mode and hasattr(self, "settings"):
+            for part in self._frozen_parts():
+                if isinstance(part, nn.Module):
+                    part.eval()
+        return self
+
+    def _pooled(self, encoding: Encoding, *, side: Literal["vision", "text"]) -> Tensor:
+        attention: AttentionPool | None = getattr(self, f"{side}_pool")
+        if attention is not None:
+            out: Tensor = attention(encoding.tokens, encoding.keep)
+            return out
+        return pool(encoding, kind=getattr(self.settings, f"{side}_pool"))
+
+    def _frozen_parts(self) -> list[nn.Module | nn.Parameter]:
+        parts: list[nn.Module | nn.Parameter] = []
+        for encoder, count in (
+            (self.vision, self.settings.frozen_vision_layers),
+            (self.text, self.settings.frozen_text_layers),
+        ):
+            if count < 0:
+                parts.append(encoder)
+            elif count:
+                parts += [*encoder.frozen_first(), *encoder.stages()[:count]]
+        return parts
+
+    def _freeze(self) -> None:
+        for part in self._frozen_parts():
+            part.requires_grad_(False)
+        if not self.settings.learn_temperature:
+            self.logit_scale.requires_grad_(False)
+
+    @torch.no_grad()
+    def _load_tower(self, side: Literal["vision", "text"]) -> None:
+        source = foreign.pretrained_source(self.settings, side=side)
+        if source is None:
+            return
+        tower = getattr(self, side).model
+        weights, whole = foreign.tower_weights(source, side=side, config=tower.config)
+        tower.load_state_dict({name: value for name, value in weights.items() if name in tower.state_dict()})
+        matrix = pretrained_projection(whole, side=side)
+        head = getattr(self, f"{side}_head").layers
+        if (
+            matrix is not None
+            and self.settings.projection == "linear"
+            and head[0].weight.shape == matrix.shape
+        ):
+            head[0].weight.copy_(matrix)
+            self.logit_scale.copy_(whole.logit_scale)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Draw the weights of our own parts; a tower from transformers draws its own."""
+        if isinstance(module, nn.Linear):
+            initialise_linear(module)
+        elif isinstance(module, (nn.Conv2d, nn.Conv3d)):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif hasattr(module, "initialise"):
+            module.initialise()
+
+
+def _vision(settings: DualEncoderConfig, tower: dict[str, Any]) -> Any:
+    if tower:
+        return ForeignVision(tower, pooled=settings.vision_pool == "cls")
+    return _COMPACT_VISION[settings.vision](settings)
+
+
+def _text(settings: DualEncoderConfig, tower: dict[str, Any]) -> Any:
+    if tower:
+        return ForeignText(tower, pooled=settings.text_pool == "cls")
+    return TextTransformer(settings)
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Unit norm over the last axis, in float32 at least."""
+    return functional.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
+
+
+AutoConfig.register(DualEncoderFile.model_type, DualEncoderFile, exist_ok=True)
+AutoModel.register(DualEncoderFile, DualEncoder, exist_ok=True)

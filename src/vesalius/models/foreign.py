@@ -1,0 +1,184 @@
+"""Encoders of `transformers`, by hub id, folder or model type: configuration, weights, and what of them stays unused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from vesalius.errors import CheckpointError, ConfigError
+from vesalius.models.settings import DualEncoderConfig
+
+__all__ = ["build", "configuration", "pretrained_source", "stages", "tower_weights"]
+
+Side = Literal["vision", "text"]
+
+_TOWER = {
+    ("clip", "vision"): "clip_vision_model",
+    ("clip", "text"): "clip_text_model",
+    ("siglip", "vision"): "siglip_vision_model",
+    ("siglip", "text"): "siglip_text_model",
+    ("siglip2", "vision"): "siglip2_vision_model",
+    ("siglip2", "text"): "siglip2_text_model",
+}
+"""Model type of the tower that the type of a whole dual encoder stands for."""
+
+_SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "cls_token_id": 1, "eos_token_id": 2, "sep_token_id": 2}
+"""Numbers of the special tokens of `vesalius.models.text.tokenizer.train_tokenizer`."""
+
+_NOT_IN_AUTO = {"siglip_text_model": "SiglipTextModel", "siglip2_text_model": "Siglip2TextModel"}
+
+_DERIVED = ("model_type", "stage_names", "out_features", "out_indices", "transformers_version")
+
+_SUMMARY_ONLY = ("post_layernorm", "head", "layernorm")
+"""Parts of some encoders that only their own pooled output passes through."""
+
+
+def configuration(settings: DualEncoderConfig, *, side: Side) -> dict[str, Any]:
+    """Return the transformers configuration of one tower as plain values, or {} for a compact encoder.
+
+    Raises:
+        ConfigError: the name is no model type, no folder, and not to be had from the hub; or an option is unknown.
+    """
+    name = getattr(settings, side)
+    if not name.startswith("hf:"):
+        return {}
+    source, options = name[3:], dict(getattr(settings, f"{side}_options"))
+    if _is_type(source):
+        found = AutoConfig.for_model(_TOWER.get((source, side), source))
+        values, options = {}, {**_from_scratch(found, settings, side=side), **options}
+    else:
+        found = _stored(source)
+        found = getattr(found, f"{side}_config", found)
+        values = {key: value for key, value in found.to_dict().items() if key not in _DERIVED}
+    unknown = [key for key in options if not hasattr(found, key)]
+    if unknown:
+        raise ConfigError(
+            f"model.{side}_options: {found.model_type} has no setting {', '.join(map(repr, unknown))}"
+        )
+    # Built anew, so that settings which follow from others do so.
+    return dict(type(found)(**{**values, **options}).to_dict())
+
+
+def build(values: Mapping[str, Any], *, pooled: bool) -> PreTrainedModel:
+    """Build a tower with random weights from the values of `configuration`.
+
+    Args:
+        values: transformers configuration.
+        pooled: the tower's own pooled output is used; else what only leads there is frozen.
+    """
+    config = AutoConfig.for_model(**values)
+    model = _empty(config)
+    pooler = getattr(model, "pooler", None)
+    if pooler is not None and any(True for _ in pooler.parameters()):
+        # A tanh layer trained for sentence pairs or classes: neither a feature nor, in many checkpoints, trained.
+        model.pooler = None
+    for name, parameter in model.named_parameters():
+        if name.endswith("mask_token"):
+            parameter.requires_grad_(False)
+    if not pooled:
+        for name in _SUMMARY_ONLY:
+            part = getattr(model, name, None)
+            if isinstance(part, nn.Module) and not _reaches_tokens(model, name):
+                part.requires_grad_(False)
+    return model
+
+
+def pretrained_source(settings: DualEncoderConfig, *, side: Side) -> str | None:
+    """Return the folder or hub id whose weights one tower starts from, or None where it starts at random."""
+    name = getattr(settings, side)
+    if not settings.pretrained or not name.startswith("hf:") or _is_type(name[3:]):
+        return None
+    return str(name[3:])
+
+
+def tower_weights(
+    source: str, *, side: Side, config: PreTrainedConfig
+) -> tuple[dict[str, torch.Tensor], Any]:
+    """Load the weights of one tower, and of the whole dual encoder where `source` is one.
+
+    Returns:
+        the tower's weights by name, and the whole model (CLIP or SigLIP) or None.
+    """
+    name, revision = _revision(source)
+    try:
+        whole = AutoModel.from_pretrained(name, revision=revision)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{side} encoder {source!r} cannot be loaded: {error}") from None
+    tower = getattr(whole, f"{side}_model", whole)
+    if tower.config.model_type != config.model_type:
+        raise CheckpointError(
+            f"{side} encoder {source!r} holds {tower.config.model_type}, the configuration says {config.model_type}"
+        )
+    return tower.state_dict(), whole if tower is not whole else None
+
+
+def stages(model: PreTrainedModel) -> tuple[list[nn.Module], list[nn.Module]]:
+    """Return what stands before the layers, and the layers (of a staged network: its stages) in order."""
+    lists = [part for part in model.modules() if isinstance(part, nn.ModuleList) and len(part) > 1]
+    if not lists:
+        raise ConfigError(f"{model.config.model_type} has no list of layers to freeze")
+    layers = list(lists[0])
+    first = [
+        part for name, part in model.named_modules() if name.split(".")[-1] in ("embeddings", "embedder")
+    ]
+    return first, layers
+
+
+def _empty(config: PreTrainedConfig) -> PreTrainedModel:
+    if config.model_type in _NOT_IN_AUTO:
+        return getattr(transformers, _NOT_IN_AUTO[config.model_type])(config)  # type: ignore[no-any-return]
+    try:
+        model: PreTrainedModel = AutoModel.from_config(config)
+    except ValueError as error:
+        raise ConfigError(
+            f"hf:{config.model_type} is no model that transformers can build: {str(error)[:80]}"
+        ) from None
+    return model
+
+
+def _is_type(source: str) -> bool:
+    return source in CONFIG_MAPPING and not Path(source).exists()
+
+
+def _revision(source: str) -> tuple[str, str]:
+    name, _, revision = source.partition("@")
+    return name, revision or "main"
+
+
+def _stored(source: str) -> PreTrainedConfig:
+    name, revision = _revision(source)
+    try:
+        return AutoConfig.from_pretrained(name, revision=revision)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"hf:{source} is neither a model type of transformers nor a folder, and cannot be had from the hub: {error}"
+        ) from None
+
+
+def _from_scratch(found: PreTrainedConfig, settings: DualEncoderConfig, *, side: Side) -> dict[str, Any]:
+    """Values that a new tower takes from the settings: input size and channels, or vocabulary and special tokens."""
+    if side == "vision":
+        wanted: dict[str, Any] = {"num_channels": settings.channels, "image_size": settings.size[-1]}
+    else:
+        wanted = {"vocab_size": settings.vocabulary, **_SPECIAL}
+        # RoBERTa counts positions from after the padding token's number.
+        spare = 1 if "roberta" in found.model_type else 0
+        wanted["max_position_embeddings"] = settings.text_length + spare
+    return {key: value for key, value in wanted.items() if hasattr(found, key)}
+
+
+def _reaches_tokens(model: PreTrainedModel, name: str) -> bool:
+    """Whether the part stands before the token features: ViT, DINOv2 and Swin norm the tokens themselves."""
+    kind = model.config.model_type
+    if name == "layernorm":
+        return not kind.startswith("convnext")
+    if name == "post_layernorm":
+        return not kind.startswith("clip")
+    return False

@@ -1,0 +1,106 @@
+"""From tokens to one vector, and from there into the joint space.
+
+Legend: B batch, P tokens, F width of the encoder, D width of the joint space.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.models.settings import DualEncoderConfig, Pooling
+
+__all__ = ["AttentionPool", "Encoding", "ProjectionHead", "pool"]
+
+
+class Encoding:
+    """What an encoder gives: tokens, which of them count, where they lie, and the encoder's own summary.
+
+    Attributes:
+        tokens: (B, P, F), patches or words, without class token.
+        keep: True where a token is real, (B, P); None where all are.
+        summary: (B, F), class token or the encoder's pooled output; None where it has none.
+        grid: tokens along each axis, slowest first; (P,) for a text.
+    """
+
+    __slots__ = ("grid", "keep", "summary", "tokens")
+
+    def __init__(
+        self,
+        tokens: Tensor,
+        *,
+        grid: tuple[int, ...],
+        keep: Tensor | None = None,
+        summary: Tensor | None = None,
+    ):
+        self.tokens = tokens
+        self.grid = grid
+        self.keep = keep
+        self.summary = summary
+
+
+class AttentionPool(nn.Module):
+    """A learned query looks at the tokens: weights softmax(query · token / √F)."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.query = nn.Parameter(torch.zeros(width))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, keep: Tensor | None) -> Tensor:
+        """Tokens (B, P, F) and keep (B, P) to (B, F)."""
+        tokens = self.norm(tokens)
+        weights = (tokens @ self.query) * tokens.shape[-1] ** -0.5
+        if keep is not None:
+            weights = weights.masked_fill(~keep, float("-inf"))
+        return torch.einsum("bp,bpf->bf", weights.softmax(dim=-1), tokens)
+
+
+def pool(encoding: Encoding, *, kind: Pooling) -> Tensor:
+    """Reduce the tokens to (B, F) by `kind`; attention has a module of its own."""
+    tokens, keep = encoding.tokens, encoding.keep
+    if kind == "cls":
+        if encoding.summary is None:
+            raise TypeError("pooling 'cls' asked of an encoder that made no summary")
+        return encoding.summary
+    if kind == "last":
+        if keep is None:
+            return tokens[:, -1]
+        places = torch.arange(keep.shape[1], device=keep.device)
+        last = torch.where(keep, places, places.new_zeros(())).amax(dim=1)
+        return tokens[torch.arange(len(tokens), device=tokens.device), last]
+    if keep is None:
+        return tokens.mean(dim=1) if kind == "mean" else tokens.amax(dim=1)
+    if kind == "mean":
+        weights = keep.to(tokens.dtype).unsqueeze(-1)
+        return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+    return tokens.masked_fill(~keep.unsqueeze(-1), torch.finfo(tokens.dtype).min).amax(dim=1)
+
+
+class ProjectionHead(nn.Module):
+    """Head into the joint space: a matrix, an MLP with one hidden layer and ReLU, or nothing."""
+
+    def __init__(self, width: int, *, settings: DualEncoderConfig):
+        super().__init__()
+        hidden, out = settings.projection_hidden or width, settings.projection_dim
+        self.layers = nn.Sequential()
+        if settings.projection == "linear":
+            self.layers.append(nn.Linear(width, out, bias=False))
+        elif settings.projection == "mlp" and settings.projection_norm:
+            self.layers.extend([nn.Linear(width, hidden), _TokenBatchNorm(hidden), nn.ReLU()])
+            self.layers.extend([nn.Linear(hidden, out), _TokenBatchNorm(out, affine=False)])
+        elif settings.projection == "mlp":
+            self.layers.extend([nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, out)])
+        self.width = width if settings.projection == "none" else out
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(…, F) to (…, D)."""
+        out: Tensor = self.layers(features)
+        return out
+
+
+class _TokenBatchNorm(nn.BatchNorm1d):
+    """Batch norm over the last axis, whatever comes before it."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features.flatten(0, -2)).view(features.shape)

@@ -1,0 +1,60 @@
+"""A compact text transformer over tokens of a tokenizer trained on the corpus.
+
+Legend: B batch, L tokens, F width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vesalius.errors import DataError
+from vesalius.models.pooling import Encoding
+from vesalius.models.settings import DualEncoderConfig
+from vesalius.models.transformer import Block
+
+__all__ = ["TextTransformer"]
+
+
+class TextTransformer(nn.Module):
+    """Pre-norm transformer with learned positions; padded tokens are never looked at."""
+
+    def __init__(self, settings: DualEncoderConfig):
+        super().__init__()
+        self.width, depth, heads = settings.side("text")
+        self.causal = settings.causal
+        self.embedding = nn.Embedding(settings.vocabulary, self.width)
+        self.position = nn.Parameter(torch.zeros(settings.text_length, self.width))
+        self.blocks = nn.ModuleList(Block(self.width, heads=heads, depth=depth) for _ in range(depth))
+        self.after = nn.LayerNorm(self.width)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
+        """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F)."""
+        length = input_ids.shape[1]
+        if length > len(self.position):
+            raise DataError(
+                f"text of {length} tokens, the encoder takes {len(self.position)}: cut it or raise text_length"
+            )
+        real = attention_mask.bool()
+        keep = real[:, None, None, :]
+        if self.causal:
+            keep = keep & torch.ones(length, length, dtype=torch.bool, device=real.device).tril()
+        tokens = self.embedding(input_ids) + self.position[:length]
+        for block in self.blocks:
+            tokens = block(tokens, keep=keep)
+        tokens = self.after(tokens)
+        return Encoding(tokens, grid=(length,), keep=real, summary=tokens[:, 0])
+
+    def frozen_first(self) -> list[nn.Module | nn.Parameter]:
+        """What is frozen below the first block."""
+        return [self.embedding, self.position]
+
+    def stages(self) -> list[nn.Module]:
+        """Blocks from the input on, for freezing."""
+        return list(self.blocks)
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Draw what no block owns."""
+        nn.init.normal_(self.embedding.weight, std=0.02)
+        nn.init.normal_(self.position, std=0.01)

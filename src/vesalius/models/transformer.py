@@ -1,0 +1,78 @@
+"""The transformer block that the compact vision and text encoders share.
+
+Legend: B batch, L tokens, F width, H heads.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Block", "SelfAttention", "initialise_linear"]
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention through torch's fused kernel."""
+
+    def __init__(self, width: int, *, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor, *, keep: Tensor | None = None, causal: bool = False) -> Tensor:
+        """Mix the tokens.
+
+        Args:
+            tokens: (B, L, F).
+            keep: True where a key may be looked at, broadcastable to (B, H, L, L).
+            causal: look backwards only; not together with `keep`.
+
+        Returns:
+            (B, L, F).
+        """
+        batch, length, width = tokens.shape
+        query, key, value = (
+            self.qkv(tokens)
+            .view(batch, length, 3, self.heads, width // self.heads)
+            .permute(2, 0, 3, 1, 4)
+            .unbind(0)
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=keep, is_causal=causal)
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return out
+
+
+class Block(nn.Module):
+    """Attention and a two-layer perceptron, each behind a layer norm and beside a shortcut (pre-norm)."""
+
+    def __init__(self, width: int, *, heads: int, depth: int):
+        super().__init__()
+        self.depth = depth
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads=heads)
+        self.perceptron_norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, 4 * width)
+        self.contract = nn.Linear(4 * width, width)
+
+    def forward(self, tokens: Tensor, *, keep: Tensor | None = None, causal: bool = False) -> Tensor:
+        """Tokens (B, L, F) to tokens of the same shape; arguments as in `SelfAttention`."""
+        tokens = tokens + self.attention(self.attention_norm(tokens), keep=keep, causal=causal)
+        out: Tensor = tokens + self.contract(functional.gelu(self.expand(self.perceptron_norm(tokens))))
+        return out
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Draw the weights; what adds to the shortcut starts smaller the deeper the stack, as in GPT-2 and CLIP."""
+        for layer in (self.attention.qkv, self.expand):
+            initialise_linear(layer)
+        for layer in (self.attention.out, self.contract):
+            initialise_linear(layer, gain=(2 * self.depth) ** -0.5)
+
+
+def initialise_linear(layer: nn.Linear, *, gain: float = 1.0) -> None:
+    """Draw the weights from a normal with deviation gain / √inputs; zero the bias."""
+    nn.init.normal_(layer.weight, std=gain * layer.in_features**-0.5)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,303 @@
+"""One contrast between images and texts: softmax or sigmoid, any targets, in memory that does not grow as B×B.
+
+Sources: InfoNCE with direction weights, Zhang et al. 2020 (arXiv 2010.00747); symmetric form, Radford et al. 2021
+(arXiv 2103.00020); sigmoid form, Zhai et al. 2023 (arXiv 2303.15343); a bag of positives, Miech et al. 2020
+(arXiv 1912.06430).
+
+Legend: N rows of this process, M keys (rows of all processes), K extra negative keys, D joint width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["ContrastConfig", "ContrastLoss", "Keys", "Targets", "contrast"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastConfig:
+    """Form of the contrast."""
+
+    form: Literal["softmax", "sigmoid"] = "softmax"
+    image_weight: float = 0.5
+    """Weight of image → text (λ of ConVIRT). 0.5 and 0.5 is the mean over the directions, 1 and 1 their sum."""
+    text_weight: float = 0.5
+    """Weight of text → image (1 - λ). The sigmoid form has one direction and takes neither weight."""
+    positives: Literal["average", "any"] = "average"
+    """Several positives of a row: each is to be found (mean of their losses), or any of them (MIL-NCE)."""
+    block_elements: int = 1 << 20
+    """Similarities held at once; the memory beyond the embeddings is a few times this, whatever the batch."""
+
+    def __post_init__(self) -> None:
+        if self.form == "sigmoid" and (self.image_weight, self.text_weight) != (0.5, 0.5):
+            raise ValueError("the sigmoid form has one direction: leave image_weight and text_weight out")
+        if self.block_elements < 1:
+            raise ValueError(f"block_elements must be at least 1, found {self.block_elements}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """What the rows are compared with, where that is more than the rows themselves."""
+
+    image: Tensor
+    """Unit-norm images of all processes, (M, D)."""
+    text: Tensor
+    """Unit-norm texts of all processes, (M, D)."""
+    first: int = 0
+    """Place of this process's first row among the keys."""
+    processes: int = 1
+    """The losses of so many processes are averaged afterwards; uneven batches are weighted so that the mean is right."""
+    extra_image: Tensor | None = None
+    """Negative images from a queue, bank or teacher, (K, D)."""
+    extra_text: Tensor | None = None
+    """Negative texts, (K, D)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """Which keys are right, where that is more than the one at the row's own place. No gradient flows into them.
+
+    Either `groups` (rows and keys with an equal number belong together), or weights for every key.
+    """
+
+    groups: Tensor | None = None
+    """Group number of each row, (N,)."""
+    key_groups: Tensor | None = None
+    """Group number of each key, (M,); the rows' where not given."""
+    image_to_text: Tensor | None = None
+    """Weight of every text for every image, (N, M); a softmax wants rows that sum to 1."""
+    text_to_image: Tensor | None = None
+    """Weight of every image for every text, (N, M); the transpose of `image_to_text` where not given."""
+
+    def __post_init__(self) -> None:
+        if (self.groups is None) == (self.image_to_text is None):
+            raise ValueError("targets need either groups or the weights image_to_text")
+
+
+class ContrastLoss(NamedTuple):
+    """Weighted sum, and its two directions before weighting."""
+
+    loss: Tensor
+    image_to_text: Tensor
+    text_to_image: Tensor
+
+
+def contrast(
+    image: Tensor,
+    text: Tensor,
+    *,
+    logit_scale: Tensor | float,
+    settings: ContrastConfig | None = None,
+    logit_bias: Tensor | float | None = None,
+    keys: Keys | None = None,
+    targets: Targets | None = None,
+) -> ContrastLoss:
+    """Compare every image with every text.
+
+    Value and gradient are those of the whole similarity matrix, which is never held: rows go through in blocks, and
+    the gradient of a block is made while its similarities are there. Only first derivatives exist.
+
+    Args:
+        image: unit-norm, (N, D).
+        text: unit-norm, (N, D); row i belongs to image i.
+        logit_scale: multiplies the similarities; the inverse of the temperature.
+        settings: form and weights.
+        logit_bias: added to the similarities; for the sigmoid form.
+        keys: rows of other processes and extra negatives; the rows themselves where not given.
+        targets: which keys are right; the one at the row's own place where not given.
+    """
+    settings = settings or ContrastConfig()
+    image, text = _exact(image), _exact(text)
+    keys = keys or Keys(image=image, text=text)
+    scale = torch.as_tensor(logit_scale, dtype=image.dtype, device=image.device)
+    bias = None if logit_bias is None else torch.as_tensor(logit_bias, dtype=image.dtype, device=image.device)
+    share = keys.processes / len(keys.image)
+
+    to_text = _Plan(settings, keys.first, _toward_text(targets))
+    texts = _joined(keys.text, keys.extra_text)
+    image_to_text = share * _rows(image, texts, scale, bias, to_text)
+    if settings.form == "sigmoid":
+        text_to_image = image_to_text.new_zeros(())
+        if keys.extra_image is not None:
+            nothing = _Plan(settings, None, None)
+            text_to_image = share * _rows(text, _exact(keys.extra_image), scale, bias, nothing)
+        return ContrastLoss(image_to_text + text_to_image, image_to_text, text_to_image)
+    to_image = _Plan(settings, keys.first, _toward_image(targets))
+    text_to_image = share * _rows(text, _joined(keys.image, keys.extra_image), scale, bias, to_image)
+    total = settings.image_weight * image_to_text + settings.text_weight * text_to_image
+    return ContrastLoss(total, image_to_text, text_to_image)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Right keys of one direction: groups of rows and keys, or weights (N, M)."""
+
+    groups: Tensor | None
+    key_groups: Tensor | None
+    weights: Tensor | None
+
+    def block(self, rows: slice, *, like: Tensor) -> Tensor:
+        """Weights (rows, M) of a block of rows; each group member counts 1."""
+        if self.weights is not None:
+            return self.weights[rows].to(like)
+        assert self.groups is not None and self.key_groups is not None
+        return (self.groups[rows, None] == self.key_groups[None, :]).to(like.dtype)
+
+    @property
+    def shares(self) -> bool:
+        """Whether a row's members share a weight of 1 in a softmax."""
+        return self.weights is None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a direction is to do; `first` is the place of row 0 among the keys, None where no key is right."""
+
+    settings: ContrastConfig
+    first: int | None
+    target: _Target | None
+
+
+def _toward_text(targets: Targets | None) -> _Target | None:
+    if targets is None:
+        return None
+    key_groups = targets.groups if targets.key_groups is None else targets.key_groups
+    return _Target(targets.groups, key_groups, targets.image_to_text)
+
+
+def _toward_image(targets: Targets | None) -> _Target | None:
+    if targets is None or targets.image_to_text is None:
+        return _toward_text(targets)
+    weights = targets.image_to_text.T if targets.text_to_image is None else targets.text_to_image
+    return _Target(None, None, weights)
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """In float32 at least: similarities near 1 differ by less than bfloat16 can tell."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _joined(keys: Tensor, extra: Tensor | None) -> Tensor:
+    return _exact(keys) if extra is None else torch.cat([_exact(keys), _exact(extra).to(keys.device)])
+
+
+def _rows(rows: Tensor, keys: Tensor, scale: Tensor, bias: Tensor | None, plan: _Plan) -> Tensor:
+    inputs = (rows, keys, scale, bias)
+    differentiate = torch.is_grad_enabled() and any(
+        part is not None and part.requires_grad for part in inputs
+    )
+    out: Tensor = _Direction.apply(*inputs, plan, differentiate)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Direction(torch.autograd.Function):
+    """Sum over the rows of one direction's loss; the gradient is made block by block on the way forward."""
+
+    @staticmethod
+    def forward(  # noqa: D102 - torch's interface
+        ctx: Any,
+        rows: Tensor,
+        keys: Tensor,
+        scale: Tensor,
+        bias: Tensor | None,
+        plan: _Plan,
+        differentiate: bool,
+    ) -> Tensor:
+        total = rows.new_zeros(())
+        row_gradient = torch.empty_like(rows) if differentiate else rows
+        key_gradient = torch.zeros_like(keys) if differentiate else keys
+        bias_gradient = rows.new_zeros(())
+        step = max(1, plan.settings.block_elements // max(1, len(keys)))
+        with torch.autocast(rows.device.type, enabled=False):
+            for start in range(0, len(rows), step):
+                block = slice(start, min(start + step, len(rows)))
+                logits = (rows[block] @ keys.T).mul_(scale)
+                if bias is not None:
+                    logits.add_(bias)
+                total += _loss_then_gradient(logits, block, plan)
+                if differentiate:
+                    torch.mm(logits, keys, out=row_gradient[block])
+                    key_gradient.addmm_(logits.T, rows[block])
+                    bias_gradient += logits.sum()
+        if differentiate:
+            scale_gradient = (row_gradient * rows).sum()
+            ctx.save_for_backward(
+                row_gradient.mul_(scale), key_gradient.mul_(scale), scale_gradient, bias_gradient
+            )
+        return total
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - torch's interface
+        needed = ctx.needs_input_grad
+        gradients = (
+            outer * part if need else None for part, need in zip(ctx.saved_tensors, needed, strict=False)
+        )
+        return (*gradients, None, None)
+
+
+def _loss_then_gradient(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+    """Return the block's summed loss and overwrite its logits (rows, M + K) with the gradient by them."""
+    if plan.settings.form == "sigmoid":
+        return _sigmoid(logits, block, plan)
+    if plan.target is None:
+        return _softmax_one(logits, block, plan)
+    return _softmax_many(logits, block, plan)
+
+
+def _softmax_one(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+    """One right key: log Σ exp s - s⁺, then softmax - 1⁺."""
+    assert plan.first is not None
+    places = torch.arange(block.start, block.stop, device=logits.device).add_(plan.first).unsqueeze(1)
+    logits.sub_(logits.amax(dim=1, keepdim=True))
+    right = logits.gather(1, places).sum()
+    total = logits.exp_().sum(dim=1, keepdim=True)
+    loss = total.log().sum() - right
+    logits.div_(total)
+    logits.scatter_add_(1, places, torch.full_like(total, -1.0))
+    return loss
+
+
+def _softmax_many(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+    """Weights p of the keys: Σ p (log Σ exp s - s), then (Σ p) softmax - p; or for any of them -log Σ⁺ softmax."""
+    assert plan.target is not None
+    weights = plan.target.block(block, like=logits)
+    logits.sub_(logits.amax(dim=1, keepdim=True))
+    if plan.settings.positives == "any":
+        chosen = logits[:, : weights.shape[1]].masked_fill(weights == 0, float("-inf"))
+        weights = chosen.softmax(dim=1)
+        right, mass = chosen.logsumexp(dim=1, keepdim=True), 1.0
+    else:
+        if plan.target.shares:
+            weights.div_(weights.sum(dim=1, keepdim=True))
+        right = (logits[:, : weights.shape[1]] * weights).sum(dim=1, keepdim=True)
+        mass = weights.sum(dim=1, keepdim=True)
+    total = logits.exp_().sum(dim=1, keepdim=True)
+    loss = (total.log() * mass - right).sum()
+    logits.div_(total).mul_(mass)
+    logits[:, : weights.shape[1]].sub_(weights)
+    return loss
+
+
+def _sigmoid(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+    """Binary cross-entropy of every pair with target t: softplus(s) - t s, then sigmoid(s) - t."""
+    loss = functional.softplus(logits).sum()
+    if plan.target is not None:
+        weights = plan.target.block(block, like=logits)
+        real = logits[:, : weights.shape[1]]
+        loss = loss - (real * weights).sum()
+        logits.sigmoid_()
+        real.sub_(weights)
+        return loss
+    if plan.first is None:
+        logits.sigmoid_()
+        return loss
+    places = torch.arange(block.start, block.stop, device=logits.device).add_(plan.first).unsqueeze(1)
+    loss = loss - logits.gather(1, places).sum()
+    logits.sigmoid_().scatter_add_(1, places, logits.new_full((len(places), 1), -1.0))
+    return loss
