@@ -94,8 +94,8 @@ def equal_width_bins(
 ) -> Codes:
     """Number of the equal-width bin of each probability, (n,).
 
-    Bins are (l, r], the first also holds 0; ``left`` makes them [l, r), the last also holds 1. The product with
-    the number of bins is rounded to 12 decimals first, so that .3 or .7 falls on its own side.
+    Bins are (l, r], the first also holds 0; ``left`` makes them [l, r), the last also holds 1. The product
+    with the number of bins is rounded to 12 decimals first, so that .3 or .7 falls on its own side.
     """
     scaled = np.round(_probabilities(probability) * bins, 12)
     if closed == "right":
@@ -108,8 +108,8 @@ def equal_mass_bins(
 ) -> Codes:
     """Number of the equal-mass bin of each probability, (n,); the first n mod B bins hold one more.
 
-    Equal probabilities may fall into two bins by their order in the list; ``together`` moves them all into the
-    bin of the first of them.
+    Equal probabilities may fall into two bins by their order in the list; ``together`` moves them all into
+    the bin of the first of them.
     """
     values = _probabilities(probability)
     order = np.argsort(values, kind="stable")

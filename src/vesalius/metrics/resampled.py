@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from vesalius.metrics.bootstrap import PatientWeights
 from vesalius.metrics.classification import Confusion
 
-__all__ = ["Macro", "auroc", "average_precision", "confusion", "macro", "mean", "median"]
+__all__ = ["Macro", "auroc", "average_precision", "calibration_error", "confusion", "macro", "mean", "median"]
 
 Floats = NDArray[np.float64]
 
@@ -92,6 +92,27 @@ def average_precision(target: ArrayLike, score: ArrayLike, weights: PatientWeigh
         precision = np.divide(found, found + alarms, out=np.zeros_like(found), where=found > 0)
         result[start:stop] = _divide(np.einsum("tb,tb->b", steps, precision), found[-1])
     return result
+
+
+def calibration_error(
+    target: ArrayLike, probability: ArrayLike, codes: NDArray[np.intp], weights: PatientWeights
+) -> Floats:
+    """Expected calibration error with bins that stay those of the sample, (B,).
+
+    A resample adds noise to every bin, so the draws lie above the sample's own value: print the null level
+    beside the interval.
+
+    Args:
+        target: 0 or 1, (n,).
+        probability: stated probability of 1, (n,).
+        codes: bin of each item, (n,).
+        weights: the resamples.
+    """
+    gap = np.asarray(target, dtype=np.float64) - np.asarray(probability, dtype=np.float64)
+    cells = np.zeros((len(codes), int(codes.max()) + 1))
+    cells[np.arange(len(codes)), codes] = gap
+    total = weights.sums(np.ones(len(codes)))
+    return _divide(np.abs(weights.sums(cells)).sum(axis=1), total)
 
 
 def median(values: ArrayLike, weights: PatientWeights) -> Floats:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from vesalius import registry
 from vesalius.errors import ConfigError, DataError, did_you_mean
+from vesalius.metrics.bootstrap import Interval
 
 __all__ = [
     "PREDICTIONS",
@@ -73,6 +74,24 @@ class Score:
     note: str = ""
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """What stands beside the number: prevalence, chance level, dropped resamples, spread over templates."""
+
+    @classmethod
+    def of(
+        cls, interval: Interval, *, task: str, metric: str, label: str, extra: Mapping[str, Any] | None = None
+    ) -> Score:
+        """Give an interval the name of its task, metric and label; its method goes into `extra`."""
+        return cls(
+            task=task,
+            metric=metric,
+            label=label,
+            value=interval.value,
+            low=interval.low,
+            high=interval.high,
+            n=interval.n,
+            n_patients=interval.n_patients,
+            note=interval.note,
+            extra={**(extra or {}), "interval": interval.method, "dropped": interval.dropped},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; a number that is not defined becomes None."""
