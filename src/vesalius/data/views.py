@@ -29,7 +29,7 @@ class ViewConfig(Config):
     ratio: Pair | None = None
     """Width to height of the crop, relative to the image's own, drawn on a log scale."""
     flip: float = 0.0
-    """Chance of a left-right mirror image. It turns a left lung into a right one: reports that name sides then lie."""
+    """Chance of a mirror image. It turns a left lung into a right one: reports that name sides then lie."""
     rotation: float = 0.0
     """Most degrees, either way."""
     translation: float = 0.0
@@ -59,18 +59,20 @@ class ViewConfig(Config):
 
 
 def view(image: NDArray[np.float32], config: ViewConfig, *, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw one view of an image with values 0 to 1, (C, H, W), or of a volume (C, slices, H, W), slices alike.
+    """Draw one view of an image (C, H, W) or volume (C, slices, H, W) with values 0 to 1.
 
-    What comes from outside the image is black. The shape stays.
+    All slices get the same view. What comes from outside the image is black. The shape stays.
     """
-    planes = image.reshape(-1, *image.shape[-2:])
+    planes: NDArray[np.float32] = image.reshape(-1, *image.shape[-2:])
     if config.moves:
         planes = _moved(planes, _matrix(config, planes.shape[-2:], rng))
     if config.brightness is not None:
-        planes = np.clip(planes * np.float32(rng.uniform(*config.brightness)), 0, 1)
+        factor = np.float32(rng.uniform(*config.brightness))
+        planes = np.clip(planes * factor, 0, 1)
     if config.contrast is not None:
         mean = planes.mean()
-        planes = np.clip((planes - mean) * np.float32(rng.uniform(*config.contrast)) + mean, 0, 1)
+        factor = np.float32(rng.uniform(*config.contrast))
+        planes = np.clip((planes - mean) * factor + mean, 0, 1)
     if config.blur is not None:
         sigma = rng.uniform(*config.blur)
         planes = _blur_matrix(planes.shape[-2], sigma) @ planes @ _blur_matrix(planes.shape[-1], sigma).T

@@ -1,7 +1,7 @@
 """What every method is: settings, a view of an image, words of a report, representations and their loss.
 
-`encode` and `loss` are apart so that a gradient cache can encode in small pieces and still see the whole batch in
-the loss. A method's module holds PAPER, SETTINGS (its settings class), METHOD (its class) and `build`.
+`encode` and `loss` are apart so that a gradient cache can encode in small pieces and still see the whole
+batch in the loss. A method's module holds PAPER, SETTINGS and METHOD (two classes), and `build`.
 
 Legend: B batch, C channels, L tokens, D joint width, M rows of all processes.
 """
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 Batch = Mapping[str, Tensor]
-"""pixel_values (B, C, …) normalised, input_ids and attention_mask (B, L), index (B,) of the rows in the corpus."""
+"""pixel_values (B, C, …) normalised, input_ids and attention_mask (B, L), index (B,) of the corpus's rows."""
 
 Representations = dict[str, Tensor]
 """Tensors with one row a sample: they may be made in pieces and joined. Whole numbers carry no gradient."""
@@ -89,7 +89,7 @@ class Method(nn.Module):
         return {"image": image.joint, "text": text.joint}
 
     def gather(self, representations: Representations) -> Representations:
-        """Add the rows of all processes as ``all_<name>`` where there are several, and where ours begin among them."""
+        """Add all processes' rows as ``all_<name>``, where there are several, and our place in them."""
         rows = next(iter(representations.values()))
         counts = row_counts(len(rows), device=rows.device)
         if len(counts) == 1:
@@ -99,7 +99,7 @@ class Method(nn.Module):
         return {**representations, **joined, _FIRST: torch.tensor([first, len(counts)])}
 
     def loss(self, representations: Representations) -> dict[str, Tensor]:
-        """Return the key `loss`, a scalar whose mean over the processes is the loss of the joined batch, and parts."""
+        """Return `loss`, whose mean over the processes is that of the joined batch, and its parts."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its loss is")
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
@@ -130,7 +130,7 @@ def of_all(representations: Representations, name: str) -> Tensor:
 
 
 def text_numbers(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-    """Number each text (B,) from its real tokens (B, L): equal texts get equal numbers, however they are padded.
+    """Number each text (B,) by its real tokens (B, L): equal texts get equal numbers, however padded.
 
     Different texts get the same number with a chance of about 2^-63 a pair.
     """

@@ -1,10 +1,10 @@
 """ConVIRT: images and reports contrasted in pairs, with the image's side weighing more.
 
-Paper: Zhang et al., MLHC 2022 (preprint 2020), arXiv 2010.00747. Code: lists for evaluation only, no training code.
+Paper: Zhang et al., MLHC 2022 (preprint 2020), arXiv 2010.00747. Code: evaluation lists, no training code.
 New: InfoNCE in both directions with weights λ and 1 - λ; one sentence of the report, drawn anew each step.
-Differs here: any encoders of `vesalius.models` may stand in for ResNet-50 and ClinicalBERT; crop, flip and affine map
-are one resampling. Variant "mgca": what was measured under this name by Wang et al. 2022 (MGCA, arXiv 2210.06044), a
-re-implementation that differs from the paper.
+Differs here: any encoders of `vesalius.models` may stand in for ResNet-50 and ClinicalBERT; crop, flip and
+affine map are one resampling. Variant "mgca": what was measured under this name by Wang et al. 2022 (MGCA,
+arXiv 2210.06044), a re-implementation that differs from the paper.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class ConVIRTConfig(MethodConfig):
     sampling: Literal["sentence", "report"] = "sentence"
     """One sentence drawn uniformly (paper), or the whole report."""
     duplicates_are_positives: bool = False
-    """Equal sentences in a batch belong together. The paper takes them for negatives, normal findings as well."""
+    """Equal sentences in a batch belong together. The paper takes them for negatives, normal ones too."""
     view: ViewConfig = field(default_factory=lambda: _PAPER_VIEW)
     """Random view of the image (paper's values)."""
 

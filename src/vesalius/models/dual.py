@@ -21,9 +21,9 @@ from vesalius.models.pooling import AttentionPool, Encoding, ProjectionHead, poo
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.foreign import ForeignText
 from vesalius.models.text.transformer import TextTransformer
-from vesalius.models.transformer import initialise_linear
+from vesalius.models.transformer import Block, initialise_linear
 from vesalius.models.vision.foreign import ForeignVision, pretrained_projection
-from vesalius.models.vision.resnet import ResNet
+from vesalius.models.vision.resnet import Residual, ResNet
 from vesalius.models.vision.vit import VisionTransformer
 
 __all__ = [
@@ -67,7 +67,7 @@ class TextFeatures(NamedTuple):
 
 
 @dataclass
-class DualEncoderOutput(ModelOutput):
+class DualEncoderOutput(ModelOutput):  # type: ignore[misc]
     """Unit-norm joint vectors of both sides, (B, D), and scaled similarities, (images, texts)."""
 
     image: Tensor | None = None
@@ -75,7 +75,7 @@ class DualEncoderOutput(ModelOutput):
     logits: Tensor | None = None
 
 
-class DualEncoderFile(PreTrainedConfig):
+class DualEncoderFile(PreTrainedConfig):  # type: ignore[misc]
     """What `config.json` holds: our settings, and the whole configuration of towers from transformers."""
 
     model_type = "vesalius_dual_encoder"
@@ -89,7 +89,7 @@ class DualEncoderFile(PreTrainedConfig):
         return validate(DualEncoderConfig, self.settings or {}, where="config.json: settings")
 
 
-class DualEncoder(PreTrainedModel):
+class DualEncoder(PreTrainedModel):  # type: ignore[misc]
     """Vision encoder, text encoder, pooling, projection heads and a logit scale."""
 
     config_class = DualEncoderFile
@@ -118,7 +118,7 @@ class DualEncoder(PreTrainedModel):
 
     @classmethod
     def build(cls, settings: DualEncoderConfig) -> DualEncoder:
-        """Build from settings: compact encoders at random, towers from transformers with their weights if wished."""
+        """Build from settings: compact encoders at random, towers of transformers with weights if wished."""
         towers = {f"{side}_tower": foreign.configuration(settings, side=side) for side in ("vision", "text")}
         model = cls(DualEncoderFile(settings=asdict(settings), **towers))
         for side in ("vision", "text"):
@@ -164,7 +164,7 @@ class DualEncoder(PreTrainedModel):
         )
 
     def scale(self) -> Tensor:
-        """Logit scale, the inverse of the temperature; a learned one is first brought back under its bound."""
+        """Return the inverse of the temperature; a learned one is first brought back under its bound."""
         if self.logit_scale.requires_grad:
             with torch.no_grad():
                 self.logit_scale.clamp_(max=log(self.settings.max_scale))
@@ -218,6 +218,8 @@ class DualEncoder(PreTrainedModel):
         tower = getattr(self, side).model
         weights, whole = foreign.tower_weights(source, side=side, config=tower.config)
         tower.load_state_dict({name: value for name, value in weights.items() if name in tower.state_dict()})
+        if whole is None:
+            return
         matrix = pretrained_projection(whole, side=side)
         head = getattr(self, f"{side}_head").layers
         if (
@@ -226,7 +228,10 @@ class DualEncoder(PreTrainedModel):
             and head[0].weight.shape == matrix.shape
         ):
             head[0].weight.copy_(matrix)
-            self.logit_scale.copy_(whole.logit_scale)
+        if self.settings.vision == self.settings.text:
+            self.logit_scale.copy_(whole.logit_scale.squeeze())
+            if self.logit_bias is not None and hasattr(whole, "logit_bias"):
+                self.logit_bias.copy_(whole.logit_bias.squeeze())
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -235,7 +240,7 @@ class DualEncoder(PreTrainedModel):
             initialise_linear(module)
         elif isinstance(module, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif hasattr(module, "initialise"):
+        elif isinstance(module, (Block, VisionTransformer, TextTransformer, Residual)):
             module.initialise()
 
 

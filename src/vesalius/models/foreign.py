@@ -1,4 +1,4 @@
-"""Encoders of `transformers`, by hub id, folder or model type: configuration, weights, and what of them stays unused."""
+"""Encoders of `transformers` by hub id, folder or model type: configuration, weights, what stays unused."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ _TOWER = {
 }
 """Model type of the tower that the type of a whole dual encoder stands for."""
 
-_SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "cls_token_id": 1, "eos_token_id": 2, "sep_token_id": 2}
-"""Numbers of the special tokens of `vesalius.models.text.tokenizer.train_tokenizer`."""
+_SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "cls_token_id": 1, "eos_token_id": 3, "sep_token_id": 3}
+"""Numbers of the special tokens of `vesalius.models.text.tokenizer`. The end is not 2: CLIP's text model
+takes that for the mark of its first, wrong configurations and then looks for the largest token number."""
 
 _NOT_IN_AUTO = {"siglip_text_model": "SiglipTextModel", "siglip2_text_model": "Siglip2TextModel"}
 
@@ -44,7 +45,7 @@ def configuration(settings: DualEncoderConfig, *, side: Side) -> dict[str, Any]:
     """Return the transformers configuration of one tower as plain values, or {} for a compact encoder.
 
     Raises:
-        ConfigError: the name is no model type, no folder, and not to be had from the hub; or an option is unknown.
+        ConfigError: the name is no model type, no folder and not on the hub; or an option is unknown.
     """
     name = getattr(settings, side)
     if not name.startswith("hf:"):
@@ -77,7 +78,7 @@ def build(values: Mapping[str, Any], *, pooled: bool) -> PreTrainedModel:
     model = _empty(config)
     pooler = getattr(model, "pooler", None)
     if pooler is not None and any(True for _ in pooler.parameters()):
-        # A tanh layer trained for sentence pairs or classes: neither a feature nor, in many checkpoints, trained.
+        # A tanh layer for sentence pairs or classes: no feature, and in many checkpoints not trained.
         model.pooler = None
     for name, parameter in model.named_parameters():
         if name.endswith("mask_token"):
@@ -114,7 +115,7 @@ def tower_weights(
     tower = getattr(whole, f"{side}_model", whole)
     if tower.config.model_type != config.model_type:
         raise CheckpointError(
-            f"{side} encoder {source!r} holds {tower.config.model_type}, the configuration says {config.model_type}"
+            f"{side} encoder {source!r} holds {tower.config.model_type}, expected {config.model_type}"
         )
     return tower.state_dict(), whole if tower is not whole else None
 
@@ -133,7 +134,7 @@ def stages(model: PreTrainedModel) -> tuple[list[nn.Module], list[nn.Module]]:
 
 def _empty(config: PreTrainedConfig) -> PreTrainedModel:
     if config.model_type in _NOT_IN_AUTO:
-        return getattr(transformers, _NOT_IN_AUTO[config.model_type])(config)  # type: ignore[no-any-return]
+        return getattr(transformers, _NOT_IN_AUTO[config.model_type])(config)
     try:
         model: PreTrainedModel = AutoModel.from_config(config)
     except ValueError as error:
@@ -158,12 +159,12 @@ def _stored(source: str) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"hf:{source} is neither a model type of transformers nor a folder, and cannot be had from the hub: {error}"
+            f"hf:{source} is no model type of transformers, no folder and not to be had from the hub: {error}"
         ) from None
 
 
 def _from_scratch(found: PreTrainedConfig, settings: DualEncoderConfig, *, side: Side) -> dict[str, Any]:
-    """Values that a new tower takes from the settings: input size and channels, or vocabulary and special tokens."""
+    """Values of a new tower from the settings: input size and channels, or vocabulary and special tokens."""
     if side == "vision":
         wanted: dict[str, Any] = {"num_channels": settings.channels, "image_size": settings.size[-1]}
     else:

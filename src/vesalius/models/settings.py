@@ -1,4 +1,4 @@
-"""Settings of the dual encoder: the recipe's section `model`. Imports no torch, so a recipe is checked at once."""
+"""Settings of the dual encoder, the recipe's section `model`. No torch here: a recipe is checked at once."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _TEXT = ("transformer",)
 class DualEncoderConfig(Config):
     """What the two encoders, their pooling and their projections are.
 
-    `width`, `depth` and `heads` hold for both compact encoders; the `vision_` and `text_` forms override one side.
+    `width`, `depth` and `heads` hold for both compact encoders; `vision_…` and `text_…` override one side.
     """
 
     vision: str = "vit"
-    """"vit", "resnet", or "hf:" and a hub id (with "@revision" if wished), a folder, or a model type such as "vit"."""
+    """"vit", "resnet", or "hf:" with a hub id ("@revision" may follow), a folder or a model type."""
     text: str = "transformer"
     """"transformer", or "hf:" and the same choices."""
     pretrained: bool = True
-    """Load the weights of an "hf:" encoder named by id or folder; a bare model type always starts at random."""
+    """Load the weights of an "hf:" encoder named by id or folder; a bare model type starts at random."""
     vision_options: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the transformers configuration to set in an "hf:" vision encoder, such as hidden_size."""
     text_options: Mapping[str, Any] = field(default_factory=dict)
 
     image_size: int | tuple[int, ...] = 128
-    """Rows and columns of the input; (slices, rows, columns) or (frames, rows, columns) makes the encoder 3D."""
+    """Rows and columns of the input; (slices or frames, rows, columns) makes the encoder 3D."""
     channels: int = 1
     patch: int | tuple[int, ...] = 16
     """Patch of the ViT in pixels or voxels, one number for all axes or one an axis."""
@@ -67,7 +67,7 @@ class DualEncoderConfig(Config):
     vision_pool: Pooling = "mean"
     """What becomes of the patches: mean, max, learned attention, or cls = the encoder's own summary."""
     text_pool: Pooling = "mean"
-    """What becomes of the tokens: mean, max, learned attention, cls = the encoder's own summary, last = last token."""
+    """What becomes of the tokens: mean, max, learned attention, cls = the encoder's own summary, last one."""
     projection: Literal["linear", "mlp", "none"] = "linear"
     """Head into the joint space: one matrix; or one hidden layer with ReLU; or nothing."""
     projection_dim: int = 128
@@ -85,7 +85,7 @@ class DualEncoderConfig(Config):
     """Learned bias at the start, for a sigmoid objective (SigLIP starts at -10); none where not given."""
 
     frozen_vision_layers: int = 0
-    """Blocks (of a convolutional network: stages) that do not learn, with the embedding below; -1 freezes all."""
+    """Blocks (stages of a convolutional network) that do not learn, and all below; -1 freezes the encoder."""
     frozen_text_layers: int = 0
 
     def __post_init__(self) -> None:
@@ -149,7 +149,7 @@ class DualEncoderConfig(Config):
         for side in ("vision", "text"):
             if getattr(self, f"frozen_{side}_layers") < -1:
                 raise ValueError(f"frozen_{side}_layers must be -1 (all) or a count")
-            width, depth, heads = self.side(side)  # type: ignore[arg-type]
+            width, depth, heads = self.side(side)
             if getattr(self, side) == "resnet":
                 if depth not in RESNET_DEPTHS:
                     raise ValueError(f"a ResNet has one of {RESNET_DEPTHS} layers, found {depth}")

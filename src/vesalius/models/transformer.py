@@ -64,7 +64,7 @@ class Block(nn.Module):
 
     @torch.no_grad()
     def initialise(self) -> None:
-        """Draw the weights; what adds to the shortcut starts smaller the deeper the stack, as in GPT-2 and CLIP."""
+        """Draw the weights; what adds to the shortcut starts smaller in a deeper stack, as in CLIP."""
         for layer in (self.attention.qkv, self.expand):
             initialise_linear(layer)
         for layer in (self.attention.out, self.contract):

@@ -1,8 +1,8 @@
-"""One contrast between images and texts: softmax or sigmoid, any targets, in memory that does not grow as B×B.
+"""One contrast of images and texts: softmax or sigmoid, any targets, in memory that does not grow as N×M.
 
-Sources: InfoNCE with direction weights, Zhang et al. 2020 (arXiv 2010.00747); symmetric form, Radford et al. 2021
-(arXiv 2103.00020); sigmoid form, Zhai et al. 2023 (arXiv 2303.15343); a bag of positives, Miech et al. 2020
-(arXiv 1912.06430).
+Sources: InfoNCE with direction weights, Zhang et al. 2020 (arXiv 2010.00747); symmetric form, Radford et al.
+2021 (arXiv 2103.00020); sigmoid form, Zhai et al. 2023 (arXiv 2303.15343); a bag of positives, Miech et al.
+2020 (arXiv 1912.06430).
 
 Legend: N rows of this process, M keys (rows of all processes), K extra negative keys, D joint width.
 """
@@ -25,7 +25,7 @@ class ContrastConfig:
 
     form: Literal["softmax", "sigmoid"] = "softmax"
     image_weight: float = 0.5
-    """Weight of image → text (λ of ConVIRT). 0.5 and 0.5 is the mean over the directions, 1 and 1 their sum."""
+    """Weight of image → text (λ of ConVIRT). 0.5 and 0.5 give the mean of the directions, 1 and 1 the sum."""
     text_weight: float = 0.5
     """Weight of text → image (1 - λ). The sigmoid form has one direction and takes neither weight."""
     positives: Literal["average", "any"] = "average"
@@ -51,7 +51,7 @@ class Keys:
     first: int = 0
     """Place of this process's first row among the keys."""
     processes: int = 1
-    """The losses of so many processes are averaged afterwards; uneven batches are weighted so that the mean is right."""
+    """The losses of so many processes are averaged afterwards; uneven batches are weighted for that."""
     extra_image: Tensor | None = None
     """Negative images from a queue, bank or teacher, (K, D)."""
     extra_text: Tensor | None = None
@@ -60,7 +60,7 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """Which keys are right, where that is more than the one at the row's own place. No gradient flows into them.
+    """Which keys are right, where that is more than the one at the row's own place. They get no gradient.
 
     Either `groups` (rows and keys with an equal number belong together), or weights for every key.
     """
@@ -99,7 +99,7 @@ def contrast(
 ) -> ContrastLoss:
     """Compare every image with every text.
 
-    Value and gradient are those of the whole similarity matrix, which is never held: rows go through in blocks, and
+    Value and gradient are those of the whole similarity matrix, which is never held: rows go in blocks, and
     the gradient of a block is made while its similarities are there. Only first derivatives exist.
 
     Args:
@@ -145,7 +145,8 @@ class _Target:
         """Weights (rows, M) of a block of rows; each group member counts 1."""
         if self.weights is not None:
             return self.weights[rows].to(like)
-        assert self.groups is not None and self.key_groups is not None
+        assert self.groups is not None
+        assert self.key_groups is not None
         return (self.groups[rows, None] == self.key_groups[None, :]).to(like.dtype)
 
     @property
@@ -199,7 +200,7 @@ class _Direction(torch.autograd.Function):
     """Sum over the rows of one direction's loss; the gradient is made block by block on the way forward."""
 
     @staticmethod
-    def forward(  # noqa: D102 - torch's interface
+    def forward(
         ctx: Any,
         rows: Tensor,
         keys: Tensor,
@@ -232,8 +233,8 @@ class _Direction(torch.autograd.Function):
         return total
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102 - torch's interface
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         needed = ctx.needs_input_grad
         gradients = (
             outer * part if need else None for part, need in zip(ctx.saved_tensors, needed, strict=False)
@@ -264,14 +265,15 @@ def _softmax_one(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
 
 
 def _softmax_many(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
-    """Weights p of the keys: Σ p (log Σ exp s - s), then (Σ p) softmax - p; or for any of them -log Σ⁺ softmax."""
+    """Weights p of the keys: Σ p (log Σ exp s - s), then (Σ p) softmax - p; any of them: -log Σ⁺ softmax."""
     assert plan.target is not None
     weights = plan.target.block(block, like=logits)
     logits.sub_(logits.amax(dim=1, keepdim=True))
     if plan.settings.positives == "any":
         chosen = logits[:, : weights.shape[1]].masked_fill(weights == 0, float("-inf"))
         weights = chosen.softmax(dim=1)
-        right, mass = chosen.logsumexp(dim=1, keepdim=True), 1.0
+        right = chosen.logsumexp(dim=1, keepdim=True)
+        mass = torch.ones_like(right)
     else:
         if plan.target.shares:
             weights.div_(weights.sum(dim=1, keepdim=True))

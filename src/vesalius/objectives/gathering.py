@@ -1,4 +1,4 @@
-"""Rows of all processes, with gradient: what one process computes with them reaches the process that made them.
+"""Rows of all processes, with gradient: what one computes with them reaches the one that made them.
 
 Legend: n rows of this process, M rows of all processes.
 """

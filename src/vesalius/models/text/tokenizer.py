@@ -1,4 +1,4 @@
-"""A tokenizer trained on the corpus: lower-case WordPiece with the special tokens that a text encoder needs."""
+"""A tokenizer trained on the corpus: lower-case WordPiece with the special tokens of a text encoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vesalius.models.settings import DualEncoderConfig
 
 __all__ = ["SPECIAL_TOKENS", "tokenizer_for", "train_tokenizer"]
 
-SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
+SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[UNK]", "[SEP]", "[MASK]")
 """In order of their numbers, from 0."""
 
 
@@ -39,9 +39,9 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> PreTrainedToken
     tokenizer.train_from_iterator(texts, trainer=trainer)
     if tokenizer.get_vocab_size() <= len(SPECIAL_TOKENS):
         raise DataError("no tokenizer can be trained: the texts hold no word")
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 2), ("[CLS]", 1))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 1))
     tokenizer.decoder = decoders.WordPiece()
-    names = ("pad_token", "cls_token", "sep_token", "unk_token", "mask_token")
+    names = ("pad_token", "cls_token", "unk_token", "sep_token", "mask_token")
     special: dict[str, Any] = dict(zip(names, SPECIAL_TOKENS, strict=True))
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="[CLS]", eos_token="[SEP]", padding_side="right", **special
@@ -49,7 +49,7 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> PreTrainedToken
 
 
 def tokenizer_for(settings: DualEncoderConfig, texts: Iterable[str]) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a pretrained text encoder, or train one for an encoder that starts at random."""
+    """Return the tokenizer of a pretrained text encoder, or train one for an encoder of random weights."""
     source = foreign.pretrained_source(settings, side="text")
     if source is None:
         return train_tokenizer(texts, vocabulary=settings.vocabulary)

@@ -33,7 +33,7 @@ class TextTransformer(nn.Module):
         length = input_ids.shape[1]
         if length > len(self.position):
             raise DataError(
-                f"text of {length} tokens, the encoder takes {len(self.position)}: cut it or raise text_length"
+                f"text of {length} tokens, but the encoder takes {len(self.position)}: raise text_length"
             )
         real = attention_mask.bool()
         keep = real[:, None, None, :]

@@ -15,7 +15,7 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.models.pooling import Encoding
 from vesalius.models.settings import DualEncoderConfig
 
-__all__ = ["ResNet"]
+__all__ = ["ResNet", "Residual"]
 
 _BLOCKS = {
     10: (1, 1, 1, 1),
@@ -31,7 +31,7 @@ _POOL: dict[int, type[nn.MaxPool2d | nn.MaxPool3d]] = {2: nn.MaxPool2d, 3: nn.Ma
 _LAYOUT = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two 3×3 convolutions, or 1×1, 3×3, 1×1 with `expansion` 4, beside a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int, expansion: int, dimensions: int):
@@ -46,6 +46,7 @@ class _Residual(nn.Module):
             self.shortcut = _convolution(inputs, outputs, 1, stride, dimensions=dimensions)
 
     def forward(self, image: Tensor) -> Tensor:
+        """Map (B, inputs, …) to map (B, outputs, …)."""
         out = image
         for number, step in enumerate(self.steps, start=1):
             out = step(out)
@@ -55,7 +56,7 @@ class _Residual(nn.Module):
     @torch.no_grad()
     def initialise(self) -> None:
         """Start each block as its shortcut: the last norm's scale is zero."""
-        nn.init.zeros_(self.steps[-1][1].weight)  # type: ignore[index, arg-type]
+        nn.init.zeros_(self.steps[-1][1].weight)  # type: ignore[index]
 
 
 class ResNet(nn.Module):
@@ -68,7 +69,7 @@ class ResNet(nn.Module):
         expansion = 4 if depth >= 50 else 1
         if self.width % (8 * expansion):
             raise ConfigError(
-                f"model.vision_width {self.width}: a ResNet of depth {depth} needs a multiple of {8 * expansion}"
+                f"model.vision_width {self.width}: a ResNet-{depth} needs a multiple of {8 * expansion}"
             )
         self.dimensions = dimensions
         stem = self.width // (8 * expansion)
@@ -85,7 +86,7 @@ class ResNet(nn.Module):
             inputs = outputs
 
     def forward(self, image: Tensor) -> Encoding:
-        """Image (B, C, rows, columns) or (B, C, slices, rows, columns) to places (B, P, F) of the last map."""
+        """Image (B, C, rows, columns), a volume with slices, to places (B, P, F) of the last map."""
         if image.dim() != 2 + self.dimensions or image.shape[1] != self.channels:
             raise DataError(
                 f"the encoder takes {self.channels} channels and {self.dimensions} axes, "
@@ -108,9 +109,9 @@ class ResNet(nn.Module):
 def _stage(
     inputs: int, outputs: int, blocks: int, stride: int, expansion: int, dimensions: int
 ) -> nn.Sequential:
-    first = _Residual(inputs, outputs, stride=stride, expansion=expansion, dimensions=dimensions)
+    first = Residual(inputs, outputs, stride=stride, expansion=expansion, dimensions=dimensions)
     rest = (
-        _Residual(outputs, outputs, stride=1, expansion=expansion, dimensions=dimensions)
+        Residual(outputs, outputs, stride=1, expansion=expansion, dimensions=dimensions)
         for _ in range(blocks - 1)
     )
     return nn.Sequential(first, *rest)

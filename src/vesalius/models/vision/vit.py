@@ -102,7 +102,7 @@ class VisionTransformer(nn.Module):
 
     def _positions(self, grid: tuple[int, ...]) -> Tensor:
         """Position embedding (1, P, F) on `grid`."""
-        position = self.position
+        position: Tensor = self.position
         if position.shape[2:] != grid:
             mode = "bilinear" if len(grid) == 2 else "trilinear"
             position = functional.interpolate(position, size=grid, mode=mode, align_corners=False)

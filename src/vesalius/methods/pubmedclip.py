@@ -1,0 +1,113 @@
+"""PubMedCLIP: all of a pretrained CLIP fine-tuned on medical figures and their captions.
+
+Paper: Eslami et al., Findings of EACL 2023 (preprint 2021), arXiv 2112.13906. Code: sarahESL/PubMedCLIP, MIT.
+New: CLIP's own loss, half image → text and half text → image, on captions of medical literature.
+Differs here: captions are read whole, up to the text encoder's length; a last, smaller batch works. What the
+release does instead are the settings `release_scale` and `caption_characters` (recipe pubmedclip/release).
+Not here: the answering of questions with this encoder (MEVF, QCR), which needs the fusion parts.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import exp
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vesalius.data import views
+from vesalius.data.views import ViewConfig
+from vesalius.methods.base import Method, MethodConfig, Representations, keys_of
+from vesalius.models.dual import DualEncoder
+from vesalius.objectives.contrastive import contrast
+from vesalius.paper import Claim, Paper
+
+__all__ = ["METHOD", "PAPER", "RELEASE_FACTOR", "SETTINGS", "PubMedCLIP", "PubMedCLIPConfig", "build"]
+
+PAPER = Paper(
+    slug="pubmedclip",
+    title="PubMedCLIP: How Much Does CLIP Benefit Visual Question Answering in the Medical Domain?",
+    year=2023,
+    arxiv="2112.13906",
+    venue="Findings of EACL",
+    code="sarahESL/PubMedCLIP, MIT",
+    claims=(
+        Claim(
+            sentence="A contrastively pretrained encoder serves better than one of random weights.",
+            factor="optimisation.learning_rate",
+            on=1e-5,
+            off=0.0,
+            task="linear_probe",
+            metric="auroc",
+            published="up to 3 points of VQA accuracy over MAML (VQA-RAD, SLAKE)",
+        ),
+    ),
+)
+
+RELEASE_FACTOR = exp(0.01) / exp(0.07)
+"""What the released code multiplies the logits by, beside CLIP's own scale: about 0.9418."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PubMedCLIPConfig(MethodConfig):
+    """Settings of the fine-tuning; the temperature is the model's own, learned one."""
+
+    release_scale: bool = False
+    """Multiply the logits by exp(0.01) / exp(0.07), as the released code does."""
+    caption_characters: int | None = None
+    """Cut captions after so many characters and write them in compatibility form (NFKD); the release: 77."""
+    view: ViewConfig = field(
+        default_factory=lambda: ViewConfig(crop=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5)
+    )
+    """Random view of the image (released code: random resized crop and mirror image)."""
+
+    def __post_init__(self) -> None:
+        if self.caption_characters is not None and self.caption_characters < 1:
+            raise ValueError(f"caption_characters must be at least 1, found {self.caption_characters}")
+
+
+class PubMedCLIP(Method):
+    """CLIP's contrast between a figure and its caption."""
+
+    def __init__(self, settings: PubMedCLIPConfig, model: DualEncoder):
+        super().__init__(settings, model)
+        self.chosen = settings
+
+    def view(self, image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Draw a view of an image (C, …) with values 0 to 1."""
+        return views.view(image, self.chosen.view, rng=rng)
+
+    def words(self, sentences: Sequence[str], rng: np.random.Generator) -> str:
+        """Return the whole caption, or the beginning that the release reads."""
+        caption = super().words(sentences, rng)
+        if self.chosen.caption_characters is None:
+            return caption
+        return unicodedata.normalize("NFKD", caption[: self.chosen.caption_characters])
+
+    def loss(self, representations: Representations) -> dict[str, Tensor]:
+        """Return half of image → text and half of text → image, and both parts."""
+        scale = self.model.scale()
+        value = contrast(
+            representations["image"],
+            representations["text"],
+            logit_scale=scale * RELEASE_FACTOR if self.chosen.release_scale else scale,
+            keys=keys_of(representations),
+        )
+        return {
+            "loss": value.loss,
+            "image_to_text": value.image_to_text.detach(),
+            "text_to_image": value.text_to_image.detach(),
+            "logit_scale": scale.detach(),
+        }
+
+
+METHOD = PubMedCLIP
+SETTINGS = PubMedCLIPConfig
+
+
+def build(settings: PubMedCLIPConfig, model: DualEncoder) -> PubMedCLIP:
+    """Put the method around a model."""
+    return PubMedCLIP(settings, model)
