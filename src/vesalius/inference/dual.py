@@ -55,8 +55,8 @@ class DualPredictor(BasePredictor):
         """Preprocess N images to the model's input, (N, C, H, W)."""
 
     @abstractmethod
-    def image_pass(self, pixel_values: Tensor) -> ImagePass:
-        """Run the image encoder."""
+    def image_pass(self, pixel_values: Tensor, *, local: bool) -> ImagePass:
+        """Run the image encoder; `local` asks for patches in the joint space."""
 
     @abstractmethod
     def text_pass(self, texts: Sequence[str]) -> Tensor:
@@ -84,7 +84,7 @@ class DualPredictor(BasePredictor):
         with torch.inference_mode():
             for start in range(0, len(images), self.batch):
                 values = self.pixel_values(images[start : start + self.batch]).to(self.device)
-                done = self.image_pass(values)
+                done = self.image_pass(values, local=False)
                 passes.append((_numpy(done.features), unit_rows(_numpy(done.joint))))
         features, joint = zip(*passes, strict=True)
         return ImageEmbeddings(np.concatenate(features), np.concatenate(joint))
@@ -93,6 +93,8 @@ class DualPredictor(BasePredictor):
         """Unit-norm joint embeddings of N texts, (N, D)."""
         import torch
 
+        if "embed_text" not in self.capabilities:
+            raise self.cannot("embed_text")
         with torch.inference_mode():
             parts = [
                 unit_rows(_numpy(self.text_pass(list(texts[start : start + self.batch]))))
@@ -107,7 +109,7 @@ class DualPredictor(BasePredictor):
         if "similarity_map" not in self.capabilities:
             raise self.cannot("similarity_map")
         with torch.inference_mode():
-            done = self.image_pass(self.pixel_values([image]).to(self.device))
+            done = self.image_pass(self.pixel_values([image]).to(self.device), local=True)
         if done.joint_tokens is None:
             raise self.cannot("similarity_map")
         cosine: NDArray[np.float32] = unit_rows(_numpy(done.joint_tokens[0])) @ self.embed_text([text])[0]
@@ -138,19 +140,15 @@ def pick_device(device: str) -> str:
 
 def weights_sha256(module: nn.Module) -> str:
     """Return the SHA-256 of all weights: names, shapes and bytes in sorted order, in whatever file."""
+    import torch
+
     digest = hashlib.sha256()
     state = module.state_dict()
     for key in sorted(state):
         value = state[key].detach().cpu().contiguous()
         digest.update(f"{key}{tuple(value.shape)}{value.dtype}".encode())
-        digest.update(value.reshape(-1).view(_bytes()).numpy().tobytes() if value.numel() else b"")
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
     return digest.hexdigest()
-
-
-def _bytes() -> Any:
-    import torch
-
-    return torch.uint8
 
 
 def _numpy(values: Tensor) -> NDArray[np.float32]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vesalius.errors import CapabilityError, CheckpointError
 from vesalius.inference.dual import DualPredictor, ImagePass
 from vesalius.inference.predictor import Predictor
 
@@ -18,59 +17,43 @@ if TYPE_CHECKING:
     from vesalius.data.readers import Pixels
     from vesalius.training.checkpoint import LoadedModel
 
-__all__ = ["CheckpointPredictor", "claims", "model_folder", "open_model"]
+__all__ = ["CheckpointPredictor", "claims", "open_model"]
 
-_MARK = "vesalius.json"
-_RUN_MARK = "recipe.yaml"
+_CARD = "vesalius.json"
+_RECIPE = "recipe.yaml"
 
 
 def claims(spec: str) -> bool:
     """Say whether the spec is a run folder or a model folder of ours."""
     folder = Path(spec)
-    return folder.is_dir() and (
-        (folder / _RUN_MARK).is_file()
-        or any((folder / part / _MARK).is_file() for part in ("", "best", "last"))
-    )
-
-
-def model_folder(spec: str | Path) -> Path:
-    """Return the folder that holds the model: the run's best, else its last, else the folder itself.
-
-    Raises:
-        CheckpointError: the run has not stored a model yet.
-    """
-    folder = Path(spec)
-    for part in ("", "best", "last"):
-        if (folder / part / _MARK).is_file():
-            return folder / part
-    raise CheckpointError(
-        f"run {folder} holds no model yet: neither {folder / 'best' / _MARK} nor {folder / 'last' / _MARK} "
-        "exists; let training reach its first checkpoint"
-    )
+    cards = (folder / part / _CARD for part in ("", "best", "last"))
+    return folder.is_dir() and ((folder / _RECIPE).is_file() or any(card.is_file() for card in cards))
 
 
 def open_model(spec: str, *, device: str) -> Predictor:
-    """Load the model of a run or model folder."""
+    """Load the model of a run or model folder, offline."""
     from vesalius.training.checkpoint import load_model
 
-    folder = model_folder(spec)
-    name = folder.parent.name if folder.name in ("best", "last") else folder.name
-    loaded = load_model(folder)
-    if not getattr(loaded.method, "capabilities", None):
-        raise CapabilityError(f"model {folder}: its method states no capability that a task could use")
-    return CheckpointPredictor(loaded, name=name, device=device)
+    return CheckpointPredictor(load_model(spec), device=device)
 
 
 class CheckpointPredictor(DualPredictor):
     """A trained method with its tokenizer and image processor."""
 
-    def __init__(self, loaded: LoadedModel, *, name: str, device: str = "auto") -> None:
-        super().__init__(loaded.method.model, name=name, device=device)
+    def __init__(self, loaded: LoadedModel, *, device: str = "auto") -> None:
+        folder = loaded.folder
+        of_run = folder.name in ("best", "last")
+        super().__init__(
+            loaded.method.model, name=folder.resolve().parent.name if of_run else folder.name, device=device
+        )
         self.tokenizer = loaded.tokenizer
         self.processor = loaded.processor
         self.info = dict(loaded.info)
         self.capabilities = frozenset(loaded.method.capabilities)
-        self.temperature = float(1.0 / self.module.logit_scale.detach().exp())  # type: ignore[operator, union-attr]
+        self.temperature = float(1.0 / loaded.method.model.logit_scale.detach().exp())
+        self.text_length = loaded.method.model.settings.text_length
+        self.text_roles = _roles(folder.parent / _RECIPE) if of_run else ()
+        """Roles of the texts that the model learnt from; empty where its run is not beside it."""
 
     def pixel_values(self, images: Sequence[Pixels]) -> Tensor:
         """Preprocess N images as in training, without augmentation, (N, C, H, W)."""
@@ -79,27 +62,26 @@ class CheckpointPredictor(DualPredictor):
         stacked = np.stack([self.processor.normalise(self.processor(image)) for image in images])
         return torch.from_numpy(stacked.astype(np.float32, copy=False))
 
-    def image_pass(self, pixel_values: Tensor) -> ImagePass:
+    def image_pass(self, pixel_values: Tensor, *, local: bool) -> ImagePass:
         """Run the image encoder."""
-        features = self.module.encode_image(pixel_values)  # type: ignore[operator]
-        return ImagePass(features.pooled, features.joint, features.joint_tokens, tuple(features.grid))
+        module: Any = self.module
+        seen = module.encode_image(pixel_values, local=local)
+        return ImagePass(seen.pooled, seen.joint, seen.joint_tokens, tuple(seen.grid))
 
     def text_pass(self, texts: Sequence[str]) -> Tensor:
         """Run the text encoder on N texts, (N, D)."""
-        if "embed_text" not in self.capabilities:
-            raise self.cannot("embed_text")
-        config: Any = self.module.config
+        module: Any = self.module
         words = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=config.text_length, return_tensors="pt"
+            list(texts), padding=True, truncation=True, max_length=self.text_length, return_tensors="pt"
         ).to(self.device)
-        joint: Tensor = self.module.encode_text(words["input_ids"], words["attention_mask"]).joint  # type: ignore[operator]
+        joint: Tensor = module.encode_text(words["input_ids"], words["attention_mask"], local=False).joint
         return joint
 
     def random_module(self) -> nn.Module:
-        """Build the same architecture with random weights."""
-        kind: Any = type(self.module)
-        module: nn.Module = kind(copy_without_weights(self.module.config))
-        return module
+        """Build the same architecture with random weights; nothing pretrained is read."""
+        module: Any = self.module
+        drawn: nn.Module = type(module)(module.config)
+        return drawn
 
     def describe(self) -> Mapping[str, Any]:
         """Kind, architecture, method and preprocessing."""
@@ -107,19 +89,15 @@ class CheckpointPredictor(DualPredictor):
             "kind": "vesalius",
             "architecture": type(self.module).__name__,
             "method": self.info.get("method", ""),
+            "step": self.info.get("step"),
             "trained_on": self.info.get("trained_on", {}),
-            "preprocessing": {
-                "image": self.processor.to_dict(),
-                "text_length": int(self.module.config.text_length),  # type: ignore[arg-type, union-attr]
-            },
+            "preprocessing": {"image": self.processor.to_dict(), "text_length": self.text_length},
         }
 
 
-def copy_without_weights(config: Any) -> Any:
-    """Return a copy of the settings that asks for no pretrained weights."""
-    import copy
+def _roles(recipe: Path) -> tuple[str, ...]:
+    from vesalius.config import read_yaml
 
-    plain = copy.deepcopy(config)
-    if hasattr(plain, "pretrained"):
-        plain.pretrained = False
-    return plain
+    if not recipe.is_file():
+        return ()
+    return tuple(read_yaml(recipe).get("data", {}).get("roles", ()))

@@ -99,17 +99,19 @@ class HuggingFacePredictor(DualPredictor):
         values: Tensor = self.processor(images=pictures, return_tensors="pt")["pixel_values"]
         return values
 
-    def image_pass(self, pixel_values: Tensor) -> ImagePass:
+    def image_pass(self, pixel_values: Tensor, *, local: bool) -> ImagePass:
         """Run the image encoder; patches are projected as the pooled token is (CLIP)."""
         module: Any = self.module
         if not self._projects_patches:
             joint = _pooled(module.get_image_features(pixel_values=pixel_values))
             return ImagePass(joint, joint, None, ())
         seen = module.vision_model(pixel_values=pixel_values)
+        joint = module.visual_projection(seen.pooler_output)
+        if not local:
+            return ImagePass(seen.pooler_output, joint, None, ())
         patches = module.vision_model.post_layernorm(seen.last_hidden_state[:, 1:])
         side = self.module.config.vision_config.patch_size  # type: ignore[union-attr]
         grid = (pixel_values.shape[-2] // side, pixel_values.shape[-1] // side)  # type: ignore[operator]
-        joint = module.visual_projection(seen.pooler_output)
         return ImagePass(seen.pooler_output, joint, module.visual_projection(patches), grid)
 
     def text_pass(self, texts: Sequence[str]) -> Tensor:

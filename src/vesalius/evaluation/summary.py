@@ -1,0 +1,130 @@
+"""An evaluation in words: what the model does better than its controls, and what the program prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vesalius.evaluation.results import REPORT_FILE, Evaluation
+
+__all__ = ["Headline", "Standing", "headlines", "summary", "verdict"]
+
+Standing = Literal["above", "not above", "undecided", "undefined"]
+
+_HEADLINES = (
+    ("zero_shot", "auroc", "macro", "Zero-shot AUROC, mean over findings"),
+    ("linear_probe_100", "auroc", "macro", "Linear probe AUROC, all labels"),
+    ("linear_probe", "auroc", "macro", "Linear probe AUROC"),
+    ("knn_100", "auroc", "macro", "Nearest neighbours AUROC, all labels"),
+    ("knn", "auroc", "macro", "Nearest neighbours AUROC"),
+    ("retrieval", "r_at_5", "image_to_text", "Right text among five, from the image"),
+    ("retrieval", "r_at_5", "text_to_image", "Right image among five, from the text"),
+    ("image_retrieval", "precision_at_5", "macro", "Like images among five, from an image"),
+)
+"""Task, metric, label and words of the scores that stand at the top; higher is better in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """A score that stands at the top, beside the same score of the controls."""
+
+    words: str
+    score: Mapping[str, Any]
+    controls: Mapping[str, Mapping[str, Any]]
+
+    def standing(self, control: str) -> Standing:
+        """Say whether the model is above a control: intervals apart, overlapping, or not known."""
+        other = self.controls[control]
+        values = (self.score["value"], self.score["low"], other["value"], other["high"])
+        if self.score["value"] is None or other["value"] is None:
+            return "undefined"
+        if any(value is None for value in values):
+            return "undecided"
+        if self.score["low"] > other["high"]:
+            return "above"
+        return "undecided" if self.score["value"] > other["value"] else "not above"
+
+    @property
+    def overall(self) -> Standing:
+        """The weakest standing against any control; undefined without controls."""
+        found = {self.standing(control) for control in self.controls}
+        order: tuple[Standing, ...] = ("not above", "undecided", "undefined", "above")
+        return next((standing for standing in order if standing in found), "undefined")
+
+
+def headlines(evaluation: Evaluation) -> list[Headline]:
+    """Return the scores that stand at the top, with those of the controls."""
+    found = []
+    for task, metric, label, words in _HEADLINES:
+        score = evaluation.score(task, metric, label)
+        if score is None:
+            continue
+        names = dict.fromkeys(row["control"] for row in evaluation.controls)
+        beside = {name: evaluation.score(task, metric, label, control=name) for name in names}
+        controls = {name: row for name, row in beside.items() if row is not None}
+        found.append(Headline(words=words, score=score, controls=controls))
+    return found
+
+
+def verdict(shown: Sequence[Headline]) -> str:
+    """Say in one or two sentences whether the model is above its controls."""
+    judged = [one for one in shown if one.controls and one.score["value"] is not None]
+    if not judged:
+        return "There is no score that could be set beside a control, so nothing is said of the model."
+    above = [one for one in judged if one.overall == "above"]
+    below = [one for one in judged if one.overall == "not above"]
+    if len(above) == len(judged):
+        which = f"all {len(judged)} headline scores" if len(judged) > 1 else "the headline score"
+        return f"The model is above every control on {which}, with intervals that do not overlap."
+    parts = [f"The model is clearly above every control on {len(above)} of {len(judged)} headline scores."]
+    if below:
+        parts.append(f"It is no better than a control on: {'; '.join(_lower(one.words) for one in below)}.")
+    open_ones = [one for one in judged if one.overall in ("undecided", "undefined")]
+    if open_ones:
+        parts.append(
+            f"Undecided, since intervals overlap: {'; '.join(_lower(one.words) for one in open_ones)}."
+        )
+    return " ".join(parts)
+
+
+def summary(evaluation: Evaluation) -> str:
+    """Return what the program prints after an evaluation."""
+    document = evaluation.document
+    shown = headlines(evaluation)
+    items = document["corpus"]["items"]
+    corpus = document["corpus"]
+    size = f"{items['n']} studies of {items['n_patients']} patients"
+    lines = [f"{document['model']['name']} on {corpus['name']}, split {corpus['split']}: {size}", ""]
+    for one in shown:
+        lines.append(f"{one.words:42} {_interval(one.score)}")
+        lines += [f"    {name:38} {_interval(row)}" for name, row in one.controls.items()]
+    lines += ["", verdict(shown)]
+    if corpus["virtual"]:
+        lines.append("These are virtual patients: no clinical evidence.")
+    lines += [f"warning: {text}" for text in document["warnings"]]
+    lines += [
+        f"skipped {row.get('task', '')}{' ' if 'task' in row and 'control' in row else ''}"
+        f"{row.get('control', '')}: {row['reason']}"
+        for row in document["skipped"]
+    ]
+    report = evaluation.folder / REPORT_FILE
+    lines.append(
+        f"\n{len(evaluation.scores)} scores in {evaluation.folder}"
+        + (f", report {report}" if report.is_file() else "")
+    )
+    return "\n".join(lines)
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if row["value"] is None:
+        return f"undefined: {row['note']}" if row.get("note") else "undefined"
+    if row["low"] is None:
+        return (
+            f"{row['value']:.3f} (no interval: {row['note']})" if row.get("note") else f"{row['value']:.3f}"
+        )
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _lower(words: str) -> str:
+    return words[0].lower() + words[1:] if not words[:2].isupper() else words
