@@ -104,7 +104,7 @@ class Geometry:
 
     @property
     def affine(self) -> NDArray[np.float64]:
-        """Matrix that takes (slice, row, column, 1) to LPS millimetres, (4, 4); needs three stated axes."""
+        """Matrix that takes (slice, row, column, 1) to LPS mm, (4, 4); needs three stated axes."""
         if len(self.directions) != 3:
             raise DataError(
                 f"an affine needs position and orientation of three axes; stated are {self.directions}"
@@ -120,20 +120,22 @@ class Geometry:
         return _LPS_FROM_RAS @ self.affine[:, [2, 1, 0, 3]]
 
     def to_patient(self, index: ArrayLike) -> NDArray[np.float64]:
-        """Return LPS positions in millimetres, (..., 3), of array indices, (..., axes)."""
+        """Return LPS positions in mm, (..., 3), of array indices, (..., axes)."""
         if not self.directions:
             raise DataError(f"position in the patient is not stated; {self.source} states a spacing only")
         steps = np.asarray(index, dtype=np.float64) * np.array(self.spacing_mm)
-        return np.asarray(self.origin_mm) + steps @ np.array(self.directions)
+        position: NDArray[np.float64] = np.asarray(self.origin_mm) + steps @ np.array(self.directions)
+        return position
 
     def to_index(self, position: ArrayLike) -> NDArray[np.float64]:
-        """Return fractional indices (slice, row, column), (..., 3), of LPS positions in millimetres, (..., 3)."""
+        """Return fractional indices (slice, row, column), (..., 3), of LPS positions in mm, (..., 3)."""
         offset = np.asarray(position, dtype=np.float64) - self.affine[:3, 3]
-        return np.linalg.solve(self.affine[:3, :3], offset[..., None])[..., 0]
+        index = np.linalg.solve(self.affine[:3, :3], offset[..., None])[..., 0]
+        return np.asarray(index, dtype=np.float64)
 
     @property
     def cosines(self) -> tuple[float, ...]:
-        """Directions as records store them: of the columns index, the rows index and, in a volume, the slices."""
+        """Directions as records store them: of the columns index, the rows index and the slices, if any."""
         return tuple(value for direction in reversed(self.directions) for value in direction)
 
     @property

@@ -108,7 +108,7 @@ def _head(path: Path) -> bytes:
 
 
 def _is_bare_dicom(head: bytes) -> bool:
-    """Tell DICOM without the 128-byte preamble: a first tag of group 0002 or 0008 with a plausible length or VR."""
+    """Tell DICOM without its preamble: a first tag of group 0002 or 0008 with a VR or plausible length."""
     if len(head) < 8 or head[:2] not in (b"\x02\x00", b"\x08\x00") or head[3] != 0:
         return False
     explicit = head[4:6].isalpha() and head[4:6].isupper()

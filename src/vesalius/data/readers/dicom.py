@@ -1,7 +1,7 @@
 """DICOM images: samples after the modality transform, with units, geometry and presentation.
 
-Axes of several frames are ZYX where their positions form one volume, else TYX. No error or entry of `info` holds a
-name, a number or a date of the patient.
+Axes of several frames are ZYX where their positions form one volume, else TYX. No error or entry of `info`
+holds a name, a number or a date of the patient.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.readers.dicom_codecs import DEFLATED_DATASET, codec_of, decode
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_dataset", "read", "stored"]
 
+_RATES = ("RecommendedDisplayFrameRate", "CineRate")
 _PIXEL_TAGS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
 _DEFER_BYTES = 2**16
 _REQUIRED = {
@@ -50,25 +51,19 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
     """Read a DICOM image: all frames, or the one asked for without decoding the others.
 
     Raises:
-        DataError: no pixels, an unknown transfer syntax, truncated or broken data; names the file and the tag.
+        DataError: no pixels, an unknown transfer syntax, truncated or broken data; names the file and the
+            tag.
     """
     name = str(path)
     dataset = open_dataset(path, defer=frame is not None)
     array, uid = _decoded(path, dataset, frame)
     total = _frames(dataset)
     frames = range(total) if frame is None else range(frame, frame + 1)
-    info = _info(dataset, uid, total)
     with _guarded(name), quiet():
+        info = _info(dataset, uid, total)
         values = _values(dataset, array, frames, info)
-        several = frame is None and total > 1
-        found = stack_geometry(dataset, total) if several else frame_geometry(dataset, frames[0])
-        if several and found.geometry is None:
-            found, reason = frame_geometry(dataset, 0), found.missing
-            found = _without_place(found, reason)
-            axes: Axes = "TYX"
-        else:
-            axes = "ZYX" if several else "YX"
-        shown = presentation(dataset, values.units, frames[0], info)
+        axes, found = _located(dataset, frames)
+        shown = presentation(dataset, values, frames[0], info)
     info.update({"geometry_missing": found.missing} if found.missing else {})
     info.update({"position_missing": found.position} if found.position else {})
     return Pixels(
@@ -84,7 +79,7 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
 
 
 def stored(path: Path, *, frame: int | None = None) -> NDArray[Any]:
-    """Return the samples before the modality transform and palette, colour turned to RGB; for regression tests."""
+    """Return the samples before modality transform and palette; colour is turned to RGB."""
     return _decoded(path, open_dataset(path), frame)[0]
 
 
@@ -150,7 +145,7 @@ def _decode(path: Path, dataset: Dataset, uid: str, frame: int | None) -> NDArra
     element = dataset.get_item(tag)
     if frame is not None and getattr(element, "value", b"") is None and uid != DEFLATED_DATASET:
         with path.open("rb") as file:
-            file.seek(element.value_tell)  # type: ignore[union-attr]
+            file.seek(element.value_tell)
             return decode(dataset, file, uid, frame)
     return decode(dataset, dataset[tag].value, uid, frame)
 
@@ -187,16 +182,18 @@ def _values(dataset: Dataset, array: NDArray[Any], frames: range, info: dict[str
     return values
 
 
-def _without_place(found: Found, reason: str) -> Found:
-    """Keep the spacing of frames that are no volume, and drop the place of the first."""
-    from vesalius.data.geometry import Geometry
-
-    if found.geometry is None:
-        return found
-    spacing = Geometry(
-        spacing_mm=found.geometry.spacing_mm, source=found.geometry.source, plane=found.geometry.plane
-    )
-    return Found(spacing, position=reason)
+def _located(dataset: Dataset, frames: range) -> tuple[Axes, Found]:
+    """Return the axes and geometry: a volume, else frames with a spacing and no common place."""
+    if len(frames) == 1:
+        return "YX", frame_geometry(dataset, frames[0])
+    stack = stack_geometry(dataset, len(frames))
+    if stack.geometry is not None:
+        return "ZYX", stack
+    first = frame_geometry(dataset, 0)
+    if first.geometry is None:
+        return "TYX", first
+    spacing = replace(first.geometry, directions=(), origin_mm=())
+    return "TYX", Found(spacing, position=stack.missing)
 
 
 def _info(dataset: Dataset, uid: str, total: int) -> dict[str, str]:
@@ -205,11 +202,16 @@ def _info(dataset: Dataset, uid: str, total: int) -> dict[str, str]:
         value = str(dataset.get(keyword, "") or "")
         if value:
             info[key] = value
+    rate = next((float(dataset[keyword].value) for keyword in _RATES if dataset.get(keyword)), 0.0)
+    if not rate and dataset.get("FrameTime"):
+        rate = 1000.0 / float(dataset.FrameTime)
+    if total > 1 and rate > 0:
+        info["frames_per_second"] = f"{rate:g}"
     return info
 
 
 def _check_deflated(path: Path) -> None:
-    """Refuse a deflated dataset that would inflate beyond the limit, before pydicom inflates it in one piece."""
+    """Refuse a deflated dataset beyond the limit, before pydicom inflates it in one piece."""
     with path.open("rb") as file:
         if DEFLATED_DATASET.encode() not in file.read(2048):
             return
@@ -228,12 +230,14 @@ def _check_deflated(path: Path) -> None:
 
 @contextmanager
 def _guarded(name: str, *more: type[BaseException]) -> Iterator[None]:
-    """Turn what a decoder raises on broken bytes into an error that names the file and never quotes the patient."""
+    """Turn what a decoder raises on broken bytes into an error that names the file."""
     try:
         yield
-    except (DataError, *DECODER_FAULTS, *more) as error:
-        if isinstance(error, DataError) and str(error).startswith(name):
+    except DataError as error:
+        if str(error).startswith(name):
             raise
+        raise DataError(f"{name}: {error}") from None
+    except (*DECODER_FAULTS, *more) as error:  # type: ignore[misc]
         reason = (str(error).strip() or type(error).__name__).splitlines()
         detail = " ".join(line.strip() for line in reason[:2])[:240]
         raise DataError(

@@ -1,7 +1,9 @@
-"""Pixel data of DICOM files: which decoder takes which transfer syntax, and the three that need our own hands.
+"""Pixel data of DICOM files: which decoder takes which transfer syntax, and the three that need our own
+hands.
 
-Decoders are chosen by name, never "whatever is installed", so that the same file gives the same pixels everywhere:
-gdcm for JPEG, OpenJPEG for JPEG 2000 and HTJ2K, CharLS for JPEG-LS. The GPL-licensed pylibjpeg-libjpeg is never used.
+Decoders are chosen by name, never "whatever is installed", so that the same file gives the same pixels
+everywhere: gdcm for JPEG, OpenJPEG for JPEG 2000 and HTJ2K, CharLS for JPEG-LS. The GPL-licensed
+    pylibjpeg-libjpeg is never used.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def codec_of(name: str, uid: str) -> Codec:
         known = UID(uid).name
         shown = f"{uid} ({known})" if known != uid else repr(uid)
         raise DataError(
-            f"{name}: transfer syntax {shown} cannot be decoded; convert the file to Explicit VR Little Endian, "
+            f"{name}: transfer syntax {shown} cannot be decoded; convert it to Explicit VR Little Endian, "
             f"for example with `gdcmconv --raw in.dcm out.dcm`"
         )
     if codec.packages:
@@ -88,13 +90,14 @@ def decode(dataset: Dataset, source: bytes | BinaryIO, uid: str, frame: int | No
 
     Args:
         dataset: holds the image pixel module.
-        source: value of the pixel data element, or a file standing at its start, of which only the frame is read.
+        source: value of the pixel data element, or a file standing at its start, of which only the frame is
+            read.
         uid: transfer syntax.
         frame: index of the frame, or None for all.
 
     Returns:
-        Samples as stored, (rows, columns) or (frames, rows, columns), with a last axis of 3 for colour that has been
-        turned to RGB.
+        Samples as stored, (rows, columns) or (frames, rows, columns), with a last axis of 3 for colour that
+        has been turned to RGB.
     """
     special = _special(dataset, uid)
     if special is not None:
@@ -172,7 +175,7 @@ def _unpack_run_lengths(dataset: Dataset, data: bytes) -> NDArray[Any]:
     segments, start = np.frombuffer(data[:8], dtype="<u4").tolist()
     if segments != 1:
         raise ValueError(f"{segments} run length segments for single bits, expected 1")
-    return _frame(dataset, imagecodecs.packbits_decode(data[start:]))
+    return _frame(dataset, bytes(imagecodecs.packbits_decode(data[start:])))
 
 
 def _frame(dataset: Dataset, raw: bytes) -> NDArray[Any]:

@@ -2,15 +2,18 @@
 
 Rules, in this order:
 
-1. PixelSpacing (0028,0030), or that of the Pixel Measures functional group. In a projection radiograph it holds in
-   the patient where it was calibrated, that is, PixelSpacingCalibrationType (0028,0A02) is stated or it differs from
-   ImagerPixelSpacing; where the two are equal it holds in the plane of the detector (PS3.3 10.7.1.3).
-2. ImagerPixelSpacing (0018,1164): in the plane of the detector, where everything is magnified. It is stated as such and
+1. PixelSpacing (0028,0030), or that of the Pixel Measures functional group. In a projection radiograph it
+holds in
+   the patient where it was calibrated, that is, PixelSpacingCalibrationType (0028,0A02) is stated or it
+   differs from ImagerPixelSpacing; where the two are equal it holds in the plane of the detector (PS3.3
+   10.7.1.3).
+2. ImagerPixelSpacing (0018,1164): in the plane of the detector, where everything is magnified. It is stated
+as such and
    not divided by a magnification.
 3. NominalScannedPixelSpacing (0018,2010): in the plane of a scanned film.
 
-PixelAspectRatio, SliceThickness and SpacingBetweenSlices are never taken for a spacing: the distance of slices
-comes from their positions.
+PixelAspectRatio, SliceThickness and SpacingBetweenSlices are never taken for a spacing: the distance of
+slices comes from their positions.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ _ORTHOGONAL_TOLERANCE = 1e-3
 
 
 class Found(NamedTuple):
-    """A geometry or the reason why there is none; `position` says why a spacing has no place in the patient."""
+    """A geometry, or why there is none; `position` says why a spacing has no place."""
 
     geometry: Geometry | None
     missing: str = ""
@@ -163,12 +166,12 @@ def _place(dataset: Dataset, frame: int) -> _Place | str:
     if not position:
         return "ImagePositionPatient (0020,0032) is not stated"
     if len(cosines) != 6 or len(position) != 3:
-        return f"ImageOrientationPatient has {len(cosines)} and ImagePositionPatient {len(position)} values, not 6 and 3"
+        return f"{len(cosines)} direction cosines (0020,0037) and {len(position)} coordinates, not 6 and 3"
     values = np.array([float(value) for value in cosines])
-    # The standard gives the direction of a row (columns index grows) first, then that of a column.
+    # First the direction in which the columns index grows, then that of the rows index.
     along_columns, along_rows = values[:3], values[3:]
     if not np.isfinite(values).all() or abs(float(along_columns @ along_rows)) > _ORTHOGONAL_TOLERANCE:
-        return f"ImageOrientationPatient (0020,0037) is {values.tolist()}: rows and columns are not at right angles"
+        return f"ImageOrientationPatient (0020,0037) is {values.tolist()}: not at right angles"
     origin = tuple(float(value) for value in position)
     place = _Place(origin, (tuple(along_rows.tolist()), tuple(along_columns.tolist())))  # type: ignore[arg-type]
     try:

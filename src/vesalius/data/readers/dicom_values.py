@@ -6,6 +6,7 @@ inversion for MONOCHROME1. Only the modality transform changes the array; the re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,13 +46,13 @@ class _Rescale(NamedTuple):
 
 
 def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | None:
-    """Return the first item of a functional group sequence of an enhanced object: the frame's own, else the shared."""
+    """Return the first item of a functional group sequence: the frame's own, else the shared one."""
     frames = dataset.get("PerFrameFunctionalGroupsSequence") or ()
     shared = dataset.get("SharedFunctionalGroupsSequence") or ()
     for groups in (*frames[frame : frame + 1], *shared[:1]):
         items = groups.get(sequence)
         if items:
-            return items[0]  # type: ignore[no-any-return]
+            return items[0]
     return None
 
 
@@ -114,7 +115,7 @@ def _rescale(dataset: Dataset, frame: int) -> _Rescale | None:
 
 
 def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
-    """Multiply and add; whole numbers stay whole, in the smallest of int16, int32 and int64 that holds them."""
+    """Multiply and add; whole numbers stay whole, in the smallest signed type that holds them."""
     slopes = np.array([transform.slope for transform in transforms])
     intercepts = np.array([transform.intercept for transform in transforms])
     if len(set(transforms)) == 1 or array.ndim == 2:
@@ -126,21 +127,22 @@ def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
     exact = array.dtype.kind in "iu" and not (slopes % 1).any() and not (intercepts % 1).any()
     if not exact:
         wide = np.float64 if array.dtype.itemsize > 2 else np.float32
-        return (array * slopes + intercepts).astype(wide)
+        return np.asarray(array * slopes + intercepts, dtype=wide)
     kind = _whole_kind(array, slopes, intercepts)
-    result = array.astype(kind, copy=False)
+    result: NDArray[Any] = array.astype(kind, copy=False)
     if (slopes != 1).any():
         result = result * slopes.astype(kind)
-    return result + intercepts.astype(kind)
+    result = result + intercepts.astype(kind)
+    return result
 
 
 def _whole_kind(
     array: NDArray[Any], slopes: NDArray[np.float64], intercepts: NDArray[np.float64]
 ) -> type[Any]:
     """Smallest signed type that holds the values before and after the transform."""
-    ends = [float(array.min()), float(array.max())]
-    reached = [*ends, *((slopes * end + intercepts).ravel() for end in ends)]
-    low, high = np.hstack(reached).min(), np.hstack(reached).max()
+    ends = np.array([float(array.min()), float(array.max())])
+    reached = np.append(np.multiply.outer(ends, slopes.ravel()) + intercepts.ravel(), ends)
+    low, high = reached.min(), reached.max()
     for kind in (np.int16, np.int32):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return kind
@@ -183,7 +185,8 @@ def _suv_factor(dataset: Dataset) -> float | str:
         return "RadionuclideHalfLife (0018,1075), injection time or series time is missing"
     if elapsed < 0:
         return "the series starts before the injection"
-    return float(weight) * 1000.0 / (dose * 2.0 ** (-elapsed / float(half_life)))
+    left = dose * math.exp2(-elapsed / float(half_life))
+    return float(weight) * 1000.0 / left
 
 
 def _seconds_since_injection(dataset: Dataset, dose: Dataset) -> float | None:
@@ -205,14 +208,13 @@ def _moment(text: str) -> datetime | None:
     return None
 
 
-def presentation(dataset: Dataset, units: Units, frame: int, info: dict[str, str]) -> Presentation:
-    """Read windows, VOI table and inversion of a frame; a window that cannot be applied is named in `info`."""
+def presentation(dataset: Dataset, values: Values, frame: int, info: dict[str, str]) -> Presentation:
+    """Read windows, VOI table and inversion of a frame; a wrong window is named in `info`."""
     photometric = str(dataset.get("PhotometricInterpretation", ""))
     inverted = photometric == "MONOCHROME1" or str(dataset.get("PresentationLUTShape", "")) == "INVERSE"
-    if units in ("display", "rgb"):
-        bits = (
-            8 * int(dataset.BitsAllocated // 8) if photometric == "PALETTE COLOR" else int(dataset.BitsStored)
-        )
+    if values.units in ("display", "rgb"):
+        looked_up = photometric == "PALETTE COLOR"
+        bits = 8 * values.array.dtype.itemsize if looked_up else int(dataset.BitsStored)
         return Presentation(white=float(2**bits - 1))
     item = functional_group(dataset, frame, "FrameVOILUTSequence") or dataset
     windows = []
@@ -241,7 +243,7 @@ def _numbers(value: Any) -> list[float]:
 
 
 def _lookup(item: Dataset, *, signed: bool) -> LookupTable:
-    """Read a table of PS3.3 C.11.1 or C.11.2: its descriptor is (entries, first input value, bits of an output)."""
+    """Read a table of PS3.3 C.11: its descriptor is (entries, first input value, output bits)."""
     count, first, bits = (int(value) for value in item.LUTDescriptor)
     count = count or 2**16
     if signed and first >= 2**15:

@@ -1,4 +1,4 @@
-"""Bounds that keep one bad file from filling the memory, and the errors that decoders raise on bad bytes."""
+"""Bounds that keep one bad file from filling the memory, and what decoders raise on bad bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vesalius.errors import DataError
 __all__ = ["DECODER_FAULTS", "MAX_DECODED_BYTES", "check_size"]
 
 MAX_DECODED_BYTES = 4 * 2**30
-"""A file that would need more memory than this is refused; frames of a long clip are read one by one instead."""
+"""A file that needs more memory is refused; frames of a long clip are read one by one instead."""
 
 _SMALL_BYTES = 256 * 2**20
 # Photographs and radiographs compress to 1/100 at most; blank pictures of this ratio stay below _SMALL_BYTES.
@@ -46,10 +46,10 @@ def check_size(name: str, decoded: int, stored: int | None = None) -> None:
     if decoded > MAX_DECODED_BYTES:
         raise DataError(
             f"{name}: its header announces {decoded / 2**30:.1f} GiB of pixels, more than the limit of "
-            f"{MAX_DECODED_BYTES / 2**30:.0f} GiB; read single frames with frame=, or convert it to a tiled format"
+            f"{MAX_DECODED_BYTES / 2**30:.0f} GiB; read single frames with frame=, or tile it"
         )
     if stored is not None and decoded > _SMALL_BYTES and decoded > _MAX_RATIO * stored:
         raise DataError(
-            f"{name}: {stored} bytes would unpack to {decoded} bytes, {decoded // max(stored, 1)} times as much; "
+            f"{name}: {stored} bytes would unpack to {decoded}, {decoded // max(stored, 1)} times as much; "
             f"refused as a decompression bomb (limit {_MAX_RATIO} times above {_SMALL_BYTES // 2**20} MiB)"
         )

@@ -38,7 +38,7 @@ class Window:
         if not (np.isfinite(self.centre) and np.isfinite(self.width) and allowed):
             bound = "at least" if self.shape == "LINEAR" else "above"
             raise DataError(
-                f"window centre {self.centre}, width {self.width}: a {self.shape} window needs finite numbers "
+                f"window centre {self.centre}, width {self.width}: {self.shape} needs finite numbers "
                 f"and a width {bound} {smallest:g}"
             )
 
@@ -100,14 +100,14 @@ class Pixels:
 
     array: NDArray[Any]
     axes: Axes
-    """One letter an axis: T frames in time or without a place, Z slices, Y rows, X columns, C red, green, blue."""
+    """One letter an axis: T frames that are no volume, Z slices, Y rows, X columns, C colours."""
     units: Units
     """HU; SUV (body weight, g/mL); stored (arbitrary); display (0 black, white as stated); rgb."""
     geometry: Geometry | None = None
     """Geometry of the spatial axes; None where the file does not state it, see `info["geometry_missing"]`."""
     modality: str = ""
     info: Mapping[str, str] = field(default_factory=dict)
-    """What else is to be known: format, transfer syntax, why units are "stored", orientation flags; no names."""
+    """What else is to be known: format, transfer syntax, why units are "stored"; no names."""
     source: str = ""
     """Name of the file, for messages."""
     presentation: Presentation = field(default_factory=Presentation)
@@ -151,22 +151,24 @@ class Pixels:
         """Return the picture as a viewer shows it: 0 black to 1 white, in the shape of `array`.
 
         Args:
-            window: centre and width in the array's units; a plain pair is a LINEAR window. Without one, the file's
+            window: centre and width in the array's units; a plain pair is a LINEAR window. Without one, the
+                file's
                 VOI table or first window is taken; without these, -1000 to 1000 HU for HU, black to white for
                 "display" and "rgb", and else the range from the 0.5th to the 99.5th percentile of this array.
         """
         if isinstance(window, tuple):
             window = Window(*window)
         shown = self.presentation
+        picture: NDArray[np.float32]
         if window is None and shown.lookup is not None:
-            picture = shown.lookup(self.array) / np.float32(2**shown.lookup.bits - 1)
+            picture = shown.lookup(self.array).astype(np.float32) / np.float32(2**shown.lookup.bits - 1)
         elif window is not None or shown.windows:
             picture = (window or shown.windows[0])(self.array)
         else:
             picture = _stretch(self.array, *self._range())
         if self.array.dtype.kind == "f":
             np.nan_to_num(picture, copy=False, nan=0.0)
-        return 1.0 - picture if shown.inverted else picture
+        return np.subtract(1.0, picture, out=picture) if shown.inverted else picture
 
     def _range(self) -> tuple[float, float]:
         if self.presentation.white is not None:
@@ -183,7 +185,7 @@ class Pixels:
 
 
 def _stretch(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
-    """Map low..high to 0..1 and cut the rest; a constant picture is black, a value that is not a number too."""
+    """Map low..high to 0..1 and cut the rest; a constant picture is black, and so is NaN."""
     scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(
         1.0 / (high - low if high > low else 1.0)
     )

@@ -49,7 +49,7 @@ _SILENCE = _Silence()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drop warnings and log lines of pydicom, tifffile, nibabel and Pillow inside the block; safe among threads."""
+    """Drop warnings and log lines of the decoders inside the block; safe among threads."""
     _SILENCE.enter()
     try:
         yield

@@ -1,8 +1,9 @@
-"""PNG, JPEG and TIFF: values as stored, with 8 or 16 bits kept, palette colours looked up, alpha named and dropped.
+"""PNG, JPEG and TIFF: values as stored, with 8 or 16 bits kept, palette colours looked up, alpha named and
+dropped.
 
 An EXIF or TIFF orientation flag is stated in `info["orientation"]` and not applied, because boxes and masks
-speak of the pixels of the original file. No geometry is read: a resolution in dots per inch is a printing hint,
-not a spacing in the patient.
+speak of the pixels of the original file. No geometry is read: a resolution in dots per inch is a printing
+hint, not a spacing in the patient.
 """
 
 from __future__ import annotations
