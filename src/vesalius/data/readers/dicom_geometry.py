@@ -82,44 +82,38 @@ def stack_geometry(dataset: Dataset, frames: int) -> Found:
     first = frame_geometry(dataset, 0)
     if first.geometry is None or not first.geometry.directions:
         return Found(None, missing=first.missing or first.position)
-    offsets = dataset.get("GridFrameOffsetVector")
-    if offsets is not None:
-        return _dose_stack(first.geometry, [float(offset) for offset in np.atleast_1d(offsets)], frames)
-    if not dataset.get("PerFrameFunctionalGroupsSequence"):
-        return Found(None, missing="the file states no position for every frame, such as (5200,9230)")
     origins: list[Vector] = []
     for frame in range(frames):
-        geometry = frame_geometry(dataset, frame).geometry
+        found = frame_geometry(dataset, frame)
+        geometry = found.geometry
         if geometry is None or not geometry.origin_mm:
-            return Found(None, missing=f"frame {frame} states no position (0020,0032)")
+            return Found(None, missing=f"frame {frame}: {found.missing or found.position}")
         if not np.allclose(geometry.directions, first.geometry.directions, atol=1e-4):
             return Found(None, missing=f"frame {frame} is oriented differently from frame 0 (0020,0037)")
         if geometry.spacing_mm != first.geometry.spacing_mm:
             return Found(None, missing=f"frame {frame} has a different PixelSpacing (0028,0030) from frame 0")
         origins.append(geometry.origin_mm)
-    return _stack(first.geometry, origins)
-
-
-def _stack(plane: Geometry, origins: list[Vector]) -> Found:
     try:
-        return Found(plane.stacked(origins))
+        return Found(first.geometry.stacked(origins))
     except DataError as error:
         return Found(None, missing=f"the frames are not one volume: {error} (0020,0032)")
 
 
-def _dose_stack(plane: Geometry, offsets: list[float], frames: int) -> Found:
-    """Stack the planes of a dose grid, offset along the normal from the position (PS3.3 C.8.8.3.2)."""
-    if len(offsets) != frames:
-        return Found(
-            None, missing=f"GridFrameOffsetVector (3004,000C) has {len(offsets)} entries for {frames} frames"
-        )
-    rows, columns = plane.directions
-    normal = np.cross(columns, rows)
-    start = np.array(plane.origin_mm)
-    # Offsets either start with 0, relative to the position, or with the position's own z coordinate.
-    relative = [offset - offsets[0] for offset in offsets]
-    moved = [start + offset * normal for offset in relative]
-    return _stack(plane, [(float(x), float(y), float(z)) for x, y, z in moved])
+def _moved(dataset: Dataset, place: _Place, frame: int) -> _Place | str:
+    """Move the position of an object with one position for many frames to the frame in question.
+
+    Planes of a dose grid lie at offsets along the normal of the first (PS3.3 C.8.8.3.2), which either start
+    with 0 or with the z coordinate of the position.
+    """
+    offsets = dataset.get("GridFrameOffsetVector")
+    if offsets is None:
+        return "the file states no position for every frame, such as (5200,9230)"
+    values = [float(offset) for offset in np.atleast_1d(offsets)]
+    if frame >= len(values):
+        return f"GridFrameOffsetVector (3004,000C) has {len(values)} entries, none for frame {frame}"
+    rows, columns = place.directions
+    x, y, z = np.add(place.origin, (values[frame] - values[0]) * np.cross(columns, rows)).tolist()
+    return place._replace(origin=(x, y, z))
 
 
 def _spacing(dataset: Dataset, frame: int) -> _Spacing | str:
@@ -178,4 +172,4 @@ def _place(dataset: Dataset, frame: int) -> _Place | str:
         Geometry(spacing_mm=(1.0, 1.0), directions=place.directions, origin_mm=place.origin)
     except DataError as error:
         return f"ImageOrientationPatient (0020,0037) is wrong: {error}"
-    return place
+    return place if position_group is not dataset or frame == 0 else _moved(dataset, place, frame)
