@@ -9,7 +9,7 @@ Letters: n items, B resamples, S draws (seeds), L labels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,23 +66,24 @@ class LabelScore:
 
 
 def score_labels(draws: Sequence[Sequence[LabelData]], weights: PatientWeights) -> list[LabelScore]:
-    """Score every label, then the macro mean over labels (and micro F1).
+    """Score every label, then the macro mean over labels and the micro F1 of all their decisions.
 
     Args:
         draws: for each draw of the training data, every label; labels in the same order in all of them.
         weights: resamples over all rows.
     """
-    measured = [[estimates(label, weights) if _both(label) else {} for label in labels] for labels in draws]
-    scores = []
-    for place, label in enumerate(draws[0]):
-        if not _both(label):
-            scores.append(_undefined(label, weights))
+    scores, measured, pooled = [], [], []
+    for labels in zip(*draws, strict=True):
+        reason = _reason(labels)
+        if reason:
+            scores.append(_undefined(labels[0], reason, weights))
             continue
-        for metric in measured[0][place]:
-            interval = _over_draws(metric, [labels[place][metric] for labels in measured], label, weights)
-            extra = _beside(metric, label) | {"unknown": label.unknown}
-            scores.append(LabelScore(metric=metric, label=label.name, interval=interval, extra=extra))
-    return scores + _macro(draws, measured, weights)
+        each = [estimates(label, weights) for label in labels]
+        measured.append(each)
+        pooled.append(labels)
+        for metric in each[0]:
+            scores.append(_score(metric, [found[metric] for found in each], labels, weights))
+    return scores + _macro(measured, pooled, weights) + _micro_f1(pooled, weights)
 
 
 def estimates(label: LabelData, weights: PatientWeights) -> dict[str, Estimate]:
@@ -120,17 +121,35 @@ _DECISIONS = {
 }
 
 
-def _both(label: LabelData) -> bool:
-    return bool(np.any(label.target == 1) and np.any(label.target == 0))
+def _reason(labels: Sequence[LabelData]) -> str:
+    """Say why a label is not defined, or nothing where it is."""
+    n, positives = len(labels[0].target), int(labels[0].target.sum())
+    if positives in (0, n):
+        return f"one class only in test: {positives} of {n} known items are present"
+    if any(np.isnan(label.score).any() for label in labels):
+        return "not predicted: the training items do not hold both classes"
+    return ""
 
 
-def _over_draws(metric: str, each: Sequence[Estimate], label: LabelData, weights: PatientWeights) -> Interval:
-    return over_seeds(
+def _score(
+    metric: str, each: Sequence[Estimate], labels: Sequence[LabelData], weights: PatientWeights
+) -> LabelScore:
+    interval = _interval(metric, each, weights.select(labels[0].rows))
+    extra = {**_beside(metric, labels[0]), "unknown": labels[0].unknown, "draws": len(labels)}
+    return LabelScore(metric=metric, label=labels[0].name, interval=interval, extra=extra)
+
+
+def _interval(metric: str, each: Sequence[Estimate], seen: PatientWeights) -> Interval:
+    interval = over_seeds(
         np.array([estimate.value for estimate in each]),
         np.stack([estimate.draws for estimate in each], axis=1),
-        weights=weights.select(label.rows),
+        weights=seen,
         limits=LIMITS.get(metric, (0.0, 1.0)),
     )
+    if not metric.startswith("ece") or not interval.low > interval.value:
+        return interval
+    note = "resamples lie above the value, for ECE grows with noise: low end set to the value"
+    return replace(interval, low=interval.value, note="; ".join(filter(None, (interval.note, note))))
 
 
 def _beside(metric: str, label: LabelData) -> dict[str, Any]:
@@ -154,49 +173,63 @@ def _beside(metric: str, label: LabelData) -> dict[str, Any]:
     return beside
 
 
-def _undefined(label: LabelData, weights: PatientWeights) -> LabelScore:
-    n, positives = len(label.target), int(label.target.sum())
-    patients = weights.select(label.rows).num_patients if n else 0
-    note = f"one class only in test: {positives} of {n} known items are present"
+def _undefined(label: LabelData, reason: str, weights: PatientWeights) -> LabelScore:
     interval = Interval(
-        value=float("nan"), low=float("nan"), high=float("nan"), n=n, n_patients=patients, note=note
+        value=float("nan"),
+        low=float("nan"),
+        high=float("nan"),
+        n=len(label.target),
+        n_patients=weights.select(label.rows).num_patients,
+        note=reason,
     )
-    extra = {"positives": positives, "unknown": label.unknown}
+    extra = {"positives": int(label.target.sum()), "unknown": label.unknown}
     return LabelScore(metric="auroc", label=label.name, interval=interval, extra=extra)
 
 
 def _macro(
-    draws: Sequence[Sequence[LabelData]],
     measured: Sequence[Sequence[Mapping[str, Estimate]]],
+    pooled: Sequence[Sequence[LabelData]],
     weights: PatientWeights,
 ) -> list[LabelScore]:
-    defined = [place for place, label in enumerate(draws[0]) if _both(label)]
-    if not defined:
+    """Mean over labels of every metric that all of them have; `measured` is labels by draws."""
+    if not measured:
         return []
-    names = [draws[0][place].name for place in defined]
-    rows, items = (
-        np.concatenate([getattr(draws[0][place], part) for place in defined]) for part in ("rows", "items")
-    )
-    distinct = rows[np.unique(items, return_index=True)[1]]
-    shared = [
-        metric
-        for metric in measured[0][defined[0]]
-        if all(metric in labels[place] for labels in measured for place in defined)
-    ]
+    seen = weights.select(_distinct([labels[0] for labels in pooled]))
+    names = [labels[0].name for labels in pooled]
     scores = []
-    for metric in shared:
-        parts = [
-            resampled.macro(np.stack([labels[place][metric].draws for place in defined], axis=1))
-            for labels in measured
-        ]
-        values = [np.mean([labels[place][metric].value for place in defined]) for labels in measured]
-        interval = over_seeds(
-            np.array(values),
-            np.stack([part.draws for part in parts], axis=1),
-            weights=weights.select(distinct),
-            limits=LIMITS.get(metric, (0.0, 1.0)),
-        )
-        left_out = sum(part.left_out for part in parts)
+    for metric in measured[0][0]:
+        if not all(metric in found for each in measured for found in each):
+            continue
+        estimates_of_draws, left_out = [], 0
+        for draw in range(len(measured[0])):
+            found = [each[draw][metric] for each in measured]
+            mean = resampled.macro(np.stack([estimate.draws for estimate in found], axis=1))
+            left_out += mean.left_out
+            estimates_of_draws.append(Estimate(float(np.mean([one.value for one in found])), mean.draws))
         extra = {"labels": names, "left_out_in_resamples": left_out}
+        interval = _interval(metric, estimates_of_draws, seen)
         scores.append(LabelScore(metric=metric, label="macro", interval=interval, extra=extra))
     return scores
+
+
+def _micro_f1(pooled: Sequence[Sequence[LabelData]], weights: PatientWeights) -> list[LabelScore]:
+    """F1 of the decisions of all labels together, where every label has a threshold."""
+    if not pooled or not all(np.isfinite(label.threshold) for labels in pooled for label in labels):
+        return []
+    found = []
+    for labels in zip(*pooled, strict=True):
+        target = np.concatenate([label.target for label in labels])
+        said = np.concatenate([label.score >= label.threshold for label in labels])
+        seen = weights.select(np.concatenate([label.rows for label in labels]))
+        value = float(classification.f1(classification.confusion(target, said)))
+        found.append(Estimate(value, classification.f1(resampled.confusion(target, said, seen))))
+    distinct = weights.select(_distinct([labels[0] for labels in pooled]))
+    extra = {"labels": [labels[0].name for labels in pooled]}
+    return [LabelScore(metric="f1", label="micro", interval=_interval("f1", found, distinct), extra=extra)]
+
+
+def _distinct(labels: Sequence[LabelData]) -> NDArray[np.intp]:
+    """One row for each item that any of the labels knows."""
+    rows = np.concatenate([label.rows for label in labels])
+    items = np.concatenate([label.items for label in labels])
+    return np.asarray(rows[np.unique(items, return_index=True)[1]], dtype=np.intp)

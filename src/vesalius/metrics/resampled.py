@@ -147,4 +147,6 @@ def _running(weights: Floats) -> Floats:
 
 def _divide(above: Floats, below: NDArray[np.generic]) -> Floats:
     above, below = np.broadcast_arrays(above, below)
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+    ratio = np.full(above.shape, np.nan)
+    np.divide(above, below, out=ratio, where=below != 0)
+    return ratio

@@ -16,7 +16,7 @@ from vesalius.metrics.classification import best_threshold
 from vesalius.metrics.labels import LabelData, LabelScore, score_labels
 from vesalius.tasks.base import Encoded, Score, column
 
-__all__ = ["Rows", "choose_thresholds", "label_rows", "scores_of_draws", "to_scores"]
+__all__ = ["Rows", "choose_thresholds", "label_rows", "scores_of_draws", "scores_of_tasks", "to_scores"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -32,7 +32,7 @@ class Rows:
         self.probability = column(table, "probability")
         self.rank = column(table, "rank")
         self.threshold = column(table, "threshold")
-        self.patients = column(table, "patient")
+        self.patients = table.column("patient").to_pylist()
         self.tasks, self.task = _numbered(table, "task")
         self.labels, self.label = _numbered(table, "label")
         self.items, self.item = _numbered(table, "item")
@@ -108,6 +108,15 @@ def scores_of_draws(
         for kind in kinds
     ]
     return to_scores(score_labels(draws, weights), task=task)
+
+
+def scores_of_tasks(rows: Rows, *, resamples: int, seed: int) -> list[Score]:
+    """Score every task of a table, averaging over the draws of its training data."""
+    weights = rows.weights(resamples=resamples, seed=seed)
+    scores = []
+    for number, task in enumerate(rows.tasks):
+        scores += scores_of_draws(rows, rows.task == number, weights, task=task, by="draw")
+    return scores
 
 
 def to_scores(found: Sequence[LabelScore], *, task: str) -> list[Score]:

@@ -30,6 +30,7 @@ __all__ = [
     "TaskData",
     "column",
     "detail",
+    "majority_predictions",
     "make_task",
     "predictions",
     "task_names",
@@ -216,6 +217,25 @@ def predictions(task: str, columns: Mapping[str, Any]) -> pa.Table:
             values = [""] * rows if entry.type == pa.string() else np.full(rows, np.nan)
         arrays.append(pa.array(values, type=entry.type, from_pandas=False))
     return pa.Table.from_arrays(arrays, schema=PREDICTIONS)
+
+
+def majority_predictions(table: pa.Table, prevalence: Mapping[str, float]) -> pa.Table:
+    """Answer every row of a task by the share of its label in training: the control that never looks.
+
+    AUROC of it is 0.5 by ties, accuracy the share of the larger class. Threshold 0.5 of the probability.
+
+    Args:
+        table: predictions with labels; only items, labels and targets are kept.
+        prevalence: share of present among the known training items of each label.
+    """
+    missing = sorted(set(table.column("label").unique().to_pylist()) - set(prevalence))
+    if missing:
+        raise DataError(f"majority control: no prevalence of {missing[0]!r} in training")
+    share = [prevalence[label] for label in table.column("label").to_pylist()]
+    columns = {name: table.column(name).combine_chunks() for name in ("item", "patient", "label", "target")}
+    columns |= {"score": share, "probability": share, "threshold": np.full(len(share), 0.5)}
+    built = predictions("", {**columns, "detail": table.column("detail").combine_chunks()})
+    return built.set_column(0, PREDICTIONS.field("task"), table.column("task"))
 
 
 def column(table: pa.Table, name: str) -> NDArray[Any]:

@@ -1,8 +1,8 @@
 """Zero-shot classification with prompt ensembles.
 
 A concept's score is the cosine of the image to sentences that state it, minus (``pair``) the cosine to
-sentences that deny it. The ensemble is the mean of unit text vectors, normalised again (``embedding``, as CLIP
-does), the mean of cosines (``cosine``) or the mean of the pairs' probabilities (``probability``): three
+sentences that deny it. The ensemble is the mean of unit text vectors, normalised again (``embedding``, as
+CLIP does), the mean of cosines (``cosine``) or the mean of the pairs' probabilities (``probability``): three
 different numbers. The headline is the ensemble; ``auroc_template_mean`` shows how much hangs on the wording.
 
 Letters: N items, D joint width, C concepts, P prompts.
@@ -141,19 +141,22 @@ def prompt_scores(
         places = np.arange(max(len(positive), len(negative)))
         stated = image @ positive[places % len(positive)].T
         denied = image @ negative[places % len(negative)].T
-        mean = pair_probability(stated, denied, temperature=temperature).mean(axis=1)
+        mean = np.round(pair_probability(stated, denied, temperature=temperature).mean(axis=1), 9)
         return PromptScores(mean, mean)
     stated, denied = _together(image, positive, ensemble), _together(image, negative, ensemble)
     return PromptScores(stated - denied, pair_probability(stated, denied, temperature=temperature))
 
 
 def _together(image: Floats, text: Floats, ensemble: Ensemble) -> Floats:
-    """Cosine of each image to the sentences together, (N,)."""
+    """Cosine of each image to the sentences together, (N,).
+
+    Rounded to 9 decimals, finer than float32: equal images must be level wherever they stand in the product.
+    """
     if ensemble != "embedding":
-        return np.asarray(np.mean(image @ text.T, axis=1), dtype=np.float64)
-    mean = text.mean(axis=0)
+        return np.asarray(np.round(np.mean(image @ text.T, axis=1), 9), dtype=np.float64)
+    mean = np.asarray(text.mean(axis=0), dtype=np.float64)
     norm = float(np.linalg.norm(mean))
-    return np.asarray(image @ (mean / norm if norm else mean), dtype=np.float64)
+    return np.asarray(np.round(image @ (mean / norm if norm else mean), 9), dtype=np.float64)
 
 
 def _embedded(prompts: PromptSet, data: TaskData) -> dict[str, Floats]:
