@@ -1,4 +1,4 @@
-"""A corpus on disk, and views of it: Parquet metadata with one row a study, files beside it, and `corpus.json`.
+"""A corpus on disk, and views of it: Parquet metadata with one row a study, files, and `corpus.json`.
 
 Nothing here holds all studies: a view is an array of row numbers, a study is decoded when it is asked for.
 """
@@ -22,14 +22,13 @@ from vesalius.data.media import inside
 from vesalius.data.merge import Source, merge
 from vesalius.data.records import Status, Study
 from vesalius.data.schema import SCHEMA, to_studies
-from vesalius.data.shards import ShardReader
+from vesalius.data.shards import Rows, ShardReader
 from vesalius.data.splits import draw, one_split_a_patient, read_split, split_file, write_split
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError, did_you_mean
 
 __all__ = ["Corpus", "StatusCounts", "from_studies"]
 
-Rows = np.ndarray[Any, np.dtype[np.int64]]
 _STATUSES: tuple[Status, ...] = ("present", "absent", "uncertain")
 
 
@@ -44,8 +43,8 @@ class StatusCounts(NamedTuple):
 class Corpus:
     """Studies on disk, or a view of some of them; open one with `Corpus.open`.
 
-    A view keeps the root, the name, the counts and the content hash of the whole corpus; `len`, iteration, `ids`,
-    `labels` and `table` are those of the view, in the order of the rows on disk.
+    A view keeps the root, the name, the counts and the content hash of the whole corpus; `len`, iteration,
+    `ids`, `labels` and `table` are those of the view, in the order of the rows on disk.
     """
 
     def __init__(
@@ -66,8 +65,8 @@ class Corpus:
         root = Path(path)
         manifest = Manifest.read(root)
         reader = ShardReader(root / "studies", manifest.shards, version=manifest.schema_version)
-        for scheme in manifest.splits:
-            read_split(root, scheme)
+        for path in sorted((root / "splits").glob("*.parquet")):
+            read_split(root, path.stem)
         return cls(root, manifest, reader=reader)
 
     @property
@@ -102,8 +101,8 @@ class Corpus:
         return len(self._reader) if self._rows is None else len(self._rows)
 
     def __iter__(self) -> Iterator[Study]:
-        for start, table in self._reader.groups():
-            yield from to_studies(self._of_view(start, table))
+        for table in self._reader.groups(rows=self._rows):
+            yield from to_studies(table)
 
     def __getitem__(self, index: int) -> Study:
         if not -len(self) <= index < len(self):
@@ -158,9 +157,8 @@ class Corpus:
         wanted: dict[str, Any] = {column: value for column, value in conditions.items() if value is not None}
         if split is not None:
             wanted["patient"] = self._patients_of(split)
-        if ids is not None:
-            wanted["study_id"] = pa.array(list(ids), pa.string())
-        view = self._view(self._matching(wanted)) if wanted else self
+        view = self if ids is None else self._named(ids)
+        view = view._view(view._matching(wanted)) if wanted else view
         if not len(view):
             raise DataError(self._nothing_left(finding, conditions | {"split": split}))
         return view
@@ -182,7 +180,15 @@ class Corpus:
         stratify: Sequence[str] = (),
         scheme: str = "default",
     ) -> Corpus:
-        """Draw a split by patient, balanced over who has each concept of `stratify`, and store it."""
+        """Draw a split of all patients, balanced over who has each concept of `stratify`, and store it.
+
+        The default is 70 % train, 10 % val and 20 % test. The draw depends on the seed and the patients' names and
+        findings, not on the order of the studies.
+        """
+        if self._rows is not None:
+            raise DataError(
+                f"{self!r} is a view: a split is drawn for the whole corpus, Corpus.open(root).make_split()"
+            )
         fractions = dict(fractions or {"train": 0.7, "val": 0.1, "test": 0.2})
         known = self.concepts() if stratify else {}
         for concept in stratify:
@@ -190,10 +196,11 @@ class Corpus:
                 raise DataError(
                     f"corpus {self.root} has no finding {concept!r}{did_you_mean(concept, known)}"
                 )
-        patients, of_study = np.unique(np.array(self.patients, dtype=object).astype(str), return_inverse=True)
+        encoded = self.table(["patient"])["patient"].combine_chunks().dictionary_encode()
+        patients = encoded.dictionary.to_pylist()
         labels = np.zeros((len(patients), len(stratify)), bool)
-        np.logical_or.at(labels, of_study, self.labels(stratify) == 1)
-        part_of = draw(patients.tolist(), labels, fractions=fractions, seed=seed)
+        np.logical_or.at(labels, encoded.indices.to_numpy(), self.labels(stratify) == 1)
+        part_of = draw(patients, labels, fractions=fractions, seed=seed)
         return self._store_split(part_of, scheme, seed=seed, fractions=fractions, stratify=tuple(stratify))
 
     def set_split(self, split_of_study: Mapping[str, str], *, scheme: str = "default") -> Corpus:
@@ -208,16 +215,14 @@ class Corpus:
             raise DataError(f"corpus {self.root} has no study {unknown[0]!r}, which the split names")
         patients = [patient_of[name] for name in split_of_study]
         part_of = one_split_a_patient(patients, split_of_study.values())
-        shares = {part: count / len(part_of) for part, count in Counter(part_of.values()).items()}
-        return self._store_split(part_of, scheme, seed=None, fractions=shares, stratify=())
+        return self._store_given(part_of, scheme)
 
     def labels(self, concepts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return 1 where a concept is present, 0 where absent, NaN where uncertain or not said: (n, c)."""
         values = np.full((len(self), len(concepts)), np.nan, np.float32)
         names = pa.array(list(concepts), pa.string())
         row = 0
-        for start, table in self._reader.scan(["findings_present", "findings_absent"]):
-            table = self._of_view(start, table)
+        for table in self.tables(["findings_present", "findings_absent"]):
             for column, value in (("findings_absent", 0.0), ("findings_present", 1.0)):
                 lists = table[column].combine_chunks()
                 place = pc.index_in(pc.list_flatten(lists), names)
@@ -230,32 +235,53 @@ class Corpus:
     def concepts(self) -> dict[str, StatusCounts]:
         """Return each concept that a study states with its studies by status, most often present first."""
         counted = {status: Counter[str]() for status in _STATUSES}
-        for start, table in self._reader.scan([f"findings_{status}" for status in _STATUSES]):
-            table = self._of_view(start, table)
+        for table in self.tables([f"findings_{status}" for status in _STATUSES]):
             for status in _STATUSES:
                 counted[status].update(value_counts(pc.list_flatten(table[f"findings_{status}"])))
         names = sorted(set().union(*counted.values()), key=lambda name: (-counted["present"][name], name))
         return {name: StatusCounts(*[counted[status][name] for status in _STATUSES]) for name in names}
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return columns of the view (all where none is named) as a table, held in memory."""
+        """Return columns of the view (all where none is named) as one table, held in memory."""
+        return pa.concat_tables(self.tables(columns))
+
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield columns of the view (all where none is named), one shard in memory at a time."""
         columns = list(SCHEMA.names if columns is None else columns)
         unknown = [column for column in columns if column not in SCHEMA.names]
         if unknown:
             raise DataError(f"no column {unknown[0]!r}{did_you_mean(unknown[0], SCHEMA.names)}")
-        return pa.concat_tables(
-            [self._of_view(start, table).select(columns) for start, table in self._reader.scan(columns)]
-        ).replace_schema_metadata(None)
+        for _, table in self._reader.scan(columns, rows=self._rows):
+            yield table.select(columns).replace_schema_metadata(None)
 
     @staticmethod
     def merge(corpora: Sequence[Corpus], out: str | Path, *, name: str | None = None) -> Corpus:
-        """Write the studies of several corpora, with their files, as one at `out`."""
+        """Write the studies of several corpora (or views), with their files, as one at `out`.
+
+        Equal studies are counted once. Patients of one name are one patient. Where every corpus has a default
+        split, so has the result.
+
+        Raises:
+            DataError: one id stands for different studies, or a patient would lie in two splits.
+        """
+        part_of = _common_split(corpora)
         sources = [Source(corpus.root, corpus.manifest, corpus._reader, corpus._rows) for corpus in corpora]
         merge(sources, Path(out), name=name or "+".join(dict.fromkeys(corpus.name for corpus in corpora)))
-        return Corpus.open(out)
+        merged = Corpus.open(out)
+        return merged._store_given(part_of, "default") if part_of else merged
 
     def _column(self, name: str) -> list[str]:
         return list(self.table([name])[name].to_pylist())
+
+    def _named(self, ids: Iterable[str]) -> Corpus:
+        names = set(ids)
+        view = self._view(self._matching({"study_id": pa.array(sorted(names), pa.string())}))
+        if len(view) < len(names):
+            unknown = sorted(names.difference(view.ids))
+            raise DataError(
+                f"{self!r} has no study {', '.join(map(repr, unknown[:5]))} ({len(unknown)} of {len(names)})"
+            )
+        return view
 
     def _view(self, rows: Rows) -> Corpus:
         return type(self)(self.root, self._manifest, reader=self._reader, rows=rows)
@@ -265,13 +291,6 @@ class Corpus:
             return True
         place = int(np.searchsorted(self._rows, row))
         return place < len(self._rows) and bool(self._rows[place] == row)
-
-    def _of_view(self, start: int, table: pa.Table) -> pa.Table:
-        """Keep the rows of the view from a table whose first row has the number `start`."""
-        if self._rows is None:
-            return table
-        low, high = np.searchsorted(self._rows, [start, start + len(table)])
-        return table if high - low == len(table) else table.take(pa.array(self._rows[low:high] - start))
 
     def _matching(self, wanted: Mapping[str, Any]) -> Rows:
         found = []
@@ -285,6 +304,12 @@ class Corpus:
 
     def _patients_of(self, split: str, *, scheme: str = "default") -> pa.Array:
         table = read_split(self.root, scheme)
+        drawn = self._manifest.splits.get(scheme)
+        if drawn and drawn.seed is not None and len(table) != self.counts.patients:
+            raise DataError(
+                f"corpus {self.root}: split {scheme!r} was drawn for {len(table)} patients, there are now "
+                f"{self.counts.patients}: draw it again with make_split()"
+            )
         patients = table.filter(pc.equal(table["split"], split))["patient"].combine_chunks()
         if not len(patients):
             known = pc.unique(table["split"]).to_pylist()
@@ -298,6 +323,10 @@ class Corpus:
         known = self.concepts()
         hint = did_you_mean(finding, known) if finding is not None and finding not in known else ""
         return f"{self!r}: no study has {stated or 'one of the given ids'}{hint}"
+
+    def _store_given(self, part_of: Mapping[str, str], scheme: str) -> Corpus:
+        shares = {part: count / len(part_of) for part, count in Counter(part_of.values()).items()}
+        return self._store_split(part_of, scheme, seed=None, fractions=shares, stratify=())
 
     def _store_split(self, part_of: Mapping[str, str], scheme: str, **how: Any) -> Corpus:
         write_split(self.root, scheme, part_of)
@@ -315,6 +344,19 @@ class Corpus:
         )
         order = np.argsort(keys, kind="stable")
         return keys[order], order
+
+
+def _common_split(corpora: Sequence[Corpus]) -> dict[str, str]:
+    """Return the part of every patient where all corpora have a default split, else nothing."""
+    if not all(corpus.has_split for corpus in corpora):
+        return {}
+    tables = [read_split(corpus.root, "default") for corpus in corpora]
+    present = [
+        table.filter(pc.is_in(table["patient"], value_set=pc.unique(corpus.table(["patient"])["patient"])))
+        for table, corpus in zip(tables, corpora, strict=True)
+    ]
+    together = pa.concat_tables(present)
+    return one_split_a_patient(together["patient"].to_pylist(), together["split"].to_pylist())
 
 
 def _holds(column: pa.Array, value: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -112,7 +112,7 @@ class PairDataset:
         self.dropped: dict[str, int] = {}
         """Reason → number of studies that were left out."""
         eight_bits = self._index()
-        key = _key(self.ids, processor, selection)
+        key = _key(corpus, self.ids, processor, selection)
         self._log = cache / f"{key}.unreadable.jsonl"
         self.cache = PixelCache(
             cache,
@@ -136,6 +136,11 @@ class PairDataset:
         spoken = self.sentences(row)
         text = self.words(spoken, rng) if training and self.words is not None else " ".join(spoken)
         return Sample(image, text, row)
+
+    @property
+    def num_images(self) -> int:
+        """Images of all rows together."""
+        return len(self._paths)
 
     def sentences(self, row: int) -> list[str]:
         """Return the sentences of a row."""
@@ -182,7 +187,9 @@ class PairDataset:
             ends.append(len(paths))
             spoken.append(said)
         if not ids:
-            raise DataError(f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}")
+            raise DataError(
+                f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}"
+            )
         # Arrow columns hold strings without a Python object each: small, and not copied into worker processes.
         self.ids = pa.array(ids)
         """Study id of every row."""
@@ -207,7 +214,9 @@ class PairDataset:
             if image is not None:
                 return image, row
             row = int(rng.integers(len(self)))
-        raise DataError(f"study {self.ids[draw.row].as_py()!r}: its image and {_SUBSTITUTES} others cannot be read")
+        raise DataError(
+            f"study {self.ids[draw.row].as_py()!r}: its image and {_SUBSTITUTES} others cannot be read"
+        )
 
     def _pixels(self, number: int, row: int) -> np.ndarray | None:
         """Return the processed image with this number, from the cache or the file; None where it cannot be read."""
@@ -256,7 +265,9 @@ class PairBatches:
 
     def __post_init__(self) -> None:
         if self.batch % self.world:
-            raise DataError(f"a batch of {self.batch} cannot be shared by {self.world} processes; use a multiple of it")
+            raise DataError(
+                f"a batch of {self.batch} cannot be shared by {self.world} processes; use a multiple of it"
+            )
         if self.num_rows < self.batch:
             raise DataError(
                 f"{self.num_rows} training pairs are fewer than one batch of {self.batch}; lower optimisation.batch"
@@ -318,9 +329,9 @@ class Collator:
         }
 
 
-def _key(ids: Any, processor: ImageProcessor, selection: Selection) -> str:
+def _key(corpus: Corpus, ids: Any, processor: ImageProcessor, selection: Selection) -> str:
     """Name of the cache files: another data set or another processing never meets the same files."""
-    digest = hashlib.sha256(repr((processor, selection)).encode())
+    digest = hashlib.sha256(repr((corpus.content_hash, processor, selection)).encode())
     for buffer in ids.buffers()[1:]:
         digest.update(buffer)
     return digest.hexdigest()[:16]

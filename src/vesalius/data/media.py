@@ -66,10 +66,10 @@ class MediaStore:
         suffix = suffix or (data.suffix.lower() if isinstance(data, Path) else "")
         digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else file_sha256(data)
         name = f"media/{digest[:2]}/{digest}{suffix}"
-        self.place(name, data)
+        self.place(data, name=name)
         return name
 
-    def place(self, name: str, data: bytes | Path) -> MediaFile:
+    def place(self, data: bytes | Path, *, name: str) -> MediaFile:
         """Place a file under a given path; the same content again is fine, other content is an error."""
         name = relative_name(self.root, name)
         target = inside(self.root, name)

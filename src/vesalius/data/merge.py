@@ -13,9 +13,8 @@ import pyarrow as pa
 from vesalius.data.fingerprint import digests_of, file_sha256
 from vesalius.data.manifest import Manifest
 from vesalius.data.media import inside
-from vesalius.data.records import Study
 from vesalius.data.schema import to_studies
-from vesalius.data.shards import ShardReader
+from vesalius.data.shards import Rows, ShardReader
 from vesalius.data.writer import CorpusWriter, repeated_rows
 from vesalius.errors import DataError
 
@@ -28,17 +27,18 @@ class Source(NamedTuple):
     root: Path
     manifest: Manifest
     reader: ShardReader
-    rows: np.ndarray[Any, np.dtype[np.int64]] | None
-    """None for all."""
+    rows: Rows | None
+    """Ascending; None for all."""
 
 
 def merge(sources: Sequence[Source], out: Path, *, name: str) -> None:
     """Write the studies of all sources, with their files, to a new corpus at `out`.
 
-    Two files of one path and different content are both kept, the later one under the name of its content.
+    Of two files with one path and different content the later one gets the name of its content.
 
     Raises:
-        DataError: `out` exists already as a corpus, or names the ids that stand for different studies.
+        DataError: there is a corpus at `out`, an id stands for different studies, or a file is not what its
+            record says.
     """
     if (out / "corpus.json").exists():
         raise DataError(f"corpus {out} exists already: merge into a new folder")
@@ -48,29 +48,17 @@ def merge(sources: Sequence[Source], out: Path, *, name: str) -> None:
     with CorpusWriter(out, name=name, licence="; ".join(licences), virtual=virtual) as writer:
         seen = 0
         for source in sources:
-            for _, table in _groups(source):
+            for table in source.reader.groups(rows=source.rows):
                 kept = table.filter(~skipped[seen : seen + len(table)])
                 seen += len(table)
-                for study, files in zip(to_studies(kept), kept["media"].to_pylist(), strict=True):
-                    _copy(writer, study, files, source=source.root)
-
-
-def _groups(source: Source) -> Any:
-    for start, table in source.reader.groups():
-        if source.rows is not None:
-            low, high = np.searchsorted(source.rows, [start, start + len(table)])
-            table = table.take(pa.array(source.rows[low:high] - start))
-        yield start, table
+                _copy(writer, kept, source=source.root)
 
 
 def _repeated(sources: Sequence[Source]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Mark the rows, over all sources, that repeat an earlier study; memory is 40 bytes a study."""
     keys, digests = [np.empty(0, np.int64)], [np.empty((0, 32), np.uint8)]
     for source in sources:
-        for start, table in source.reader.scan(["study_key", "digest"]):
-            if source.rows is not None:
-                low, high = np.searchsorted(source.rows, [start, start + len(table)])
-                table = table.take(pa.array(source.rows[low:high] - start))
+        for _, table in source.reader.scan(["study_key", "digest"], rows=source.rows):
             keys.append(table["study_key"].to_numpy())
             digests.append(digests_of(table["digest"]))
     later, differing = repeated_rows(np.concatenate(keys), np.concatenate(digests))
@@ -85,7 +73,7 @@ def _repeated(sources: Sequence[Source]) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return skipped
 
 
-def _names(sources: Sequence[Source], rows: np.ndarray[Any, np.dtype[np.int64]]) -> list[str]:
+def _names(sources: Sequence[Source], rows: Rows) -> list[str]:
     names, start = [], 0
     for source in sources:
         length = len(source.reader) if source.rows is None else len(source.rows)
@@ -96,22 +84,34 @@ def _names(sources: Sequence[Source], rows: np.ndarray[Any, np.dtype[np.int64]])
     return sorted(names)
 
 
-def _copy(writer: CorpusWriter, study: Study, files: Sequence[Mapping[str, Any]], *, source: Path) -> None:
-    media: dict[str, bytes | Path] = {}
-    renamed: dict[str, str] = {}
-    for file in files:
-        name, path = file["path"], inside(source, file["path"])
-        if not path.exists():
-            continue
-        target = inside(writer.root, name)
-        if target.exists() and file_sha256(target) != file["sha256"]:
-            renamed[name] = writer.store(path)
-        else:
-            media[name] = path
-    if renamed:
-        images = tuple(replace(image, path=renamed.get(image.path, image.path)) for image in study.images)
-        regions = tuple(
-            replace(region, mask=renamed.get(region.mask, region.mask)) for region in study.regions
-        )
-        study = replace(study, images=images, regions=regions)
-    writer.add(study, media=media)
+def _copy(writer: CorpusWriter, table: pa.Table, *, source: Path) -> None:
+    """Copy the files of each study, and its row as it is unless a file has to be renamed."""
+    moved = np.zeros(len(table), bool)
+    for place, files in enumerate(table["media"].to_pylist()):
+        renamed = {
+            file["path"]: new for file in files if (new := _placed(writer, file, source)) != file["path"]
+        }
+        if renamed:
+            moved[place] = True
+            _add_renamed(writer, table.slice(place, 1), renamed)
+    writer.add_table(table.filter(~moved))
+
+
+def _placed(writer: CorpusWriter, file: Mapping[str, Any], source: Path) -> str:
+    """Copy a file and return the path it got; a file that only its hash is known of stays away."""
+    name, path = str(file["path"]), inside(source, file["path"])
+    if not path.exists():
+        return name
+    target = inside(writer.root, name)
+    taken = target.exists() and file_sha256(target) != file["sha256"]
+    found = writer.place(path, name=writer.store(path) if taken else name)
+    if found.sha256 != file["sha256"]:
+        raise DataError(f"media file {path} has SHA-256 {found.sha256}, its record says {file['sha256']}")
+    return found.path
+
+
+def _add_renamed(writer: CorpusWriter, row: pa.Table, renamed: Mapping[str, str]) -> None:
+    study = next(to_studies(row))
+    images = tuple(replace(image, path=renamed.get(image.path, image.path)) for image in study.images)
+    regions = tuple(replace(region, mask=renamed.get(region.mask, region.mask)) for region in study.regions)
+    writer.add(replace(study, images=images, regions=regions))

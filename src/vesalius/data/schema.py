@@ -1,7 +1,7 @@
 """How a study lies on disk: the Arrow schema, one row a study, and the way there and back.
 
 The columns of a record follow from the dataclasses in `vesalius.data.records`, so they cannot drift apart;
-lists of records are lists of structs. The derived columns repeat what filters ask for, flat, and carry the hashes.
+lists of records are lists of structs. The derived columns repeat what filters ask for, flat, and hold hashes.
 A change to either changes the files: raise `SCHEMA_VERSION` and add a step to `vesalius.data.migrate`.
 """
 
@@ -51,8 +51,14 @@ class _Codec(NamedTuple):
     unpack: Callable[[Any], Any] | None
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {value!r}")
+    return value
+
+
 _SCALARS = {
-    str: _Codec(pa.string(), None, None),
+    str: _Codec(pa.string(), _text, None),
     int: _Codec(pa.int64(), int, None),
     float: _Codec(pa.float64(), float, None),
     bool: _Codec(pa.bool_(), bool, None),

@@ -9,6 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,11 +19,13 @@ from vesalius.data.migrate import migrate
 from vesalius.data.schema import SCHEMA, SCHEMA_VERSION
 from vesalius.errors import DataError
 
-__all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "Shard", "ShardReader", "ShardSink", "write_shard"]
+__all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "Rows", "Shard", "ShardReader", "ShardSink", "write_shard"]
 
 ROWS_PER_GROUP = 1024
 """Rows decoded for one random access: small enough to wait for, large enough to compress."""
 ROWS_PER_SHARD = 65536
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+"""Row numbers."""
 _OPEN_FILES = 16
 _CACHED_GROUPS = 8
 
@@ -54,25 +57,29 @@ class ShardReader:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_files": OrderedDict(), "_groups": OrderedDict()}
 
-    def scan(
-        self, columns: Sequence[str], *, shards: Sequence[int] | None = None
-    ) -> Iterator[tuple[int, pa.Table]]:
-        """Yield the first row number and the given columns (dotted for a field of a struct) of each shard."""
-        for number in range(len(self.shards)) if shards is None else shards:
+    def scan(self, columns: Sequence[str], *, rows: Rows | None = None) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the first row number and the given columns (dotted for a field of a struct) of each shard.
+
+        With `rows`, ascending, only these are in the tables, and a shard that has none of them is not opened.
+        """
+        for number in range(len(self.shards)):
+            wanted = _between(rows, self.starts[number], self.starts[number + 1])
+            if wanted is not None and not len(wanted):
+                continue
             file, _ = self._open(number)
             if self.version == SCHEMA_VERSION:
                 table = self._decoded(number, lambda file=file: file.read(columns=list(columns)))
             else:
                 table = self._decoded(number, lambda file=file: migrate(file.read(), self.version))
                 table = table.select(list(dict.fromkeys(column.split(".")[0] for column in columns)))
-            yield self.starts[number], table
+            yield self.starts[number], _taken(table, wanted)
 
-    def groups(self, *, shards: Sequence[int] | None = None) -> Iterator[tuple[int, pa.Table]]:
-        """Yield the first row number and all columns of each row group in turn."""
-        for number in range(len(self.shards)) if shards is None else shards:
-            _, starts = self._open(number)
-            for group in range(len(starts) - 1):
-                yield self.starts[number] + starts[group], self._group(number, group)
+    def groups(self, *, rows: Rows | None = None) -> Iterator[pa.Table]:
+        """Yield all columns of each row group in turn, cut to `rows` (ascending) where they are given."""
+        for number, first in enumerate(self.starts[:-1]):
+            wanted = _between(rows, first, self.starts[number + 1])
+            if wanted is None or len(wanted):
+                yield from self._groups_of(number, rows=rows)
 
     def row(self, index: int) -> pa.Table:
         """Return one row; only its row group is decoded, and the last few are kept."""
@@ -88,6 +95,14 @@ class ShardReader:
                 self._groups.popitem(last=False)
         self._groups.move_to_end((number, group))
         return table.slice(within - starts[group], 1)
+
+    def _groups_of(self, number: int, *, rows: Rows | None) -> Iterator[pa.Table]:
+        _, starts = self._open(number)
+        first = self.starts[number]
+        for group, start in enumerate(starts[:-1]):
+            wanted = _between(rows, first + start, first + starts[group + 1])
+            if wanted is None or len(wanted):
+                yield _taken(self._group(number, group), wanted)
 
     def _group(self, number: int, group: int) -> pa.Table:
         file, _ = self._open(number)
@@ -118,6 +133,18 @@ class ShardReader:
             raise DataError(f"shard {path} is missing; corpus.json lists it") from None
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"shard {path} is not readable: {error}") from error
+
+
+def _between(rows: Rows | None, start: int, stop: int) -> Rows | None:
+    """Return the rows from `start` to before `stop`, counted from `start`; None stands for all."""
+    if rows is None:
+        return None
+    low, high = np.searchsorted(rows, [start, stop])
+    return rows[low:high] - start
+
+
+def _taken(table: pa.Table, rows: Rows | None) -> pa.Table:
+    return table if rows is None or len(rows) == len(table) else table.take(pa.array(rows))
 
 
 class ShardSink:

@@ -18,7 +18,11 @@ from vesalius.errors import DataError
 
 __all__ = ["draw", "one_split_a_patient", "read_split", "split_file", "write_split"]
 
+Indices = np.ndarray[Any, np.dtype[np.int64]]
 Labels = np.ndarray[Any, np.dtype[np.bool_]]
+Shares = np.ndarray[Any, np.dtype[np.float64]]
+_TIE = 1e-9
+"""Counts nearer than this are equal: sums of fractions are not exact."""
 
 
 def draw(
@@ -28,7 +32,7 @@ def draw(
 
     Patients with the same labels are divided by their whole shares first; what is left of every such group is
     dealt one by one, rarest label first, to the part that lacks that label most (iterative stratification,
-    Sechidis et al. 2011). The order within a group is a hash of seed and name, so that neither the order of
+    Sechidis et al. 2011), and moved again where that lowers the squared error over all labels. The order within a group is a hash of seed and name, so that neither the order of
     the rows nor the release of a library changes the draw.
 
     Args:
@@ -47,9 +51,12 @@ def draw(
     order = np.array(sorted(range(len(patients)), key=ranks.__getitem__), dtype=np.int64)
     part_of = np.full(len(patients), -1, np.int64)
     for group in _groups(labels, order):
-        whole = np.floor(shares * len(group) + 1e-9).astype(np.int64)
+        whole = np.floor(shares * len(group) + _TIE).astype(np.int64)
         part_of[group[: whole.sum()]] = np.repeat(np.arange(len(parts)), whole)
-    _deal(part_of, labels, order=order, shares=shares)
+    left = order[part_of[order] < 0]
+    counted = np.concatenate([labels, np.ones((len(labels), 1), bool)], axis=1)
+    _deal(part_of, counted, left=left, shares=shares)
+    _improve(part_of, counted, left=left, shares=shares)
     return {patient: parts[part] for patient, part in zip(patients, part_of.tolist(), strict=True)}
 
 
@@ -60,9 +67,7 @@ def _require_fractions(fractions: Mapping[str, float]) -> None:
         )
 
 
-def _groups(
-    labels: Labels, order: np.ndarray[Any, np.dtype[np.int64]]
-) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
+def _groups(labels: Labels, order: Indices) -> list[Indices]:
     """Return the patients of each distinct row of labels, in the given order."""
     packed = np.packbits(labels[order], axis=1) if labels.shape[1] else np.zeros((len(order), 1), np.uint8)
     _, group = np.unique(packed, axis=0, return_inverse=True)
@@ -70,20 +75,9 @@ def _groups(
     return np.split(order[by_group], np.cumsum(np.bincount(group.ravel()))[:-1])
 
 
-def _deal(
-    part_of: np.ndarray[Any, np.dtype[np.int64]],
-    labels: Labels,
-    *,
-    order: np.ndarray[Any, np.dtype[np.int64]],
-    shares: np.ndarray[Any, np.dtype[np.float64]],
-) -> None:
-    """Place the patients that are left, in `part_of`; the last column of `counted` is every patient."""
-    counted = np.concatenate([labels, np.ones((len(labels), 1), bool)], axis=1)
-    left = order[part_of[order] < 0]
-    placed = part_of >= 0
-    lacking = counted.sum(axis=0)[:, None] * shares
-    for part in range(len(shares)):
-        lacking[:, part] -= counted[placed & (part_of == part)].sum(axis=0)
+def _deal(part_of: Indices, counted: Labels, *, left: Indices, shares: Shares) -> None:
+    """Place the patients of `left` in `part_of`; the last column of `counted` is every patient."""
+    lacking = -_surplus(part_of, counted, shares=shares)
     label_sets = {int(patient): np.flatnonzero(counted[patient]).tolist() for patient in left}
     waiting: dict[int, dict[int, None]] = defaultdict(dict)
     for patient, label_set in label_sets.items():
@@ -96,12 +90,40 @@ def _deal(
         )
         for patient in list(waiting[label]):
             want = lacking[label]
-            best = np.flatnonzero(want >= want.max() - 1e-9)
+            best = np.flatnonzero(want >= want.max() - _TIE)
             part = int(best[np.argmax(lacking[every, best])])
             part_of[patient] = part
             lacking[label_sets[patient], part] -= 1
             for other in label_sets[patient]:
                 del waiting[other][patient]
+
+
+def _improve(part_of: Indices, counted: Labels, *, left: Indices, shares: Shares) -> None:
+    """Move patients of `left` one by one, as long as a move lowers the sum of all squared errors.
+
+    With surplus s of each label in each part, moving a patient with n labels from part a to part b changes half
+    of that sum by the sum over the labels of s_b - s_a, plus n.
+    """
+    surplus = _surplus(part_of, counted, shares=shares)
+    has = counted[left].astype(np.float64)
+    here = np.arange(len(left))
+    for _ in left:
+        weight = has @ surplus
+        change = weight - weight[here, part_of[left]][:, None] + has.sum(axis=1)[:, None]
+        change[here, part_of[left]] = 0
+        mover, part = divmod(int(change.argmin()), len(shares))
+        if change[mover, part] > -_TIE:
+            return
+        surplus[:, part_of[left[mover]]] -= has[mover]
+        surplus[:, part] += has[mover]
+        part_of[left[mover]] = part
+
+
+def _surplus(part_of: Indices, counted: Labels, *, shares: Shares) -> Shares:
+    """Return how many placed patients each part has above its share of all, by label: (C + 1, parts)."""
+    placed = np.stack([counted[part_of == part].sum(axis=0) for part in range(len(shares))], axis=1)
+    surplus: Shares = placed - counted.sum(axis=0)[:, None] * shares
+    return surplus
 
 
 def one_split_a_patient(patients: Iterable[str], splits: Iterable[str]) -> dict[str, str]:

@@ -70,7 +70,7 @@ def view(image: NDArray[np.float32], config: ViewConfig, *, rng: np.random.Gener
         factor = np.float32(rng.uniform(*config.brightness))
         planes = np.clip(planes * factor, 0, 1)
     if config.contrast is not None:
-        mean = planes.mean()
+        mean = np.float32(planes.mean())
         factor = np.float32(rng.uniform(*config.contrast))
         planes = np.clip((planes - mean) * factor + mean, 0, 1)
     if config.blur is not None:

@@ -1,4 +1,4 @@
-"""Writing a corpus: several workers with shards of their own, that may be killed at any moment and resumed."""
+"""Writing a corpus: several workers with shards of their own, that may be killed at any time and resumed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vesalius.data.disk import Lock, not_full
@@ -33,14 +34,15 @@ _FLUSH_SECONDS = 10.0
 _METADATA_KEY = b"vesalius"
 _PENDING = re.compile(r"part-w(\d+)-(\d+)\.parquet")
 _LOCKS = ".locks"
+_KEPT = "all studies in whole shards are kept"
 
 
 class CorpusWriter:
     """Adds studies and their files to the corpus at `root`; use it in a ``with`` statement.
 
     Each worker (a number of its own) writes its own shards; a shard appears on the disk whole or not at all,
-    at least every ten seconds. The end of the last worker's ``with`` block finishes the corpus; after an error
-    nothing is finished, and the same call goes on from what is kept.
+    at least every ten seconds. The end of the last worker's ``with`` block finishes the corpus; after an
+    error nothing is finished, and the same call goes on from what is kept.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class CorpusWriter:
         self._facts = {"name": name, "licence": licence, "virtual": virtual, "schema_version": SCHEMA_VERSION}
         self._lock = Lock(self.root / _LOCKS / f"worker-{worker:04d}")
         self._rows: list[dict[str, Any]] = []
+        self._tables: list[pa.Table] = []
         self._since = time.monotonic()
         self._known: set[int] = set()
         self._sequence = count()
@@ -91,46 +94,60 @@ class CorpusWriter:
         return isinstance(study_id, str) and study_key(study_id) in self._known
 
     def written(self) -> set[str]:
-        """Return the ids of all studies that are safe on the disk, of every worker; for one, ask ``id in writer``."""
+        """Return the ids of all studies that are safe on the disk, of every worker; see also `in`."""
         reader = ShardReader(self.root / "studies", _shards(self.root))
         return {name for _, table in reader.scan(["study_id"]) for name in table["study_id"].to_pylist()}
 
     def store(self, data: bytes | Path, *, suffix: str = "") -> str:
         """Place a file under the name of its content and return its path, such as ``media/ab/ab….png``."""
-        with not_full(self.root, kept=self._kept()):
+        with not_full(self.root, kept=_KEPT):
             return self.media.store(data, suffix=suffix)
+
+    def place(self, data: bytes | Path, *, name: str) -> MediaFile:
+        """Place a file under a path relative to the root; the same content again is fine."""
+        with not_full(self.root, kept=_KEPT):
+            return self.media.place(data, name=name)
 
     def add(self, study: Study, *, media: Mapping[str, bytes | Path] | None = None) -> None:
         """Add a study and place its files, given by the relative paths under which its records name them.
 
         Raises:
-            DataError: the id is taken, a file that a record names is missing, outside the root, or has another
+            DataError: the id is taken, a file that a record names is missing, outside the root, or of another
                 hash than the record says, or the disk is full. The study is then not in the corpus.
         """
         if study.id in self:
             raise DataError(f"study {study.id!r} is already in {self.root}: ids must be unique")
-        with not_full(self.root, kept=self._kept()):
-            placed = {
-                file.path: file
-                for name, data in (media or {}).items()
-                if (file := self.media.place(name, data))
-            }
-        study, files = self._resolved(study, placed)
-        self._rows.append(study_row(study, files))
-        self._known.add(study_key(study.id))
-        if len(self._rows) >= ROWS_PER_GROUP or time.monotonic() - self._since > _FLUSH_SECONDS:
-            self.flush()
+        files = [self.place(data, name=name) for name, data in (media or {}).items()]
+        row = study_row(*self._resolved(study, {file.path: file for file in files}))
+        self._rows.append(row)
+        self._known.add(row["study_key"])
+        self._flush_when_due()
+
+    def add_table(self, table: pa.Table) -> None:
+        """Add rows of the current schema as they are, their files being in place; to copy from other corpora.
+
+        Raises:
+            DataError: an id is taken.
+        """
+        keys = table["study_key"].to_pylist()
+        taken = self._known.intersection(keys)
+        if taken:
+            name = table["study_id"][keys.index(next(iter(taken)))].as_py()
+            raise DataError(f"study {name!r} is already in {self.root}: ids must be unique")
+        self._known.update(keys)
+        self._tables.append(table.replace_schema_metadata(None))
+        self._flush_when_due()
 
     def flush(self) -> None:
         """Force what was added onto the disk as one shard."""
-        if not self._rows:
+        if not self._num_pending:
             return
         name = f"part-w{self.worker:04d}-{next(self._sequence):06d}.parquet"
-        with not_full(self.root, kept=self._kept()):
+        with not_full(self.root, kept=_KEPT):
             self.media.sync()
-            table = to_table(self._rows)
+            table = pa.concat_tables([*self._tables, to_table(self._rows)])
             write_shard(self.root / "studies" / name, table, metadata=_metadata(self._facts))
-        self._rows, self._since = [], time.monotonic()
+        self._rows, self._tables, self._since = [], [], time.monotonic()
 
     def _refuse_older(self) -> None:
         if (self.root / "corpus.json").exists() and (
@@ -141,8 +158,13 @@ class CorpusWriter:
                 "write it anew with Corpus.merge([Corpus.open(old)], new) first"
             )
 
-    def _kept(self) -> str:
-        return "all studies in whole shards are kept"
+    @property
+    def _num_pending(self) -> int:
+        return len(self._rows) + sum(map(len, self._tables))
+
+    def _flush_when_due(self) -> None:
+        if self._num_pending >= ROWS_PER_GROUP or time.monotonic() - self._since > _FLUSH_SECONDS:
+            self.flush()
 
     def _resolved(self, study: Study, placed: Mapping[str, MediaFile]) -> tuple[Study, list[MediaFile]]:
         """Make the paths relative, find the hash of every file, and fill it into the images."""
@@ -199,7 +221,7 @@ def finish(root: str | Path) -> Manifest:
     try:
         if _others_write(root):
             raise DataError(f"corpus {root} cannot be finished: a worker still writes")
-        with not_full(root, kept="all studies in whole shards are kept"):
+        with not_full(root, kept=_KEPT):
             manifest = _finish(root)
         shutil.rmtree(root / SCRATCH, ignore_errors=True)
         for left in root.glob(".*.tmp"):
@@ -275,24 +297,26 @@ def _compact(
     facts: Mapping[str, Any],
 ) -> list[Shard]:
     """Write small shards and shards with repeated rows into new ones; the caller removes the old ones."""
-    reader = ShardReader(folder, shards)
-    dropped = np.zeros(len(reader), bool)
+    starts = ShardReader(folder, shards).starts
+    dropped = np.zeros(starts[-1], bool)
     dropped[repeated] = True
-    whole = [
-        not _PENDING.fullmatch(shard.file)
-        and not dropped[start : start + shard.rows].any()
-        and shard.rows * 2 >= ROWS_PER_SHARD
-        for shard, start in zip(shards, reader.starts, strict=False)
-    ]
-    rest = [number for number, is_whole in enumerate(whole) if not is_whole]
-    if len(rest) == 1 and not _PENDING.fullmatch(shards[rest[0]].file) and not dropped.any():
+    whole: list[Shard] = []
+    rest: list[tuple[Shard, int]] = []
+    for shard, start in zip(shards, starts, strict=False):
+        clean = not _PENDING.fullmatch(shard.file) and not dropped[start : start + shard.rows].any()
+        if clean and shard.rows * 2 >= ROWS_PER_SHARD:
+            whole.append(shard)
+        else:
+            rest.append((shard, start))
+    if len(rest) == 1 and not _PENDING.fullmatch(rest[0][0].file) and not len(repeated):
         return shards
     sink = ShardSink(folder, names=_free_names(folder), metadata=_metadata(facts))
-    for number in rest:
-        for start, table in reader.groups(shards=[number]):
-            sink.add(table.filter(~dropped[start : start + len(table)]))
+    for shard, start in rest:
+        kept = np.flatnonzero(~dropped[start : start + shard.rows])
+        for table in ShardReader(folder, [shard]).groups(rows=kept):
+            sink.add(table)
     sink.flush()
-    return sorted([shard for shard, is_whole in zip(shards, whole, strict=True) if is_whole] + sink.written)
+    return sorted(whole + sink.written)
 
 
 def _free_names(folder: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A recipe: method, model, data, optimisation and run in one YAML file, checked whole before anything heavy starts."""
+"""A recipe: method, model, data, optimisation and run in one YAML file, checked whole before data is touched."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Recipe:
 
 
 def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes that come with the package, such as ``convirt`` and ``convirt/small``."""
+    """Return the names of the package's recipes, such as ``convirt`` and ``convirt/small``."""
     found = (path.relative_to(_RECIPES).with_suffix("").as_posix() for path in _RECIPES.glob("*/*.yaml"))
     return tuple(sorted(name.removesuffix("/base") for name in found))
 
@@ -81,15 +81,15 @@ def load_recipe(source: str | Path, *, overrides: Iterable[str] = ()) -> Recipe:
 
     Args:
         source: name of a recipe of the package (``convirt``, ``convirt/small``) or path of a YAML file.
-        overrides: ``key=value`` or ``--key value`` with dotted names, laid over the file; ``data=PATH`` is short for
-            ``data.corpus=PATH``.
+        overrides: ``key=value`` or ``--key value`` with dotted names, laid over the file; ``data=PATH`` is
+            short for ``data.corpus=PATH``.
 
     Raises:
         ConfigError: lists every fault of the recipe, one a line.
     """
     path, name = _find(str(source))
-    values = merge(_with_corpus(read_yaml(path)), _with_corpus(parse_overrides(overrides)))
-    return parse_recipe(values, name=name)
+    above = _one_length(_with_corpus(parse_overrides(overrides)))
+    return parse_recipe(merge(_with_corpus(read_yaml(path)), above), name=name)
 
 
 def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
@@ -128,6 +128,16 @@ def _with_corpus(values: Mapping[str, Any]) -> dict[str, Any]:
     if data is None or isinstance(data, Mapping):
         return dict(values)
     return {**values, "data": {"corpus": str(data)}}
+
+
+def _one_length(values: dict[str, Any]) -> dict[str, Any]:
+    """Let steps that are asked for replace the epochs of the recipe below, and the other way round."""
+    given = values.get("optimisation")
+    lengths = {"steps", "epochs"} & set(given) if isinstance(given, Mapping) else set()
+    if len(lengths) == 1:
+        other = ({"steps", "epochs"} - lengths).pop()
+        return merge(values, {"optimisation": {other: 0}})
+    return values
 
 
 def _top_level(values: Mapping[str, Any], where: str) -> list[str]:
@@ -176,7 +186,7 @@ def _section(section: str, kind: type, given: Any, where: str, faults: list[str]
 
 def _cross_faults(built: Mapping[str, Any], where: str) -> list[str]:
     """Faults that only show when two sections are seen together."""
-    data, model, optimisation, run = (built.get(name) for name in _SECTIONS)
+    model, data, optimisation, run = (built.get(name) for name in _SECTIONS)
     faults: list[str] = []
     if data is not None and model is not None:
         if model.channels not in (1, 3):
@@ -187,9 +197,10 @@ def _cross_faults(built: Mapping[str, Any], where: str) -> list[str]:
                 faults.append(
                     f"{where}: data.{key} has {len(value)} numbers for model.channels {model.channels}"
                 )
-    if data is not None and run is not None and not data.validation:
-        if run.patience:
-            faults.append(f"{where}: run.patience {run.patience} needs data.validation, which is empty")
+    if data is not None and optimisation is not None and not data.validation and optimisation.patience:
+        faults.append(
+            f"{where}: optimisation.patience {optimisation.patience} needs data.validation, which is empty"
+        )
     if optimisation is not None and run is not None and optimisation.cache_chunk and run.sharding == "fsdp":
         faults.append(
             f"{where}: optimisation.cache_chunk does not go with run.sharding fsdp; use one of them"

@@ -40,19 +40,15 @@ class DataSettings(Config):
     mean: float | tuple[float, ...] = 0.5
     std: float | tuple[float, ...] = 0.25
     cache_gib: float = 2.0
-    """Most gibibytes that decoded images may take on disk and in the page cache; images beyond it are decoded again."""
+    """Bound in GiB of the decoded images on disk and in the page cache; others are decoded in every epoch."""
     unreadable_share: float = 0.05
-    """Training stops when more than this share of the images cannot be read; up to it they are named and skipped."""
-    workers: int | Literal["auto"] = "auto"
-    """Loader processes; `auto` is 0 on up to two cores and else half of the cores that stand idle, at most 8."""
+    """Images that cannot be read are named and skipped; above this share of all, training stops."""
 
     def faults(self) -> list[str]:
         """Say what is wrong with the values, one line a fault."""
         found = _below(self, at_least_zero=("cache_gib",))
         if not 0 <= self.unreadable_share <= 1:
             found.append(f"key 'unreadable_share': {self.unreadable_share} is not a share between 0 and 1")
-        if isinstance(self.workers, int) and self.workers < 0:
-            found.append(f"key 'workers': {self.workers} is below 0")
         if not self.roles:
             found.append("key 'roles' is empty; name at least one text role, such as findings")
         return found
@@ -71,8 +67,9 @@ class OptimisationSettings(Config):
     accumulate: int = 1
     """Batches whose gradients are averaged for one optimiser step."""
     cache_chunk: int = 0
-    """Pairs encoded at once on a process when the gradient cache is used; 0 encodes the whole batch at once."""
-    learning_rate: float = 1e-3
+    """Pairs that a process encodes at once with the gradient cache; 0 encodes the whole batch at once."""
+    lr: float = 1e-3
+    """Peak learning rate."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up: cosine to zero at the last step, or constant."""
     warmup: float = 0.05
@@ -86,15 +83,33 @@ class OptimisationSettings(Config):
     ema: float = 0.0
     """Decay of the moving average of the weights that is evaluated and saved; 0 for none."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` takes bfloat16 autocast where the processor has instructions for it, see `training.distributed`."""
+    """`auto`: bfloat16 autocast where the processor has instructions for it, see `training.distributed`."""
     seed: int = 0
+    eval_every: int = 0
+    """Steps between validations; 0 for once an epoch, but at most 20 times in the run."""
+    score: str = "loss"
+    """Validation score that decides which checkpoint is the best and when to stop."""
+    patience: int = 0
+    """Validations without a better score after which training stops; 0 never stops early."""
+    workers: int | Literal["auto"] = "auto"
+    """Loader processes; `auto` is 0 on one or two cores, else half of the process's cores, at most 8."""
 
     def faults(self) -> list[str]:
         """Say what is wrong with the values, one line a fault."""
         found = _below(
             self,
-            above_zero=("batch", "accumulate", "learning_rate", "epsilon"),
-            at_least_zero=("steps", "epochs", "cache_chunk", "warmup", "weight_decay", "clip", "seed"),
+            above_zero=("batch", "accumulate", "lr", "epsilon"),
+            at_least_zero=(
+                "steps",
+                "epochs",
+                "cache_chunk",
+                "warmup",
+                "weight_decay",
+                "clip",
+                "seed",
+                "eval_every",
+                "patience",
+            ),
         )
         if bool(self.steps) == bool(self.epochs):
             found.append(f"give either 'steps' or 'epochs' above 0; got {self.steps} and {self.epochs:g}")
@@ -102,6 +117,10 @@ class OptimisationSettings(Config):
             found.append(f"key 'ema': {self.ema} is not a decay from 0 to below 1")
         if not all(0 <= beta < 1 for beta in self.betas):
             found.append(f"key 'betas': {self.betas} are not from 0 to below 1")
+        if self.score not in SCORES:
+            found.append(f"key 'score': unknown score {self.score!r}{did_you_mean(self.score, SCORES)}")
+        if isinstance(self.workers, int) and self.workers < 0:
+            found.append(f"key 'workers': {self.workers} is below 0")
         if self.cache_chunk and self.cache_chunk >= self.batch:
             found.append(
                 f"key 'cache_chunk': {self.cache_chunk} is not below the batch of {self.batch}; use 0 for off"
@@ -117,17 +136,11 @@ class RunSettings(Config):
     """Folder of the run; empty for runs/NAME, numbered where that exists."""
     name: str = ""
     """Name of the run; empty for the name of the recipe."""
-    evaluate_every: int = 0
-    """Steps between validations; 0 for once an epoch."""
     save_every: int = 0
-    """Steps between checkpoints to resume from; 0 for the same as `evaluate_every`."""
+    """Steps between checkpoints to resume from; 0 for the same as `eval_every`."""
     log_every: int = 10
     keep: int = 2
     """Checkpoints to resume from that are kept, beside `best` and `last`."""
-    score: str = "loss"
-    """Validation score that decides which checkpoint is the best and when to stop."""
-    patience: int = 0
-    """Validations without a better score after which training stops; 0 never stops early."""
     validation_pairs: int = 1024
     """Most validation pairs that are scored during training, the same at every validation."""
     report_to: tuple[Literal["tensorboard"], ...] = ("tensorboard",)
@@ -138,14 +151,11 @@ class RunSettings(Config):
 
     def faults(self) -> list[str]:
         """Say what is wrong with the values, one line a fault."""
-        found = _below(
+        return _below(
             self,
             above_zero=("log_every", "keep", "validation_pairs"),
-            at_least_zero=("evaluate_every", "save_every", "patience"),
+            at_least_zero=("save_every",),
         )
-        if self.score not in SCORES:
-            found.append(f"key 'score': unknown score {self.score!r}{did_you_mean(self.score, SCORES)}")
-        return found
 
 
 def _below(

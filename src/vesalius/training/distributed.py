@@ -1,0 +1,100 @@
+"""Processes, precision and loader workers: what the machine decides, by rules that are stated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+import torch
+from torch import distributed
+
+from vesalius.errors import ConfigError
+
+__all__ = [
+    "Precision",
+    "device_type",
+    "loader_workers",
+    "local_batch",
+    "precision",
+    "processes",
+    "processes_joined",
+    "rank",
+]
+
+
+class Precision(NamedTuple):
+    """A precision and the rule that chose it."""
+
+    name: Literal["fp32", "bf16"]
+    reason: str
+
+
+def precision(setting: Literal["auto", "fp32", "bf16"]) -> Precision:
+    """Choose the precision of the forward pass; weights and their moments stay float32.
+
+    `auto` takes bfloat16 autocast on a CUDA device that computes in it, and on a CPU with instructions for it
+    (AVX512-BF16, AMX); anywhere else bfloat16 is emulated and slower than float32.
+    """
+    if setting != "auto":
+        return Precision(setting, "asked for")
+    if device_type() == "cuda":
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Precision("bf16", "auto: the GPU computes in bfloat16")
+        return Precision("fp32", "auto: the GPU does not compute in bfloat16")
+    if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+        return Precision("bf16", "auto: the CPU has bfloat16 instructions")
+    return Precision("fp32", "auto: the CPU has no bfloat16 instructions")
+
+
+def device_type() -> Literal["cuda", "cpu"]:
+    """Return the kind of device that training uses."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def processes() -> int:
+    """Return the number of processes that torchrun started, 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def rank() -> int:
+    """Return the number of this process among all of them, 0 without torchrun."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def local_batch(batch: int) -> int:
+    """Return the rows of a batch that fall to one process.
+
+    Raises:
+        ConfigError: the batch cannot be shared equally.
+    """
+    if batch % processes():
+        raise ConfigError(
+            f"optimisation.batch {batch} cannot be shared by {processes()} processes; use a multiple of it"
+        )
+    return batch // processes()
+
+
+@contextmanager
+def processes_joined() -> Iterator[None]:
+    """Join the processes that torchrun started, so that they can speak to each other; nothing without torchrun."""
+    mine = processes() > 1 and not distributed.is_initialized()
+    if mine:
+        if device_type() == "cuda":
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        distributed.init_process_group("nccl" if device_type() == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        if mine and distributed.is_initialized():
+            distributed.destroy_process_group()
+
+
+def loader_workers(setting: int | Literal["auto"]) -> int:
+    """Return the number of loader processes; see `DataSettings.workers` for the rule behind `auto`."""
+    if setting != "auto":
+        return setting
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    mine = cores // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return 0 if mine <= 2 else min(8, mine // 2)
