@@ -5,7 +5,7 @@ Legend: B batch, C channels, S input size by axis, P patches, L tokens, F width 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import log
 from typing import Any, Literal, NamedTuple
 
@@ -125,6 +125,13 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
             model._load_tower(side)
         return model
 
+    @classmethod
+    def from_pretrained(cls, *arguments: Any, **options: Any) -> Any:
+        """Load a saved model, as every model of transformers; what was frozen is frozen again."""
+        loaded = super().from_pretrained(*arguments, **options)
+        (loaded[0] if isinstance(loaded, tuple) else loaded)._freeze()
+        return loaded
+
     def encode_image(self, pixel_values: Tensor, *, local: bool = True) -> ImageFeatures:
         """Encode normalised images.
 
@@ -172,7 +179,9 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
 
     @torch.no_grad()
     def fix_temperature(self, temperature: float) -> None:
-        """Set the temperature for good: it is stored with the weights and does not learn."""
+        """Set the temperature for good: it is stored with the settings and the weights and does not learn."""
+        self.settings = replace(self.settings, temperature=temperature, learn_temperature=False)
+        self.config.settings = asdict(self.settings)
         self.logit_scale.fill_(log(1 / temperature))
         self.logit_scale.requires_grad_(False)
 
@@ -194,6 +203,9 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
 
     def _frozen_parts(self) -> list[nn.Module | nn.Parameter]:
         parts: list[nn.Module | nn.Parameter] = []
+        for encoder in (self.vision, self.text):
+            if isinstance(encoder, (ForeignVision, ForeignText)):
+                parts += encoder.unused()
         for encoder, count in (
             (self.vision, self.settings.frozen_vision_layers),
             (self.text, self.settings.frozen_text_layers),

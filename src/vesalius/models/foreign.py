@@ -15,7 +15,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from vesalius.errors import CheckpointError, ConfigError
 from vesalius.models.settings import DualEncoderConfig
 
-__all__ = ["build", "configuration", "pretrained_source", "stages", "tower_weights"]
+__all__ = ["build", "configuration", "pretrained_source", "stages", "tower_weights", "unused"]
 
 Side = Literal["vision", "text"]
 
@@ -67,28 +67,30 @@ def configuration(settings: DualEncoderConfig, *, side: Side) -> dict[str, Any]:
     return dict(type(found)(**{**values, **options}).to_dict())
 
 
-def build(values: Mapping[str, Any], *, pooled: bool) -> PreTrainedModel:
-    """Build a tower with random weights from the values of `configuration`.
-
-    Args:
-        values: transformers configuration.
-        pooled: the tower's own pooled output is used; else what only leads there is frozen.
-    """
-    config = AutoConfig.for_model(**values)
-    model = _empty(config)
+def build(values: Mapping[str, Any]) -> PreTrainedModel:
+    """Build a tower with random weights from the values of `configuration`."""
+    model = _empty(AutoConfig.for_model(**values))
     pooler = getattr(model, "pooler", None)
     if pooler is not None and any(True for _ in pooler.parameters()):
         # A tanh layer for sentence pairs or classes: no feature, and in many checkpoints not trained.
         model.pooler = None
-    for name, parameter in model.named_parameters():
-        if name.endswith("mask_token"):
-            parameter.requires_grad_(False)
-    if not pooled:
-        for name in _SUMMARY_ONLY:
-            part = getattr(model, name, None)
-            if isinstance(part, nn.Module) and not _reaches_tokens(model, name):
-                part.requires_grad_(False)
     return model
+
+
+def unused(model: PreTrainedModel, *, pooled: bool) -> list[nn.Module | nn.Parameter]:
+    """Return what no gradient reaches: masks of pretraining, and, unless the tower's `pooled` output is used, its way.
+
+    Such parts are frozen, since wrappers that replicate a model wait for the gradient of every learning parameter.
+    """
+    parts: list[nn.Module | nn.Parameter] = [
+        parameter for name, parameter in model.named_parameters() if name.endswith("mask_token")
+    ]
+    if not pooled:
+        found = ((name, getattr(model, name, None)) for name in _SUMMARY_ONLY)
+        parts += [
+            part for name, part in found if isinstance(part, nn.Module) and not _reaches_tokens(model, name)
+        ]
+    return parts
 
 
 def pretrained_source(settings: DualEncoderConfig, *, side: Side) -> str | None:

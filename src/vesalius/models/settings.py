@@ -15,7 +15,7 @@ Pooling = Literal["mean", "max", "cls", "last", "attention"]
 RESNET_DEPTHS = (10, 18, 34, 50, 101, 152)
 """Depths with a published layout, and 10: one block a stage."""
 
-_DEFAULT_DEPTH = {"resnet": 10}
+_DEPTH, _RESNET_DEPTH = 4, 10
 _VISION = ("vit", "resnet")
 _TEXT = ("transformer",)
 
@@ -50,11 +50,12 @@ class DualEncoderConfig(Config):
     width: int = 128
     """Width of the features that come out; 512 with depth 18 and 2048 with depth 50 are the usual ResNets."""
     depth: int | None = None
-    """Blocks; 4 where not given. A ResNet: 10, 18, 34, 50, 101 or 152 layers, 10 where not given."""
+    """Blocks of the compact transformers; 4 where not given. A ResNet goes by `vision_depth` alone."""
     heads: int | None = None
     """Attention heads; one for every 32 of the width where not given."""
     vision_width: int | None = None
     vision_depth: int | None = None
+    """Blocks; of a ResNet: 10, 18, 34, 50, 101 or 152 layers, 10 where not given."""
     vision_heads: int | None = None
     text_width: int | None = None
     text_depth: int | None = None
@@ -111,7 +112,8 @@ class DualEncoderConfig(Config):
     def side(self, side: Literal["vision", "text"]) -> tuple[int, int, int]:
         """Width, depth and heads of one compact encoder, with every default filled in."""
         width: int = getattr(self, f"{side}_width") or self.width
-        depth = getattr(self, f"{side}_depth") or self.depth or _DEFAULT_DEPTH.get(getattr(self, side), 4)
+        usual = _RESNET_DEPTH if getattr(self, side) == "resnet" else self.depth or _DEPTH
+        depth = getattr(self, f"{side}_depth") or usual
         heads = getattr(self, f"{side}_heads") or self.heads or max(1, width // 32)
         return width, depth, heads
 

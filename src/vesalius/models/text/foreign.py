@@ -21,7 +21,8 @@ class ForeignText(nn.Module):
 
     def __init__(self, values: Mapping[str, Any], *, pooled: bool):
         super().__init__()
-        self.model = foreign.build(values, pooled=pooled)
+        self.model = foreign.build(values)
+        self.pooled = pooled
         self.width = int(self.model.config.hidden_size)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
@@ -31,6 +32,10 @@ class ForeignText(nn.Module):
         summary = getattr(output, "pooler_output", None)
         summary = tokens[:, 0] if summary is None else summary
         return Encoding(tokens, grid=(tokens.shape[1],), keep=attention_mask.bool(), summary=summary)
+
+    def unused(self) -> list[nn.Module | nn.Parameter]:
+        """What never learns here."""
+        return foreign.unused(self.model, pooled=self.pooled)
 
     def frozen_first(self) -> list[nn.Module | nn.Parameter]:
         """What is frozen below the first layer."""

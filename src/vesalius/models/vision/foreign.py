@@ -25,7 +25,8 @@ class ForeignVision(nn.Module):
 
     def __init__(self, values: Mapping[str, Any], *, pooled: bool):
         super().__init__()
-        self.model = foreign.build(values, pooled=pooled)
+        self.model = foreign.build(values)
+        self.pooled = pooled
         config = self.model.config
         self.width = int(getattr(config, "hidden_size", None) or config.hidden_sizes[-1])
         self.channels = int(getattr(config, "num_channels", 3))
@@ -48,6 +49,10 @@ class ForeignVision(nn.Module):
         tokens = encoding.tokens.reshape(batch, -1, self.width)
         summary = None if encoding.summary is None else encoding.summary.view(batch, frames, -1).mean(dim=1)
         return Encoding(tokens, grid=(frames, *encoding.grid), summary=summary)
+
+    def unused(self) -> list[nn.Module | nn.Parameter]:
+        """What never learns here."""
+        return foreign.unused(self.model, pooled=self.pooled)
 
     def frozen_first(self) -> list[nn.Module | nn.Parameter]:
         """What is frozen below the first layer."""
