@@ -10,7 +10,15 @@ from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mea
 from vesalius.inference.predictor import Predictor
 from vesalius.tasks.base import Task, make_task, task_names
 
-__all__ = ["WHOLE", "able_tasks", "choose_tasks", "choose_views", "default_folder", "warnings_of"]
+__all__ = [
+    "WHOLE",
+    "able_tasks",
+    "choose_tasks",
+    "choose_views",
+    "default_folder",
+    "run_folder",
+    "warnings_of",
+]
 
 WHOLE = "all"
 """Name of the split that is the whole corpus."""
@@ -91,15 +99,19 @@ def able_tasks(
 def default_folder(model: str | Path | Predictor, predictor: Predictor, *, corpus: str, split: str) -> Path:
     """Return RUN/evaluations/<corpus>-<split>, or ./evaluations/<model>-<corpus>-<split> outside a run."""
     name = f"{_file_name(corpus)}-{split}"
-    folder = Path(model) if isinstance(model, str | Path) else None
-    if folder is not None and folder.is_dir():
-        run = (
-            folder.parent
-            if folder.name in ("best", "last") and (folder.parent / "recipe.yaml").is_file()
-            else folder
-        )
+    run = run_folder(model)
+    if run is not None:
         return run / "evaluations" / name
     return Path("evaluations") / f"{_file_name(predictor.name)}-{name}"
+
+
+def run_folder(model: str | Path | Predictor) -> Path | None:
+    """Return the folder of a local model: the run that it is of, or else its own; None for all others."""
+    folder = Path(model) if isinstance(model, str | Path) else None
+    if folder is None or not folder.is_dir():
+        return None
+    of_run = folder.name in ("best", "last") and (folder.parent / "recipe.yaml").is_file()
+    return folder.parent if of_run else folder
 
 
 def warnings_of(predictor: Predictor, corpus: Corpus, split: str) -> list[str]:

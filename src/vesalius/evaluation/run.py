@@ -13,7 +13,14 @@ from vesalius.config import validate
 from vesalius.data.corpus import Corpus
 from vesalius.evaluation import results
 from vesalius.evaluation.passport import Passport, from_document, ids_fingerprint, prompts_of
-from vesalius.evaluation.plan import able_tasks, choose_tasks, choose_views, default_folder, warnings_of
+from vesalius.evaluation.plan import (
+    able_tasks,
+    choose_tasks,
+    choose_views,
+    default_folder,
+    run_folder,
+    warnings_of,
+)
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.scoring import ask, score_answers, scoring_facts, stored_answers
 from vesalius.evaluation.settings import EvaluationSettings
@@ -73,7 +80,7 @@ def evaluate(
     if chosen.report:
         from vesalius.evaluation.report import write_report
 
-        write_report(evaluation, corpus=corpus, system=systems[0])
+        write_report(evaluation, corpus=corpus, system=systems[0], run=run_folder(model))
     return evaluation
 
 

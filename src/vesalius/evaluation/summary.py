@@ -15,12 +15,10 @@ Standing = Literal["above", "not above", "undecided", "undefined"]
 _HEADLINES = (
     ("zero_shot", "auroc", "macro", "Zero-shot AUROC, mean over findings"),
     ("linear_probe_100", "auroc", "macro", "Linear probe AUROC, all labels"),
-    ("linear_probe", "auroc", "macro", "Linear probe AUROC"),
     ("knn_100", "auroc", "macro", "Nearest neighbours AUROC, all labels"),
-    ("knn", "auroc", "macro", "Nearest neighbours AUROC"),
     ("retrieval", "r_at_5", "image_to_text", "Right text among five, from the image"),
     ("retrieval", "r_at_5", "text_to_image", "Right image among five, from the text"),
-    ("image_retrieval", "precision_at_5", "macro", "Like images among five, from an image"),
+    ("image_retrieval", "p_at_5", "macro", "Share of like images among the five nearest"),
 )
 """Task, metric, label and words of the scores that stand at the top; higher is better in all."""
 

@@ -134,7 +134,7 @@ def why(first: str, second: str) -> Explanation:
     """Explain the difference of two scores.
 
     Args:
-        first: PATH or PATH#task/metric/label, where PATH is an evaluation, its scores.json or a run that has one
+        first: PATH or PATH#task/metric/label, where PATH is an evaluation, its scores.json or a run with one
             evaluation; a control is named by PATH#control:task/metric/label.
         second: the same for the other score; without ``#`` it takes task, metric and label of the first.
 
