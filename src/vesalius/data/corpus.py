@@ -182,8 +182,8 @@ class Corpus:
     ) -> Corpus:
         """Draw a split of all patients, balanced over who has each concept of `stratify`, and store it.
 
-        The default is 70 % train, 10 % val and 20 % test. The draw depends on the seed and the patients' names and
-        findings, not on the order of the studies.
+        The default is 70 % train, 10 % val and 20 % test. The draw depends on the seed and on the patients'
+        names and findings, not on the order of the studies.
         """
         if self._rows is not None:
             raise DataError(
