@@ -1,0 +1,163 @@
+"""What every registered method and every recipe must do; the counts say how many were seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vesalius import registry
+from vesalius.data.transforms import ImageProcessor
+from vesalius.methods.base import Method
+from vesalius.models.dual import DualEncoder
+from vesalius.models.settings import DualEncoderConfig
+from vesalius.models.text.tokenizer import train_tokenizer
+from vesalius.training.checkpoint import load_model, save_model
+from vesalius.training.recipe import load_recipe, recipe_names
+
+METHODS = registry.names("vesalius.methods")
+RECIPES = recipe_names()
+NO_GRADIENT: dict[str, str] = {
+    "logit_scale": "a method that fixes the temperature does not train it",
+    "logit_bias": "only a sigmoid objective has one",
+}
+"""Parameters that may stay without a gradient, and why."""
+
+SETTINGS = DualEncoderConfig(image_size=32, patch=8, width=32, depth=2, projection_dim=16, vocabulary=64)
+REPORTS = [
+    "The lungs are clear. No effusion.",
+    "Large left effusion.",
+    "Small nodule in the right lung.",
+    "Clear.",
+]
+
+
+def method_named(name: str, *, seed: int = 0) -> Method:
+    torch.manual_seed(seed)
+    module = registry.load("vesalius.methods", name)
+    return module.build(module.SETTINGS(), DualEncoder.build(SETTINGS))
+
+
+def batch_of(size: int = 4, *, seed: int = 0) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    tokens = train_tokenizer(REPORTS, vocabulary=64)(REPORTS[:size], padding=True, return_tensors="pt")
+    return {
+        "pixel_values": torch.randn(size, 1, 32, 32, generator=generator),
+        "input_ids": tokens["input_ids"],
+        "attention_mask": tokens["attention_mask"],
+        "index": torch.arange(size),
+    }
+
+
+def test_how_many_were_seen() -> None:
+    assert METHODS == ("convirt", "pubmedclip")
+    for name in METHODS:
+        assert f"{name}" in RECIPES
+        assert {f"{name}/small", f"{name}/tiny"} <= set(RECIPES)
+    assert len(RECIPES) == 3 * len(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_loss_is_finite_and_every_trained_parameter_has_a_gradient(name: str) -> None:
+    method = method_named(name)
+    out = method(**batch_of())
+    assert torch.isfinite(out["loss"])
+    out["loss"].backward()
+    without = [
+        key
+        for key, parameter in method.named_parameters()
+        if parameter.requires_grad and parameter.grad is None and key.rsplit(".", 1)[-1] not in NO_GRADIENT
+    ]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_two_equal_seeds_give_equal_losses_and_another_does_not(name: str) -> None:
+    first, again, other = (method_named(name, seed=seed)(**batch_of())["loss"] for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_lowers_the_loss_of_its_batch(name: str) -> None:
+    method, batch = method_named(name), batch_of()
+    optimiser = torch.optim.AdamW(method.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(8):
+        loss = method(**batch)["loss"]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_encoding_in_pieces_is_encoding_at_once(name: str) -> None:
+    method, batch = method_named(name).eval(), batch_of()
+    whole = method.encode(batch)
+    pieces = [method.encode({key: value[rows] for key, value in batch.items()}) for rows in ([0, 1], [2, 3])]
+    for key, value in whole.items():
+        torch.testing.assert_close(torch.cat([piece[key] for piece in pieces]), value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_view_keeps_shape_and_range_and_follows_its_generator(name: str) -> None:
+    method = method_named(name)
+    image = np.random.default_rng(0).random((1, 32, 32), dtype=np.float32)
+    kept = image.copy()
+    first, again = (method.view(image, np.random.default_rng(5)) for _ in range(2))
+    assert first.shape == image.shape
+    assert first.dtype == np.float32
+    assert first.min() >= 0
+    assert first.max() <= 1
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(image, kept)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_words_come_from_the_report(name: str) -> None:
+    method = method_named(name)
+    said = method.words(["Lungs clear.", "No effusion."], np.random.default_rng(0))
+    assert said
+    assert set(said.split()) <= {"Lungs", "clear.", "No", "effusion."}
+    assert method.words(["Only this."], np.random.default_rng(1)) == "Only this."
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_saves_and_loads_equal(name: str, tmp_path: Path) -> None:
+    method = method_named(name).eval()
+    processor = ImageProcessor(size=32, channels=1)
+    save_model(
+        tmp_path / "model",
+        method=method,
+        tokenizer=train_tokenizer(REPORTS, vocabulary=64),
+        processor=processor,
+        info={"trained_on": None},
+    )
+    loaded = load_model(tmp_path / "model")
+    assert type(loaded.method) is type(method)
+    assert loaded.processor == processor
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert "model.safetensors" in names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".pth"))]
+    batch = batch_of()
+    for key, value in method.encode(batch).items():
+        assert torch.equal(loaded.method.encode(batch)[key], value)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_is_valid_and_says_where_its_numbers_come_from(name: str) -> None:
+    recipe = load_recipe(name, overrides=["data=somewhere"])
+    assert recipe.method in METHODS
+    folder = Path(registry.__file__).parent / "recipes"
+    path = folder / (f"{name}.yaml" if "/" in name else f"{name}/base.yaml")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("#")
+    numbers = [
+        line for line in lines if ":" in line and line.split(":", 1)[1].split("#")[0].strip()[:1].isdigit()
+    ]
+    unsourced = [line for line in numbers if "#" not in line]
+    assert unsourced == [], "numbers without a source"
