@@ -263,7 +263,7 @@ def test_a_newer_schema_is_refused_with_both_versions(corpus: Corpus) -> None:
 def test_what_is_no_corpus_is_said(tmp_path: Path, corpus: Corpus) -> None:
     with pytest.raises(DataError, match="does not exist"):
         Corpus.open(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="is not a corpus: it has no corpus.json"):
+    with pytest.raises(DataError, match=r"is not a corpus: it has no corpus\.json"):
         Corpus.open(tmp_path)
     (tmp_path / "corpus.json").write_text("{}")
     with pytest.raises(DataError, match="is not the description of a corpus: KeyError 'schema_version'"):

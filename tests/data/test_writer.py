@@ -18,7 +18,6 @@ from vesalius.data.records import Region
 from vesalius.data.writer import CorpusWriter, finish
 from vesalius.errors import DataError
 
-
 PICTURE_1 = "2dabd364013897cccceb7b1526cffb689610f8202cff6b4a8c387525982ad437"
 """``printf 'picture 1' | sha256sum``"""
 

@@ -32,8 +32,9 @@ def draw(
 
     Patients with the same labels are divided by their whole shares first; what is left of every such group is
     dealt one by one, rarest label first, to the part that lacks that label most (iterative stratification,
-    Sechidis et al. 2011), and moved again where that lowers the squared error over all labels. The order within a group is a hash of seed and name, so that neither the order of
-    the rows nor the release of a library changes the draw.
+    Sechidis et al. 2011), and moved again where that lowers the squared error over all labels. The order
+    within a group is a hash of seed and name, so that neither the order of the rows nor the release of a
+    library changes the draw.
 
     Args:
         patients: distinct names, P of them.
@@ -101,8 +102,8 @@ def _deal(part_of: Indices, counted: Labels, *, left: Indices, shares: Shares) -
 def _improve(part_of: Indices, counted: Labels, *, left: Indices, shares: Shares) -> None:
     """Move patients of `left` one by one, as long as a move lowers the sum of all squared errors.
 
-    With surplus s of each label in each part, moving a patient with n labels from part a to part b changes half
-    of that sum by the sum over the labels of s_b - s_a, plus n.
+    With surplus s of each label in each part, moving a patient with n labels from part a to part b changes
+    half of that sum by the sum over the labels of s_b - s_a, plus n.
     """
     surplus = _surplus(part_of, counted, shares=shares)
     has = counted[left].astype(np.float64)
