@@ -70,7 +70,8 @@ class Image:
     channels: int = 1
     spacing_mm: tuple[float, ...] = ()
     orientation: tuple[float, ...] = ()
-    """Direction cosines of the columns index and of the rows index in patient LPS, six numbers, or empty."""
+    """Direction cosines of the columns index, the rows index and, in a volume, the slices index in patient LPS:
+    six or nine numbers, or empty."""
     origin_mm: tuple[float, ...] = ()
     """Patient LPS position of the centre of the first voxel, or empty."""
     units: str = ""

@@ -63,6 +63,7 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
         info = _info(dataset, uid, total)
         values = _values(dataset, array, frames, info)
         axes, found = _located(dataset, frames)
+        modality = str(dataset.get("Modality", "") or "")
         shown = presentation(dataset, values, frames[0], info)
     info.update({"geometry_missing": found.missing} if found.missing else {})
     info.update({"position_missing": found.position} if found.position else {})
@@ -71,7 +72,7 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
         axes=axes + "C" if values.units == "rgb" else axes,  # type: ignore[arg-type]
         units=values.units,
         geometry=found.geometry,
-        modality=str(dataset.get("Modality", "")),
+        modality=modality,
         info=info,
         source=name,
         presentation=shown,

@@ -1,0 +1,73 @@
+"""Make a corpus from a folder of images, a table of images and texts, or a DICOM tree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vesalius.cli.console import emit, progress
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_COLUMN = "Column, or =VALUE for every row."
+
+
+@app.command()
+def ingest(
+    source: str = typer.Argument(..., help="Folder, DICOM tree, or .csv, .tsv, .json or .jsonl table."),
+    out: str = typer.Option(..., help="Folder of the corpus; an interrupted run in it is resumed."),
+    image: Annotated[
+        list[str] | None, typer.Option(help="Column of image paths, relative to the table's folder.")
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="Column of texts, or COLUMN:ROLE such as notes:findings.")
+    ] = None,
+    patient: str = typer.Option("", help=_COLUMN),
+    study: str = typer.Option("", help="Column whose equal values make rows one study."),
+    label: Annotated[
+        list[str] | None, typer.Option(help="Column of finding names, or of 1, 0 and -1 for one finding.")
+    ] = None,
+    split: str = typer.Option("", help=_COLUMN),
+    age: str = typer.Option("", help=_COLUMN),
+    sex: str = typer.Option("", help=_COLUMN),
+    view: str = typer.Option("", help=_COLUMN),
+    modality: str = typer.Option("", help=_COLUMN),
+    body_part: str = typer.Option("", help=_COLUMN),
+    site: str = typer.Option("", help=_COLUMN),
+    licence: str = typer.Option("", help=_COLUMN),
+    measurement: Annotated[
+        list[str] | None, typer.Option(help="Column of numbers, or COLUMN:NAME:UNIT.")
+    ] = None,
+    delimiter: str = typer.Option(",;|", help="Characters that part the labels in one cell."),
+    negative: Annotated[
+        list[str] | None, typer.Option(help="Further labels that mean that nothing was found.")
+    ] = None,
+    open_labels: bool = typer.Option(False, help="Labels that a cell does not list are unknown, not absent."),
+    language: str = typer.Option("en", help="Language of the texts."),
+    encoding: str = typer.Option("", help="Encoding of the table, such as cp1252; UTF-8 where not given."),
+    root: str = typer.Option("", help="Folder that image paths are relative to."),
+    name: str = typer.Option("", help="Name of the corpus; that of the source where not given."),
+    link: bool = typer.Option(False, help="Link the files into the corpus instead of copying them."),
+    workers: int = typer.Option(0, help="Processes; 0 chooses."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+) -> None:
+    """Make a corpus; bad files are listed with reasons in ingest-report.json, the rest goes in."""
+    from vesalius.config import validate
+    from vesalius.data.ingest import Columns
+    from vesalius.data.ingest import ingest as run
+
+    known = Columns.__dataclass_fields__
+    stated = {key: value for key, value in locals().items() if key in known and value is not None}
+    stated["negative"] = (*Columns.negative, *(word.casefold() for word in negative or ()))
+    columns = validate(Columns, {**stated, "closed": not open_labels}, where="ingest")
+    report = run(
+        source,
+        out=out,
+        columns=columns,
+        name=name,
+        link=link,
+        workers=workers or None,
+        progress=None if as_json else progress,
+    )
+    emit(report.as_dict(), as_json, report.text)

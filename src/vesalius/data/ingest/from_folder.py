@@ -1,0 +1,216 @@
+"""The plan for a folder: pictures and volumes are a study each, DICOM files are grouped by their tags.
+
+Patients of DICOM files get pseudonyms, made from PatientID and its issuer by a one-way hash, and studies and
+series are named by a hash of their UIDs, so that records, reports and messages hold no name or number of a
+patient. This is no de-identification: the copied files keep their headers.
+
+A series stays a row of images in its study, one record a file; their ids, ``<series>/<instance>``, sort by
+series and slice, and position and orientation are in the records, so that a volume can be put together later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from vesalius.data.ingest.columns import Columns, Sex, modality_code, read_age, read_laterality, read_sex
+from vesalius.data.ingest.plan import ImagePlan, Plan, StudyPlan, short_names
+from vesalius.data.ingest.report import REPORT_FILE, Problem
+from vesalius.data.readers import sniff
+from vesalius.data.readers.quiet import quiet
+from vesalius.data.records import Laterality, Provenance, Study, Text
+from vesalius.errors import ConfigError, DataError
+
+__all__ = ["plan_folder"]
+
+_NO_IMAGES = {
+    ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".htm", ".pdf", ".yaml",
+    ".yml", ".py", ".ipynb", ".log", ".parquet", ".docx", ".xlsx", ".sha256", ".md5", ".bval", ".bvec",
+}  # fmt: skip
+_TAGS = (
+    "StudyInstanceUID", "PatientID", "IssuerOfPatientID", "SeriesInstanceUID", "InstanceNumber",
+    "SOPInstanceUID", "PatientAge", "PatientSex", "ImageLaterality", "Laterality",
+)  # fmt: skip
+_HEADERS_STAY = "DICOM files keep their headers, with all that they say of the patient"
+_MEANINGS = ("patient", "study", "split", "age", "sex", "view", "modality", "body_part", "site")
+
+
+class _Header(NamedTuple):
+    """What grouping needs of a DICOM file, without names."""
+
+    path: Path
+    item: str
+    patient: str
+    study: str
+    series: str
+    instance: int
+    sop: str
+    age: float | None
+    sex: Sex
+    laterality: Laterality
+
+
+def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Plan:
+    """Walk a folder and group what is found; a text file beside a picture of the same stem is its report.
+
+    Raises:
+        ConfigError: a column is named, which a folder has not.
+        DataError: the folder holds no file that could be an image.
+    """
+    named = [f"--{meaning.replace('_', '-')} {name}" for meaning, name in columns.names()]
+    if named:
+        raise ConfigError(f"{folder}: a folder has no columns ({', '.join(named)}); give a table, or =VALUE")
+    plan = Plan()
+    pictures: list[Path] = []
+    headers: list[_Header] = []
+    for path in _files(folder):
+        item = path.relative_to(folder).as_posix()
+        if path.suffix.lower() in _NO_IMAGES or path.name == "LICENSE":
+            plan.ignored[path.suffix.lower() or path.name] += 1
+            continue
+        try:
+            if sniff(path) == "dicom":
+                headers.append(_header(path, item))
+            else:
+                pictures.append(path)
+        except DataError as error:
+            plan.problems.append(Problem(item, _short(error, path)))
+    plan.studies += _pictures(folder, pictures, columns, provenance)
+    plan.studies += _dicom(headers, columns, plan, provenance)
+    return plan
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return all files that are not hidden, in an order that does not depend on the file system."""
+    found = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.name != REPORT_FILE
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _pictures(
+    folder: Path, pictures: Sequence[Path], columns: Columns, provenance: Provenance
+) -> list[StudyPlan]:
+    items = {path: path.relative_to(folder).as_posix() for path in pictures}
+    names = short_names(items.values())
+    stated = {meaning: columns.value({}, meaning) for meaning in _MEANINGS}
+    studies = []
+    for path, item in items.items():
+        beside = path.with_suffix(".txt")
+        text = beside.read_text(encoding="utf-8", errors="replace").strip() if beside.is_file() else ""
+        studies.append(
+            StudyPlan(
+                study=Study(
+                    id=names[item],
+                    patient=stated["patient"] or f"unknown-{names[item]}",
+                    texts=(Text(text=text, language=columns.language),) if text else (),
+                    age_years=read_age(stated["age"]),
+                    sex=read_sex(stated["sex"]),
+                    site=stated["site"],
+                    provenance=provenance,
+                ),
+                images=(
+                    ImagePlan(
+                        path=path,
+                        item=item,
+                        id="image",
+                        modality=modality_code(stated["modality"]),
+                        view=stated["view"],
+                        body_part=stated["body_part"],
+                    ),
+                ),
+                split=stated["split"],
+            )
+        )
+    return studies
+
+
+def _header(path: Path, item: str) -> _Header:
+    """Read the tags that group a file; no patient's name is read."""
+    from vesalius.data.readers.dicom import open_dataset
+
+    dataset = open_dataset(path, pixels=False)
+    with quiet():
+        values = {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _TAGS}
+    tag = values.__getitem__
+    study = tag("StudyInstanceUID")
+    number, issuer = tag("PatientID"), tag("IssuerOfPatientID")
+    # Without a number the study is all that is known to be of one patient, and without that the file.
+    patient = f"{issuer}\0{number}" if number else f"\0\0{study or item}"
+    return _Header(
+        path=path,
+        item=item,
+        patient=f"patient-{_digest(patient)}",
+        study=f"study-{_digest(patient, study or item)}",
+        series=_digest(tag("SeriesInstanceUID"))[:6],
+        instance=int(tag("InstanceNumber")) if tag("InstanceNumber").isdigit() else 0,
+        sop=tag("SOPInstanceUID"),
+        age=read_age(tag("PatientAge")),
+        sex=read_sex(tag("PatientSex")),
+        laterality=read_laterality(tag("ImageLaterality") or tag("Laterality")),
+    )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()[:12]
+
+
+def _dicom(
+    headers: Sequence[_Header], columns: Columns, plan: Plan, provenance: Provenance
+) -> list[StudyPlan]:
+    groups: dict[str, list[_Header]] = {}
+    for header in sorted(headers, key=lambda header: (header.series, header.instance, header.item)):
+        groups.setdefault(header.study, []).append(header)
+    if headers:
+        plan.notes[_HEADERS_STAY] += len(headers)
+    return [_dicom_study(name, groups[name], columns, provenance) for name in sorted(groups)]
+
+
+def _dicom_study(name: str, group: Sequence[_Header], columns: Columns, provenance: Provenance) -> StudyPlan:
+    study = Study(
+        id=name,
+        patient=columns.value({}, "patient") or group[0].patient,
+        age_years=next((header.age for header in group if header.age is not None), None),
+        sex=next((header.sex for header in group if header.sex), ""),
+        site=columns.value({}, "site"),
+        provenance=provenance,
+    )
+    instances: dict[str, list[_Header]] = {}
+    for header in group:
+        instances.setdefault(header.sop or header.item, []).append(header)
+    images = [
+        ImagePlan(
+            copies=tuple((copy.path, copy.item) for copy in copies),
+            path=header.path,
+            item=header.item,
+            id=f"{header.series}/{header.instance:04d}",
+            modality=modality_code(columns.value({}, "modality")),
+            view=columns.value({}, "view"),
+            body_part=columns.value({}, "body_part"),
+            laterality=header.laterality,
+        )
+        for header, *copies in instances.values()
+    ]
+    return StudyPlan(study=study, images=tuple(_distinct(images)), split=columns.value({}, "split"))
+
+
+def _distinct(images: Sequence[ImagePlan]) -> list[ImagePlan]:
+    """Number images whose series repeats an instance number."""
+    seen: dict[str, int] = {}
+    result = []
+    for image in images:
+        seen[image.id] = seen.get(image.id, 0) + 1
+        result.append(image if seen[image.id] == 1 else replace(image, id=f"{image.id}-{seen[image.id]}"))
+    return result
+
+
+def _short(error: DataError, path: Path) -> str:
+    """Drop the path from the front of a message whose item names it already."""
+    return str(error).removeprefix(f"{path}: ")
