@@ -27,7 +27,7 @@ def train(
 ) -> None:
     """Train a recipe; settings follow as key=value or --key value, such as data=CORPUS model.width=128."""
     from vesalius.cli.console import emit, progress, say
-    from vesalius.training import trainer
+    from vesalius.training import distributed, trainer
 
     settings = list(context.args)
     if "=" in recipe and not Path(recipe).exists():
@@ -40,6 +40,8 @@ def train(
     run = trainer.train(
         recipe or None, overrides=settings, resume=resume, out=out, progress=progress, say=say
     )
+    if distributed.rank() > 0:
+        return
     last = [line for line in run.metrics() if "eval_loss" in line]
     scores = {name.removeprefix("eval_"): value for name, value in (last[-1] if last else {}).items()}
     document = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
-from transformers import set_seed
+from transformers import AutoTokenizer, set_seed
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.loader import Collator, Draw, PairBatches, PairDataset, Selection
@@ -21,13 +21,16 @@ from vesalius.methods.base import Method
 from vesalius.models.dual import DualEncoder
 from vesalius.models.text.tokenizer import tokenizer_for
 from vesalius.training import distributed
-from vesalius.training.checkpoint import TrainedOn
+from vesalius.training.checkpoint import TrainedOn, written_whole
 from vesalius.training.recipe import Recipe
 
 __all__ = ["PairLoader", "Parts", "assemble"]
 
 CACHE = ".cache"
 """Folder of the run that holds decoded images while it lasts."""
+
+TOKENIZER = "tokenizer"
+"""Folder of the run that holds the tokenizer from the first step on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +171,7 @@ def assemble(recipe: Recipe, folder: Path, *, model: Callable[[], DualEncoder] |
     dataset = partial(_dataset, corpus, recipe, folder=folder)
     train = dataset(recipe.data.train)
     validation = dataset(recipe.data.validation) if recipe.data.validation else None
-    tokenizer = tokenizer_for(recipe.model, train.texts())
+    tokenizer = _tokenizer(recipe, train, folder=folder)
     set_seed(recipe.optimisation.seed)
     encoder = model() if model is not None else DualEncoder.build(recipe.model)
     method: Method = recipe.method_module().build(recipe.settings, encoder)
@@ -188,6 +191,16 @@ def assemble(recipe: Recipe, folder: Path, *, model: Callable[[], DualEncoder] |
             virtual=bool(corpus.manifest.virtual),
         ),
     )
+
+
+def _tokenizer(recipe: Recipe, train: PairDataset, *, folder: Path) -> Any:
+    """Make the tokenizer once for a run: every process, and the run when it is resumed, reads the same file."""
+    kept = folder / TOKENIZER
+    if distributed.rank() == 0 and not kept.is_dir():
+        with written_whole(kept) as scratch:
+            tokenizer_for(recipe.model, train.texts()).save_pretrained(scratch)
+    distributed.wait_for_all()
+    return AutoTokenizer.from_pretrained(kept, local_files_only=True)
 
 
 def _dataset(corpus: Corpus, recipe: Recipe, split: str, *, folder: Path) -> PairDataset:

@@ -21,6 +21,7 @@ __all__ = [
     "processes",
     "processes_joined",
     "rank",
+    "wait_for_all",
 ]
 
 
@@ -89,6 +90,12 @@ def processes_joined() -> Iterator[None]:
     finally:
         if mine and distributed.is_initialized():
             distributed.destroy_process_group()
+
+
+def wait_for_all() -> None:
+    """Wait until every process is here; nothing with one process."""
+    if distributed.is_initialized():
+        distributed.barrier()
 
 
 def loader_workers(setting: int | Literal["auto"]) -> int:

@@ -118,8 +118,7 @@ def _state(recipe: Recipe | str | Path | None, resume: str | Path, out: str | Pa
     else:
         if distributed.rank() == 0:
             checkpoint.restore_interrupted(folder)
-        if distributed.processes() > 1:
-            torch.distributed.barrier()
+        distributed.wait_for_all()
         state = checkpoint.latest_state(folder)
     checkpoint.verify_state(state)
     return state
