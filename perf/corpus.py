@@ -26,6 +26,7 @@ def build(root: Path, rows: int) -> None:
     """Write `rows` studies with distinct ids, texts and hashes, from templates with varied findings."""
     import numpy as np
 
+    from vesalius.data.corpus import Corpus
     from vesalius.data.manifest import Manifest, summarise
     from vesalius.data.schema import SCHEMA_VERSION, study_row, to_table
     from vesalius.data.shards import ROWS_PER_SHARD, ShardReader, ShardSink
@@ -46,6 +47,7 @@ def build(root: Path, rows: int) -> None:
         virtual=True,
         shards=tuple(sink.written),
     ).write(root)
+    Corpus.open(root).make_split(seed=0)
 
 
 def _templates(number: int) -> list[Any]:
@@ -202,6 +204,27 @@ def _datasets(root: Path, cache: Path) -> dict[str, float]:
     return {"rows": len(view), "import_s": imported - start, "open_filter_s": time.perf_counter() - imported}
 
 
+def measure_datasets_random(root: Path) -> dict[str, float]:
+    """Hugging Face datasets, cache ready: 200 rows at random, then 2000 in a row, as Python values."""
+    import datasets
+    import numpy as np
+
+    datasets.disable_progress_bars()
+    files = sorted(str(path) for path in (root / "studies").glob("*.parquet"))
+    cache = str(root.parent / "datasets-cache")
+    whole = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=cache)
+    start = time.perf_counter()
+    for row in np.random.default_rng(0).integers(0, len(whole), 200):
+        whole[int(row)]
+    random = time.perf_counter()
+    for row in range(2000):
+        whole[row]
+    return {
+        "random_ms": (random - start) / 200 * 1e3,
+        "in_a_row_ms": (time.perf_counter() - random) / 2000 * 1e3,
+    }
+
+
 def peak_mb() -> float:
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
@@ -215,6 +238,7 @@ MEASUREMENTS = {
     "write": measure_write,
     "datasets_first": measure_datasets_first,
     "datasets_again": measure_datasets_again,
+    "datasets_random": measure_datasets_random,
 }
 
 
@@ -277,7 +301,8 @@ def run(out: Path, *, rows: int, repeats: int) -> None:
         if peer:
             results["datasets_first"] = repeat("datasets_first", root, 1)
             repeat("datasets_again", root, 1)
-            results["datasets_again"] = repeat("datasets_again", root, repeats)
+            for name in ("datasets_again", "datasets_random"):
+                results[name] = repeat(name, root, repeats)
     document = {
         "machine": machine(),
         "rows": rows,
@@ -298,6 +323,10 @@ def _ratios(results: dict[str, Any]) -> dict[str, float]:
     for name in ("datasets_first", "datasets_again"):
         for key in ("open_filter_s", "peak_mb"):
             figures[f"{name} over ours, {key}"] = results[name][key]["median"] / ours[key]["median"]
+    for key in ("random_ms", "in_a_row_ms"):
+        figures[f"datasets over ours, {key}"] = (
+            results["datasets_random"][key]["median"] / results["random_access"][key]["median"]
+        )
     return figures
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from vesalius.data.disk import replacing, sync
@@ -77,14 +77,14 @@ class MediaStore:
             raise DataError(f"media file {data} does not exist")
         if target.exists():
             return self._same(name, target, data)
+        hasher = hashlib.sha256()
         with replacing(target, scratch=self.root / SCRATCH, durable=False) as file:
-            if isinstance(data, bytes):
-                file.write(data)
-            else:
-                with data.open("rb") as source:
-                    shutil.copyfileobj(source, file, 1 << 20)
+            for piece in _pieces(data):
+                hasher.update(piece)
+                file.write(piece)
+            size = file.tell()
         self._unsynced.append(target)
-        return self.describe(name)
+        return MediaFile(name, hasher.hexdigest(), size)
 
     def describe(self, name: str) -> MediaFile:
         """Return path, hash and size of a file that is in place."""
@@ -109,3 +109,12 @@ class MediaStore:
                 f"media file {name!r} exists in {self.root} with other content; give it another name"
             )
         return found
+
+
+def _pieces(data: bytes | Path) -> Iterator[bytes]:
+    if isinstance(data, bytes):
+        yield data
+        return
+    with data.open("rb") as source:
+        while piece := source.read(1 << 20):
+            yield piece

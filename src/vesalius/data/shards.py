@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +41,8 @@ class Shard(NamedTuple):
 class ShardReader:
     """Reads a fixed list of shards as one long table of the current schema; row numbers run through them.
 
-    It holds at most 16 open files and 8 decoded row groups, and may be pickled to worker processes.
+    It holds at most 16 open files and 8 decoded row groups; it may be pickled to worker processes and read by
+    several threads.
     """
 
     def __init__(self, folder: Path, shards: Sequence[Shard], *, version: int = SCHEMA_VERSION) -> None:
@@ -50,12 +52,17 @@ class ShardReader:
         self.starts = [0, *accumulate(shard.rows for shard in shards)]
         self._files: OrderedDict[int, tuple[pq.ParquetFile, list[int]]] = OrderedDict()
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+        self._lock = RLock()
 
     def __len__(self) -> int:
         return self.starts[-1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": OrderedDict(), "_groups": OrderedDict()}
+        kept = {"folder": self.folder, "shards": self.shards, "version": self.version, "starts": self.starts}
+        return kept | {"_files": OrderedDict(), "_groups": OrderedDict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=RLock())
 
     def scan(self, columns: Sequence[str], *, rows: Rows | None = None) -> Iterator[tuple[int, pa.Table]]:
         """Yield the first row number and the given columns (dotted for a field of a struct) of each shard.
@@ -83,18 +90,19 @@ class ShardReader:
 
     def row(self, index: int) -> pa.Table:
         """Return one row; only its row group is decoded, and the last few are kept."""
-        number = bisect_right(self.starts, index) - 1
-        _, starts = self._open(number)
-        within = index - self.starts[number]
-        group = bisect_right(starts, within) - 1
-        table = self._groups.get((number, group))
-        if table is None:
-            table = self._group(number, group)
-            self._groups[number, group] = table
-            while len(self._groups) > _CACHED_GROUPS:
-                self._groups.popitem(last=False)
-        self._groups.move_to_end((number, group))
-        return table.slice(within - starts[group], 1)
+        with self._lock:
+            number = bisect_right(self.starts, index) - 1
+            _, starts = self._open(number)
+            within = index - self.starts[number]
+            group = bisect_right(starts, within) - 1
+            table = self._groups.get((number, group))
+            if table is None:
+                table = self._group(number, group)
+                self._groups[number, group] = table
+                while len(self._groups) > _CACHED_GROUPS:
+                    self._groups.popitem(last=False)
+            self._groups.move_to_end((number, group))
+            return table.slice(within - starts[group], 1)
 
     def _groups_of(self, number: int, *, rows: Rows | None) -> Iterator[pa.Table]:
         _, starts = self._open(number)
@@ -110,20 +118,21 @@ class ShardReader:
         return table if self.version == SCHEMA_VERSION else migrate(table, self.version)
 
     def _open(self, number: int) -> tuple[pq.ParquetFile, list[int]]:
-        if number not in self._files:
-            path = self.folder / self.shards[number].file
-            file = self._decoded(number, lambda: pq.ParquetFile(path, memory_map=True))
-            groups = range(file.metadata.num_row_groups)
-            starts = [0, *accumulate(file.metadata.row_group(group).num_rows for group in groups)]
-            if starts[-1] != self.shards[number].rows:
-                raise DataError(
-                    f"shard {path} has {starts[-1]} rows, corpus.json says {self.shards[number].rows}"
-                )
-            self._files[number] = file, starts
-            while len(self._files) > _OPEN_FILES:
-                self._files.popitem(last=False)
-        self._files.move_to_end(number)
-        return self._files[number]
+        with self._lock:
+            if number not in self._files:
+                path = self.folder / self.shards[number].file
+                file = self._decoded(number, lambda: pq.ParquetFile(path, memory_map=True))
+                groups = range(file.metadata.num_row_groups)
+                starts = [0, *accumulate(file.metadata.row_group(group).num_rows for group in groups)]
+                if starts[-1] != self.shards[number].rows:
+                    raise DataError(
+                        f"shard {path} has {starts[-1]} rows, corpus.json says {self.shards[number].rows}"
+                    )
+                self._files[number] = file, starts
+                while len(self._files) > _OPEN_FILES:
+                    self._files.popitem(last=False)
+            self._files.move_to_end(number)
+            return self._files[number]
 
     def _decoded(self, number: int, read: Any) -> Any:
         path = self.folder / self.shards[number].file

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from vesalius.data.disk import Lock, not_full
 from vesalius.data.fingerprint import digests_of, study_key
+from vesalius.data.keys import Keys, KeySet
 from vesalius.data.manifest import Manifest, summarise
 from vesalius.data.media import SCRATCH, MediaStore, inside, relative_name
 from vesalius.data.records import Image, Study
@@ -57,7 +58,7 @@ class CorpusWriter:
         self._rows: list[dict[str, Any]] = []
         self._tables: list[pa.Table] = []
         self._since = time.monotonic()
-        self._known: set[int] = set()
+        self._known = KeySet()
         self._sequence = count()
 
     def __enter__(self) -> Self:
@@ -70,7 +71,7 @@ class CorpusWriter:
             self._refuse_older()
             reader = ShardReader(self.root / "studies", _shards(self.root))
             for _, table in reader.scan(["study_key"]):
-                self._known.update(table["study_key"].to_pylist())
+                self._known.add(*table["study_key"].to_pylist())
         except DataError:
             self._lock.release()
             raise
@@ -130,11 +131,10 @@ class CorpusWriter:
             DataError: an id is taken.
         """
         keys = table["study_key"].to_pylist()
-        taken = self._known.intersection(keys)
-        if taken:
-            name = table["study_id"][keys.index(next(iter(taken)))].as_py()
+        for place in (place for place, key in enumerate(keys) if key in self._known):
+            name = table["study_id"][place].as_py()
             raise DataError(f"study {name!r} is already in {self.root}: ids must be unique")
-        self._known.update(keys)
+        self._known.add(*keys)
         self._tables.append(table.replace_schema_metadata(None))
         self._flush_when_due()
 
@@ -256,7 +256,7 @@ def _finish(root: Path) -> Manifest:
     return manifest
 
 
-def _repeated(folder: Path, shards: list[Shard]) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _repeated(folder: Path, shards: list[Shard]) -> Keys:
     """Return the row numbers that repeat an earlier study word for word; memory is 40 bytes a study."""
     reader = ShardReader(folder, shards)
     keys = np.empty(len(reader), np.int64)
@@ -274,9 +274,7 @@ def _repeated(folder: Path, shards: list[Shard]) -> np.ndarray[Any, np.dtype[np.
     return later
 
 
-def repeated_rows(
-    keys: np.ndarray[Any, np.dtype[np.int64]], digests: np.ndarray[Any, np.dtype[np.uint8]]
-) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
+def repeated_rows(keys: Keys, digests: np.ndarray[Any, np.dtype[np.uint8]]) -> tuple[Keys, Keys]:
     """Return the rows that repeat an earlier key, and those of them whose digest differs.
 
     Args:
@@ -293,7 +291,7 @@ def _compact(
     folder: Path,
     shards: list[Shard],
     *,
-    repeated: np.ndarray[Any, np.dtype[np.int64]],
+    repeated: Keys,
     facts: Mapping[str, Any],
 ) -> list[Shard]:
     """Write small shards and shards with repeated rows into new ones; the caller removes the old ones."""
