@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import ceil
 from statistics import NormalDist
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "PatientWeights",
     "bca",
     "every_resample",
+    "order_statistic",
     "patient_weights",
     "percentile",
 ]
@@ -132,7 +134,7 @@ def patient_weights(patients: Sequence[str], *, resamples: int = 1000, seed: int
         resamples: number of resamples B.
         seed: seed of the stream.
     """
-    names, codes = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    names, codes = np.unique(np.asarray(list(patients), dtype=str), return_inverse=True)
     if not len(names):
         raise DataError("no items to resample: a score needs at least one patient")
     groups = len(names)
@@ -151,7 +153,7 @@ def patient_weights(patients: Sequence[str], *, resamples: int = 1000, seed: int
 
 def every_resample(patients: Sequence[str]) -> PatientWeights:
     """Return all G^G ordered resamples of a few patients: the exact bootstrap distribution."""
-    names, codes = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    names, codes = np.unique(np.asarray(list(patients), dtype=str), return_inverse=True)
     groups = len(names)
     if groups > 6:
         raise DataError(f"{groups} patients have {groups}^{groups} resamples; all of them only for up to 6")
@@ -219,6 +221,15 @@ def bca_levels(
     return tails[0], tails[1]
 
 
+def order_statistic(values: Floats, level: float) -> float:
+    """Return the smallest value with at least a share `level` of the values at or below it (`inverted_cdf`).
+
+    The share is compared with a guard of 1e-9, for (1 - .95)/2 is a little more than .025 in float.
+    """
+    place = max(ceil(level * len(values) - 1e-9), 1) - 1
+    return float(np.partition(values, place)[place])
+
+
 def _bounded(
     value: float, draws: Floats, tails: tuple[float, float], weights: PatientWeights, *, method: str
 ) -> Interval:
@@ -233,7 +244,7 @@ def _bounded(
     if dropped > MOST_DROPPED * len(draws):
         share = f"undefined in {dropped} of {len(draws)} resamples: no interval"
         return _without(value, weights, method, dropped, share)
-    low, high = np.quantile(defined, tails, method="inverted_cdf")
+    low, high = (order_statistic(defined, tail) for tail in tails)
     notes = []
     if weights.num_patients < FEW_CLUSTERS:
         notes.append(f"few clusters: {weights.num_patients} patients")
@@ -241,8 +252,8 @@ def _bounded(
         notes.append("every resample gives the same value: the interval says nothing")
     return Interval(
         value=float(value),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         n=weights.num_items,
         n_patients=weights.num_patients,
         method=method,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vesalius.errors import ConfigError, DataError, did_you_mean
-from vesalius.metrics.bootstrap import BLOCK_BYTES
+from vesalius.metrics.bootstrap import BLOCK_BYTES, order_statistic
 from vesalius.metrics.proportions import wilson
 
 __all__ = [
@@ -197,9 +197,7 @@ def null_level(
         errors.append(np.abs(came - stated).sum(axis=1) / len(values))
     simulated = np.concatenate(errors)
     share = float(np.mean(simulated >= observed)) if np.isfinite(observed) else float("nan")
-    return NullLevel(
-        float(simulated.mean()), float(np.quantile(simulated, 0.95, method="inverted_cdf")), share
-    )
+    return NullLevel(float(simulated.mean()), order_statistic(simulated, 0.95), share)
 
 
 def reliability(
@@ -221,7 +219,6 @@ def reliability(
         stated, n = values[inside], int(inside.sum())
         came = np.array([np.mean(stream.random(n) < stated) for _ in range(draws)])
         bounds = wilson(float(truth[inside].sum()), n)
-        spread = np.quantile(came, (0.05, 0.95), method="inverted_cdf")
         bars.append(
             ReliabilityBin(
                 n=n,
@@ -229,8 +226,8 @@ def reliability(
                 frequency=float(truth[inside].mean()),
                 low=bounds.low,
                 high=bounds.high,
-                consistency_low=float(spread[0]),
-                consistency_high=float(spread[1]),
+                consistency_low=order_statistic(came, 0.05),
+                consistency_high=order_statistic(came, 0.95),
                 hollow=n < 10,
             )
         )

@@ -63,6 +63,8 @@ class LabelScore:
     label: str
     interval: Interval
     extra: Mapping[str, Any] = field(default_factory=dict)
+    draws: Floats | None = None
+    """The metric in every resample, averaged over draws of the training data, (B,)."""
 
 
 def score_labels(draws: Sequence[Sequence[LabelData]], weights: PatientWeights) -> list[LabelScore]:
@@ -134,22 +136,21 @@ def _reason(labels: Sequence[LabelData]) -> str:
 def _score(
     metric: str, each: Sequence[Estimate], labels: Sequence[LabelData], weights: PatientWeights
 ) -> LabelScore:
-    interval = _interval(metric, each, weights.select(labels[0].rows))
+    interval, mean = _interval(metric, each, weights.select(labels[0].rows))
     extra = {**_beside(metric, labels[0]), "unknown": labels[0].unknown, "draws": len(labels)}
-    return LabelScore(metric=metric, label=labels[0].name, interval=interval, extra=extra)
+    return LabelScore(metric=metric, label=labels[0].name, interval=interval, extra=extra, draws=mean)
 
 
-def _interval(metric: str, each: Sequence[Estimate], seen: PatientWeights) -> Interval:
-    interval = over_seeds(
-        np.array([estimate.value for estimate in each]),
-        np.stack([estimate.draws for estimate in each], axis=1),
-        weights=seen,
-        limits=LIMITS.get(metric, (0.0, 1.0)),
-    )
-    if not metric.startswith("ece") or not interval.low > interval.value:
-        return interval
-    note = "resamples lie above the value, for ECE grows with noise: low end set to the value"
-    return replace(interval, low=interval.value, note="; ".join(filter(None, (interval.note, note))))
+def _interval(metric: str, each: Sequence[Estimate], seen: PatientWeights) -> tuple[Interval, Floats]:
+    """Interval of the mean over draws of the training data, and that mean in every resample."""
+    draws = np.stack([estimate.draws for estimate in each], axis=1)
+    values = np.array([estimate.value for estimate in each])
+    interval = over_seeds(values, draws, weights=seen, limits=LIMITS.get(metric, (0.0, 1.0)))
+    if metric.startswith("ece") and interval.low > interval.value:
+        note = "resamples lie above the value, for ECE grows with noise: low end set to the value"
+        notes = "; ".join(filter(None, (interval.note, note)))
+        interval = replace(interval, low=interval.value, note=notes)
+    return interval, draws.mean(axis=1)
 
 
 def _beside(metric: str, label: LabelData) -> dict[str, Any]:
@@ -207,8 +208,8 @@ def _macro(
             left_out += mean.left_out
             estimates_of_draws.append(Estimate(float(np.mean([one.value for one in found])), mean.draws))
         extra = {"labels": names, "left_out_in_resamples": left_out}
-        interval = _interval(metric, estimates_of_draws, seen)
-        scores.append(LabelScore(metric=metric, label="macro", interval=interval, extra=extra))
+        interval, draws = _interval(metric, estimates_of_draws, seen)
+        scores.append(LabelScore(metric=metric, label="macro", interval=interval, extra=extra, draws=draws))
     return scores
 
 
@@ -225,7 +226,8 @@ def _micro_f1(pooled: Sequence[Sequence[LabelData]], weights: PatientWeights) ->
         found.append(Estimate(value, classification.f1(resampled.confusion(target, said, seen))))
     distinct = weights.select(_distinct([labels[0] for labels in pooled]))
     extra = {"labels": [labels[0].name for labels in pooled]}
-    return [LabelScore(metric="f1", label="micro", interval=_interval("f1", found, distinct), extra=extra)]
+    interval, draws = _interval("f1", found, distinct)
+    return [LabelScore(metric="f1", label="micro", interval=interval, extra=extra, draws=draws)]
 
 
 def _distinct(labels: Sequence[LabelData]) -> NDArray[np.intp]:

@@ -225,7 +225,7 @@ def _precision(similarity: Floats, ordered: Floats, hit: NDArray[Any], k: int, t
         return np.full(len(similarity), np.nan)
     last = ordered[:, k - 1 : k]
     above = similarity > last + tie_width
-    level = (np.abs(similarity - last) <= tie_width) & np.isfinite(similarity)
+    level = (similarity >= last - tie_width) & ~above & np.isfinite(similarity)
     places = k - above.sum(axis=1)
     share = (level & hit).sum(axis=1) / np.maximum(level.sum(axis=1), 1)
     found = (above & hit).sum(axis=1) + places * share

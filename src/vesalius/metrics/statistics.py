@@ -32,6 +32,7 @@ from vesalius.metrics.significance import (
     sign_flip,
     sign_test,
     swap_test,
+    swap_test_auroc,
     verdict,
 )
 from vesalius.metrics.variance import (
@@ -74,6 +75,7 @@ __all__ = [
     "sign_flip",
     "sign_test",
     "swap_test",
+    "swap_test_auroc",
     "verdict",
     "wilson",
 ]

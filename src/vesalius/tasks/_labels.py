@@ -122,7 +122,14 @@ def scores_of_tasks(rows: Rows, *, resamples: int, seed: int) -> list[Score]:
 def to_scores(found: Sequence[LabelScore], *, task: str) -> list[Score]:
     """Give the scores of labels the name of their task."""
     return [
-        Score.of(score.interval, task=task, metric=score.metric, label=score.label, extra=score.extra)
+        Score.of(
+            score.interval,
+            task=task,
+            metric=score.metric,
+            label=score.label,
+            extra=score.extra,
+            draws=score.draws,
+        )
         for score in found
     ]
 

@@ -71,6 +71,8 @@ def training_split(data: TaskData, task: str) -> Encoded:
     """
     if data.train is None or not len(data.train):
         raise DataError(f"task {task}: there is no training split to learn from")
+    if not data.test.concepts:
+        raise DataError(f"task {task}: it asks for findings, and the test split states none")
     check_apart(data.train, data.test, task)
     return data.train
 

@@ -75,10 +75,20 @@ class Score:
     note: str = ""
     extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """What stands beside the number: prevalence, chance level, dropped resamples, spread over templates."""
+    draws: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    """The number in every resample, (B,), NaN where not defined. Two systems on the same patients share their
+    resamples, so that the difference of their draws is paired."""
 
     @classmethod
     def of(
-        cls, interval: Interval, *, task: str, metric: str, label: str, extra: Mapping[str, Any] | None = None
+        cls,
+        interval: Interval,
+        *,
+        task: str,
+        metric: str,
+        label: str,
+        extra: Mapping[str, Any] | None = None,
+        draws: NDArray[np.float64] | None = None,
     ) -> Score:
         """Give an interval the name of its task, metric and label; its method goes into `extra`."""
         return cls(
@@ -92,11 +102,12 @@ class Score:
             n_patients=interval.n_patients,
             note=interval.note,
             extra={**(extra or {}), "interval": interval.method, "dropped": interval.dropped},
+            draws=draws,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON; a number that is not defined becomes None."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Return plain values for JSON, without `draws`; a number that is not defined becomes None."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "draws"}
         values["extra"] = {key: _plain(value) for key, value in self.extra.items()}
         return {key: _plain(value) for key, value in values.items()}
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from vesalius.errors import DataError
 from vesalius.metrics import resampled, retrieval
-from vesalius.metrics.bootstrap import percentile
+from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.tasks._labels import Rows
 from vesalius.tasks.base import Encoded, Score, TaskData, detail, predictions
 
@@ -46,29 +46,31 @@ class ImageRetrieval:
         """P@k of each concept and its mean over concepts; the gallery stays whole, queries are drawn."""
         rows = Rows(table)
         weights = rows.weights(resamples=resamples, seed=seed)
-        scores = []
-        for k in sorted({int(variant["k"]) for variant in rows.variants}):
-            at_k = rows.having("k", str(k)) & np.isfinite(rows.score)
-            values, draws = [], []
-            for number, label in enumerate(rows.labels):
-                chosen = np.flatnonzero(at_k & (rows.label == number))
-                if not len(chosen):
-                    continue
-                seen = weights.select(chosen)
-                values.append(float(rows.score[chosen].mean()))
-                draws.append(resampled.mean(rows.score[chosen], seen))
-                beside = rows.variants[rows.variant[chosen[0]]]
-                extra = {"gallery": beside["gallery"], "chance": beside["chance"]}
-                interval = percentile(values[-1], draws[-1], weights=seen)
-                scores.append(
-                    Score.of(interval, task=self.name, metric=f"p_at_{k}", label=label, extra=extra)
-                )
-            if values:
-                macro = resampled.macro(np.stack(draws, axis=1))
-                every = np.flatnonzero(at_k)
-                distinct = every[np.unique(rows.item[every], return_index=True)[1]]
-                interval = percentile(float(np.mean(values)), macro.draws, weights=weights.select(distinct))
-                scores.append(Score.of(interval, task=self.name, metric=f"p_at_{k}", label="macro"))
+        ks = sorted({int(variant["k"]) for variant in rows.variants})
+        return [score for k in ks for score in self._scores(rows, weights, k)]
+
+    def _scores(self, rows: Rows, weights: PatientWeights, k: int) -> list[Score]:
+        at_k = rows.having("k", str(k)) & np.isfinite(rows.score)
+        named = {"task": self.name, "metric": f"p_at_{k}"}
+        scores, values, draws = [], [], []
+        for number, label in enumerate(rows.labels):
+            chosen = np.flatnonzero(at_k & (rows.label == number))
+            if not len(chosen):
+                continue
+            seen = weights.select(chosen)
+            values.append(float(rows.score[chosen].mean()))
+            draws.append(resampled.mean(rows.score[chosen], seen))
+            beside = rows.variants[rows.variant[chosen[0]]]
+            extra = {"gallery": beside["gallery"], "chance": beside["chance"]}
+            interval = percentile(values[-1], draws[-1], weights=seen)
+            scores.append(Score.of(interval, label=label, extra=extra, draws=draws[-1], **named))
+        if values:
+            macro = resampled.macro(np.stack(draws, axis=1)).draws
+            every = np.flatnonzero(at_k)
+            distinct = every[np.unique(rows.item[every], return_index=True)[1]]
+            interval = percentile(float(np.mean(values)), macro, weights=weights.select(distinct))
+            chance = float(np.mean([score.extra["chance"] for score in scores]))
+            scores.append(Score.of(interval, label="macro", extra={"chance": chance}, draws=macro, **named))
         return scores
 
     def _table(self, test: Encoded, place: int, patients: np.ndarray[Any, Any]) -> pa.Table:

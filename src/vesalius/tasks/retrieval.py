@@ -125,7 +125,14 @@ class Retrieval:
                 )
             interval = percentile(value, draws, weights=seen)
             scores.append(
-                Score.of(interval, task=self.name, metric=metric + suffix, label=direction, extra=extra)
+                Score.of(
+                    interval,
+                    task=self.name,
+                    metric=metric + suffix,
+                    label=direction,
+                    extra=extra,
+                    draws=draws,
+                )
             )
         return scores
 

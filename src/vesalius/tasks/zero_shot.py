@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vesalius.errors import CapabilityError, ConfigError, did_you_mean
+from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mean
 from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.metrics.classification import auroc
@@ -33,6 +33,7 @@ Ensemble = Literal["embedding", "cosine", "probability"]
 _ENSEMBLES = ("embedding", "cosine", "probability")
 ENSEMBLE = "ensemble"
 """Name of the headline among the templates of a table."""
+TEMPLATES = "auroc_template_mean"
 
 
 class PromptScores(NamedTuple):
@@ -59,6 +60,8 @@ class ZeroShot:
         """Score every concept with the ensemble and with each single template."""
         if self.ensemble not in _ENSEMBLES:
             raise ConfigError(f"unknown ensemble {self.ensemble!r}{did_you_mean(self.ensemble, _ENSEMBLES)}")
+        if not data.test.concepts:
+            raise DataError("zero-shot classification asks for findings, and the test split states none")
         prompts = load_prompts(self.prompts)
         vectors = _embedded(prompts, data)
         templates = min((len(prompts.spread(concept)) for concept in data.test.concepts), default=0)
@@ -139,11 +142,11 @@ def prompt_scores(
         return PromptScores(_together(image, positive, ensemble), np.full(len(image), np.nan))
     if ensemble == "probability":
         places = np.arange(max(len(positive), len(negative)))
-        stated = image @ positive[places % len(positive)].T
-        denied = image @ negative[places % len(negative)].T
-        mean = np.round(pair_probability(stated, denied, temperature=temperature).mean(axis=1), 9)
+        cosines = (image @ side[places % len(side)].T for side in (positive, negative))
+        mean = np.round(pair_probability(*cosines, temperature=temperature).mean(axis=1), 9)
         return PromptScores(mean, mean)
-    stated, denied = _together(image, positive, ensemble), _together(image, negative, ensemble)
+    stated = _together(image, positive, ensemble)
+    denied = _together(image, negative, ensemble)
     return PromptScores(stated - denied, pair_probability(stated, denied, temperature=temperature))
 
 
@@ -188,39 +191,49 @@ def _sides(
 def _template_scores(
     rows: Rows, selected: NDArray[np.bool_], weights: PatientWeights, *, task: str
 ) -> list[Score]:
-    """Mean AUROC over single templates for every label that has both classes."""
-    scores = []
+    """Mean AUROC over single templates of every label that has both classes, and its mean over labels."""
     kinds = [number for number, variant in enumerate(rows.variants) if variant["template"] != ENSEMBLE]
+    known = selected & np.isfinite(rows.target)
+    scores, items = [], []
     for number, label in enumerate(rows.labels):
-        chosen = [
-            np.flatnonzero(
-                selected & (rows.label == number) & (rows.variant == kind) & np.isfinite(rows.target)
-            )
-            for kind in kinds
-        ]
-        chosen = [places for places in chosen if len(np.unique(rows.target[places])) == 2]
-        if not chosen:
+        chosen = [np.flatnonzero(known & (rows.label == number) & (rows.variant == kind)) for kind in kinds]
+        if not chosen or len(np.unique(rows.target[chosen[0]])) < 2:
             continue
         scores.append(_over_templates(rows, chosen, weights, task=task, label=label))
-    return scores
+        items.append(chosen[0])
+    if not scores:
+        return []
+    every = np.concatenate(items)
+    distinct = every[np.unique(rows.item[every], return_index=True)[1]]
+    draws = resampled.macro(
+        np.stack([score.draws for score in scores if score.draws is not None], axis=1)
+    ).draws
+    value = float(np.mean([score.value for score in scores]))
+    interval = percentile(value, draws, weights=weights.select(distinct))
+    low, high = (
+        float(np.mean([score.extra[key] for score in scores])) for key in ("template_low", "template_high")
+    )
+    extra = {"labels": len(scores), "template_low": low, "template_high": high}
+    return [*scores, Score.of(interval, task=task, metric=TEMPLATES, label="macro", extra=extra, draws=draws)]
 
 
 def _over_templates(
     rows: Rows, chosen: Sequence[NDArray[np.intp]], weights: PatientWeights, *, task: str, label: str
 ) -> Score:
-    values, draws = [], []
-    for places in chosen:
-        seen = weights.select(places)
-        values.append(auroc(rows.target[places], rows.score[places]))
-        draws.append(resampled.auroc(rows.target[places], rows.score[places], seen))
-    interval = percentile(float(np.mean(values)), np.mean(draws, axis=0), weights=weights.select(chosen[0]))
-    said = np.stack([rows.score[places] >= 0 for places in chosen])
-    paired = np.isfinite(rows.probability[chosen[0]]).all()
-    extra = {
+    """Mean over templates with the deviation and range, and how often a decision hangs on the template."""
+    values = [auroc(rows.target[places], rows.score[places]) for places in chosen]
+    each = [
+        resampled.auroc(rows.target[places], rows.score[places], weights.select(places)) for places in chosen
+    ]
+    draws = np.mean(each, axis=0)
+    interval = percentile(float(np.mean(values)), draws, weights=weights.select(chosen[0]))
+    extra: dict[str, Any] = {
         "templates": len(values),
         "template_low": min(values),
         "template_high": max(values),
         "template_sd": float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"),
-        "flip_rate": float(np.mean(said.any(axis=0) & ~said.all(axis=0))) if paired else float("nan"),
     }
-    return Score.of(interval, task=task, metric="auroc_template_mean", label=label, extra=extra)
+    if np.isfinite(rows.probability[chosen[0]]).all():
+        said = np.stack([rows.probability[places] >= 0.5 for places in chosen])
+        extra["flip_rate"] = float(np.mean(said.any(axis=0) & ~said.all(axis=0)))
+    return Score.of(interval, task=task, metric=TEMPLATES, label=label, extra=extra, draws=draws)
