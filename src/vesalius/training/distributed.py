@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed, nn
+from torch.distributed.tensor import DTensor
 
 from vesalius.errors import ConfigError
 
 __all__ = [
     "Precision",
     "device_type",
+    "keep_scalars_whole",
     "loader_workers",
     "local_batch",
     "precision",
@@ -22,6 +24,7 @@ __all__ = [
     "processes_joined",
     "rank",
     "wait_for_all",
+    "whole_weights",
 ]
 
 
@@ -96,6 +99,39 @@ def wait_for_all() -> None:
     """Wait until every process is here; nothing with one process."""
     if distributed.is_initialized():
         distributed.barrier()
+
+
+def keep_scalars_whole(module: nn.Module, plugin: Any) -> None:
+    """Keep scalars such as the logit scale out of FSDP2, which cannot shard them, and average their gradients here.
+
+    Args:
+        module: what is going to be sharded.
+        plugin: accelerate's `FullyShardedDataParallelPlugin`.
+    """
+    scalars = [weight for weight in module.parameters() if weight.ndim == 0]
+    plugin.ignored_modules = [nn.ParameterList(scalars)] if scalars else None
+    for weight in scalars:
+        if weight.requires_grad:
+            weight.register_post_accumulate_grad_hook(_average_gradient)
+
+
+def whole_weights(module: nn.Module) -> dict[str, Tensor]:
+    """Put the shards of every weight together, one weight after the other; only the first process keeps them.
+
+    All processes must call this.
+    """
+    whole: dict[str, Tensor] = {}
+    for name, value in module.state_dict().items():
+        full = value.full_tensor() if isinstance(value, DTensor) else value
+        if rank() == 0:
+            whole[name] = full.detach().cpu()
+    return whole
+
+
+def _average_gradient(weight: Tensor) -> None:
+    if weight.grad is not None:
+        distributed.all_reduce(weight.grad)
+        weight.grad /= distributed.get_world_size()
 
 
 def loader_workers(setting: int | Literal["auto"]) -> int:

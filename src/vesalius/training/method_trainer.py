@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
@@ -67,6 +68,18 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         )
         self.remove_callback(PrinterCallback)
         self.loss_is_scaled_for_ga = False
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """Let CPU processes shard as well: accelerate takes its plugin for FSDP2 on accelerators only."""
+        super().create_accelerator_and_postprocess()
+        if not self.args.fsdp:
+            return
+        state = self.accelerator.state
+        if state.distributed_type == DistributedType.MULTI_CPU:
+            state.distributed_type = DistributedType.FSDP
+            state.fsdp_plugin = FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
+            self.is_fsdp_enabled = True
+        distributed.keep_scalars_whole(self.step_module, state.fsdp_plugin)
 
     def get_train_dataloader(self) -> PairLoader:
         """Return the batches of this process; accelerate does not shard them again."""
@@ -159,7 +172,7 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         """Write the model in Hugging Face form to `best` or `last`."""
         weights = None
         if self.is_fsdp_enabled:
-            gathered = self.accelerator.get_state_dict(self.model_wrapped)
+            gathered = distributed.whole_weights(self.model_wrapped)
             weights = {name.removeprefix("method."): value for name, value in gathered.items()}
         if self.args.should_save:
             info = {
@@ -308,3 +321,10 @@ def _arguments(parts: Parts, folder: Path, precision: str) -> TrainingArguments:
         ddp_find_unused_parameters=any(tower.startswith("hf:") for tower in towers),
         **sharding,
     )
+
+
+def _layers(method: nn.Module) -> list[str]:
+    """Class names of the layers that are sharded one by one: those that the towers name as not to be split."""
+    modules = list(method.modules())
+    named = {name for module in modules for name in getattr(module, "_no_split_modules", None) or ()}
+    return sorted(named & {type(module).__name__ for module in modules})
