@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from vesalius import __version__, registry
 from vesalius.config import validate
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import CheckpointError
+from vesalius.training.safety import require_plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +42,7 @@ CARD = "vesalius.json"
 _SEAL = "files.json"
 _METHOD_WEIGHTS = "method.safetensors"
 _SEALED = (".safetensors", ".pt", ".pth", ".distcp")
+_SEALED_NAMES = (".metadata",)
 _PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 
@@ -115,7 +116,7 @@ def seal(folder: Path) -> None:
     files = {
         path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha256(path)}
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != _SEAL and path.suffix in _SEALED
+        if path.is_file() and (path.suffix in _SEALED or path.name in _SEALED_NAMES)
     }
     (folder / _SEAL).write_text(json.dumps(files, indent=1), encoding="utf-8")
 
@@ -144,20 +145,13 @@ def verify(folder: Path) -> None:
 
 
 def verify_state(folder: Path) -> None:
-    """Check a checkpoint to resume from: its seal, and that its pickles hold nothing but tensors and plain values."""
-    import torch
-    from transformers.trainer_pt_utils import safe_globals
+    """Check a checkpoint to resume from: its seal, and that its pickles hold nothing but tensors and plain values.
 
+    Raises:
+        CheckpointError: names the file that is missing, damaged or refused.
+    """
     verify(folder)
-    for path in sorted([*folder.glob("*.pt"), *folder.glob("*.pth")]):
-        try:
-            with safe_globals():
-                torch.load(path, map_location="cpu", weights_only=True, mmap=path.stat().st_size > 2**20)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-            raise CheckpointError(
-                f"checkpoint {folder}: {path.name} is refused, it cannot be read as tensors and plain values alone: "
-                f"{str(error).splitlines()[0]}"
-            ) from None
+    require_plain(folder)
 
 
 def latest_state(run: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, make_dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def load_recipe(source: str | Path, *, overrides: Iterable[str] = ()) -> Recipe:
         ConfigError: lists every fault of the recipe, one a line.
     """
     path, name = _find(str(source))
-    above = _one_length(_with_corpus(parse_overrides(overrides)))
+    above = _one_length(parse_overrides([_spelled_out(item) for item in overrides]))
     return parse_recipe(merge(_with_corpus(read_yaml(path)), above), name=name)
 
 
@@ -120,6 +121,11 @@ def _find(source: str) -> tuple[Path, str]:
     if not path.is_file():
         raise ConfigError(f"no recipe {source!r}{did_you_mean(name, recipe_names())} A path ends in .yaml")
     return path, name
+
+
+def _spelled_out(assignment: str) -> str:
+    """Return ``data.corpus=PATH`` for the short ``data=PATH``, so that other keys of `data` may stand beside it."""
+    return re.sub(r"^(--)?data(=|$)", r"\1data.corpus\2", assignment) if "data" != assignment else assignment
 
 
 def _with_corpus(values: Mapping[str, Any]) -> dict[str, Any]:
