@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
 
-__all__ = ["Headline", "Standing", "headlines", "summary", "verdict"]
+__all__ = ["HEADLINES", "Headline", "Standing", "headline_words", "headlines", "summary", "verdict"]
 
 Standing = Literal["above", "not above", "undecided", "undefined"]
 
-_HEADLINES = (
+HEADLINES = (
     ("zero_shot", "auroc", "macro", "Zero-shot AUROC, mean over findings"),
     ("linear_probe_100", "auroc", "macro", "Linear probe AUROC, all labels"),
     ("knn_100", "auroc", "macro", "Nearest neighbours AUROC, all labels"),
@@ -54,7 +54,7 @@ class Headline:
 def headlines(evaluation: Evaluation) -> list[Headline]:
     """Return the scores that stand at the top, with those of the controls."""
     found = []
-    for task, metric, label, words in _HEADLINES:
+    for task, metric, label, words in HEADLINES:
         score = evaluation.score(task, metric, label)
         if score is None:
             continue
@@ -63,6 +63,12 @@ def headlines(evaluation: Evaluation) -> list[Headline]:
         controls = {name: row for name, row in beside.items() if row is not None}
         found.append(Headline(words=words, score=score, controls=controls))
     return found
+
+
+def headline_words(task: str, metric: str, label: str) -> str:
+    """Return the words of a headline score, or its plain name."""
+    words = (words for *name, words in HEADLINES if tuple(name) == (task, metric, label))
+    return next(words, f"{task} / {metric} / {label}")
 
 
 def verdict(shown: Sequence[Headline]) -> str:
@@ -126,3 +132,38 @@ def _interval(row: Mapping[str, Any]) -> str:
 
 def _lower(words: str) -> str:
     return words[0].lower() + words[1:] if not words[:2].isupper() else words
+
+
+def comparison_text(document: Mapping[str, Any], *, folder: str) -> str:
+    """Return what the program prints after a comparison."""
+    lines = []
+    for row in document["pairs"]:
+        if row["primary"]:
+            words = headline_words(row["task"], row["metric"], row["label"])
+            change = f"{row['difference']:+.3f}"
+            if row["low"] is not None:
+                change += f" [{row['low']:+.3f}, {row['high']:+.3f}]"
+            p = "" if row["p_holm"] is None else f", p {row['p_holm']:.4f} (Holm)"
+            lines.append(f"{row['first']} - {row['second']}  {words:42} {change}{p}: {row['verdict']}")
+    lines += ["", *comparison_words(document)]
+    lines += [
+        f"differs: {row['between']}: {row['field']}: {row['effect']}" for row in document["differences"]
+    ]
+    return "\n".join(
+        [*lines, f"\n{len(document['pairs'])} comparisons in {folder}/comparison.json and comparison.html"]
+    )
+
+
+def comparison_words(document: Mapping[str, Any]) -> list[str]:
+    """Say for each pair how many headline scores are won, tied, lost or undecided."""
+    words = []
+    kinds = {"win": "wins", "tie": "ties", "loss": "losses", "undecided": "undecided"}
+    for row in document["tally"]:
+        counts = [
+            f"{row[kind]} {kind if row[kind] == 1 else many}" for kind, many in kinds.items() if row[kind]
+        ]
+        total = sum(row[kind] for kind in kinds)
+        words.append(
+            f"{row['first']} against {row['second']} on {total} headline scores: {', '.join(counts)}."
+        )
+    return words or ["The models share no headline score; see all scores."]

@@ -20,11 +20,12 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.readers import Pixels
 from vesalius.data.records import Study
 from vesalius.data.sentences import sentences
-from vesalius.evaluation.report import pictures
 from vesalius.evaluation.report.page import Section, card
+from vesalius.evaluation.report.pictures import thumbnail
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.systems import System
 from vesalius.inference.encode import first_image, read_image, report_text
+from vesalius.inference.overlay import heat_map, picture
 from vesalius.tasks.prompts import concept_name, load_prompts
 
 __all__ = ["Gallery", "heat_maps", "retrieval_examples", "sample_cases", "worst_errors"]
@@ -56,8 +57,8 @@ class Gallery:
 
     def thumbnail(self, name: str, *, side: int = 224) -> str:
         """Return the picture of a study as an img element."""
-        shown = pictures.picture(self.pixels(self.study(name)))
-        return pictures.thumbnail(shown, side=side, alt=f"image of study {name}")
+        shown = picture(self.pixels(self.study(name)))
+        return thumbnail(shown, side=side, alt=f"image of study {name}")
 
     def text(self, name: str) -> str:
         """Return the text of a study, shortened."""
@@ -291,12 +292,12 @@ def _map_card(
     pixels: Pixels,
     similarity: NDArray[np.float32],
 ) -> str:
-    shown = pictures.picture(pixels)
+    shown = picture(pixels)
     identity = gallery.system.identity.get("preprocessing", {}).get("image", {})
     padded = isinstance(identity, Mapping) and identity.get("resize") == "pad"
-    mixed = pictures.heat_map(shown, similarity, boxes=_boxes(study, concept), padded=padded)
-    plain = pictures.thumbnail(shown, side=260, alt=f"image of study {study.id}")
-    coloured = pictures.thumbnail(mixed, side=260, alt=f"similarity with: {sentence}")
+    mixed = heat_map(shown, similarity, boxes=_boxes(study, concept), padded=padded)
+    plain = thumbnail(shown, side=260, alt=f"image of study {study.id}")
+    coloured = thumbnail(mixed, side=260, alt=f"similarity with: {sentence}")
     caption = f"<figcaption>“{escape(sentence)}”</figcaption><div class='study'>{escape(study.id)}</div>"
     return card(
         f'<figure><div class="pair">{plain}{coloured}</div>{caption}</figure>', title=concept_name(concept)

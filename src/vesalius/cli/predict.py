@@ -1,0 +1,40 @@
+"""Score images against sentences and findings, with maps of where the words apply."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vesalius.cli.console import emit
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def predict(
+    model: str = typer.Argument(..., help="Run folder, model folder or hub id."),
+    images: Annotated[list[str], typer.Argument(help="Image files, or one corpus.")] = ...,  # type: ignore[assignment]
+    text: Annotated[
+        list[str], typer.Option("--text", help="Sentence to compare with; may be repeated.")
+    ] = [],  # noqa: B006
+    labels: str = typer.Option("", help="Findings, separated by commas."),
+    prompts: str = typer.Option("convirt", help="Prompt set of the findings."),
+    out: str = typer.Option("", help="Folder for predictions and similarity maps."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+) -> None:
+    """Score images against sentences and findings; with --out also write maps of where the words apply."""
+    from vesalius.inference.predict import predict as run
+
+    names = [name.strip() for name in labels.split(",") if name.strip()]
+    done = run(model, images, texts=text or (), labels=names, prompts=prompts, out=out or None)
+
+    def lines() -> str:
+        rows = []
+        for answer in done.answers:
+            probability = "     " if answer.probability is None else f"{answer.probability:.3f}"
+            rows.append(f"{answer.score:+.3f}  {probability}  {answer.label:40}  {answer.image}")
+        head = f"{'score':>6}  {'prob.':5}  {'finding or text':40}  image"
+        return "\n".join([head, *rows, *(f"wrote {path}" for path in done.files)])
+
+    emit(done.to_dict(), as_json, lines)
