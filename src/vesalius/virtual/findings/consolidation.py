@@ -1,0 +1,94 @@
+"""Consolidation: air spaces of a lobe filled, with air in the bronchi and a sharp edge only at a fissure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from vesalius.virtual import tissue
+from vesalius.virtual.canvas import Canvas
+from vesalius.virtual.findings.base import Case, Disease, choose, lobe_side, lognormal, severity_of
+from vesalius.virtual.lesions import lobe_share
+from vesalius.virtual.lobes import random_point
+from vesalius.virtual.lungs import air_tree, inside_lung
+from vesalius.virtual.noise import smooth_noise
+from vesalius.virtual.shapes import Ellipsoid, sweep
+
+__all__ = ["FINDING", "Consolidation"]
+
+_LOBES = {
+    "right lower lobe": 0.30, "left lower lobe": 0.25, "right upper lobe": 0.20, "left upper lobe": 0.15,
+    "right middle lobe": 0.10,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consolidation(Disease):
+    """Pneumonia of a part of one lobe."""
+
+    concept: ClassVar[str] = "consolidation"
+
+    size_mm: float
+    density: float
+    """Share of the air that is replaced."""
+    bronchogram: bool
+    place: tuple[float, float, float]
+    """Shares of the lung, see `Chest.lung_point`."""
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
+        lobes = [choose(rng, _LOBES), choose(rng, _LOBES)]
+        number = 1 if rng.random() < 0.72 else 2
+        made = []
+        for lobe in lobes[:number]:
+            size = lognormal(rng, 68, 0.35, 32, 140)
+            made.append(
+                cls(laterality=lobe_side(lobe), anatomy=lobe, severity=severity_of(size, (55, 90)), size_mm=size,
+                    density=float(rng.uniform(0.55, 0.95)), bronchogram=bool(rng.random() < 0.5),
+                    place=random_point(lobe, rng))
+            )  # fmt: skip
+        return tuple(made[:1]) if len({part.anatomy for part in made}) == 1 else tuple(made)
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        extent = "focal" if self.size_mm < 55 else "segmental" if self.size_mm < 90 else "lobar"
+        return {"extent": extent, "air_bronchogram": "present" if self.bronchogram else "absent"}
+
+    @property
+    def sizes_mm(self) -> Mapping[str, float]:
+        return {"extent": self.size_mm}
+
+    @property
+    def visibility(self) -> float:
+        return self.density * self.size_mm / 7.5
+
+    def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
+        side = lobe_side(self.anatomy)
+        centre = canvas.chest.lung_point(side, *self.place)
+        half = self.size_mm / 2
+        parts = [Ellipsoid(centre, half * np.array([0.75, 0.8, 0.75]), np.eye(3))]
+        for _ in range(6):
+            offset = rng.normal(size=3) * half * np.array([0.38, 0.38, 0.42])
+            parts.append(Ellipsoid(centre + offset, half * rng.uniform(0.35, 0.7, 3), np.eye(3)))
+        share = lobe_share(canvas, self.anatomy, side, parts)
+        size = canvas.camera.size
+        mottle = 1 + 0.22 * smooth_noise(rng, size, 26) + 0.16 * smooth_noise(rng, size, 64)
+        share = share * np.clip(mottle, 0.25, 1.3) * np.float32(self.density)
+        canvas.mark(self.concept, self.anatomy, share > 0.16, instance)
+        canvas.fill(share)
+        if self.bronchogram:
+            self._bronchi(canvas, share, rng)
+
+    def _bronchi(self, canvas: Canvas, share: np.ndarray, rng: np.random.Generator) -> None:
+        side = lobe_side(self.anatomy)
+        points, radius, step = air_tree(canvas.chest, side, rng, 0.5 * canvas.camera.spacing_mm)
+        keep = inside_lung(canvas, side, points) & (radius > 0.7)
+        air = np.zeros_like(canvas.soft)
+        sweep(air, canvas.camera, points[keep], radius[keep], step[keep])
+        canvas.soft -= air * np.clip(share, 0, 1) * np.float32(0.1 * tissue.SOFT_DENSITY)
+
+
+FINDING = Consolidation

@@ -1,0 +1,106 @@
+"""Interstitial fibrosis: a net of fine lines at the bases and under the pleura, and small lungs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from vesalius.virtual import tissue
+from vesalius.virtual.camera import Camera
+from vesalius.virtual.canvas import Canvas
+from vesalius.virtual.chest import SIDES, Chest, Side
+from vesalius.virtual.findings.atelectasis import raise_dome
+from vesalius.virtual.findings.base import Case, Disease, severity_of
+from vesalius.virtual.lungs import inside_lung
+from vesalius.virtual.noise import smooth_noise
+from vesalius.virtual.shapes import sweep
+
+__all__ = ["FINDING", "Fibrosis"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fibrosis(Disease):
+    """Reticulation of both sides by its extent."""
+
+    concept: ClassVar[str] = "fibrosis"
+
+    extent: float
+    """Share of the lung, 0.06..0.5."""
+    honeycomb: bool
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
+        extent = float(0.08 + 0.42 * rng.beta(1.4, 2.0))
+        honeycomb = bool(rng.random() < (0.2 + extent))
+        return (cls(laterality="bilateral", anatomy="lung bases", severity=severity_of(extent, (0.16, 0.30)),
+                    extent=extent, honeycomb=honeycomb),)  # fmt: skip
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        return {"honeycombing": "present" if self.honeycomb else "absent"}
+
+    @property
+    def visibility(self) -> float:
+        return 3.2 + 16 * self.extent
+
+    def alter(self, chest: Chest, camera: Camera) -> Chest:
+        for side in SIDES:
+            chest = raise_dome(chest, side, 5 + 30 * self.extent)
+        return chest
+
+    def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
+        picture = np.zeros_like(canvas.soft)
+        weight = np.zeros_like(canvas.soft)
+        for side in SIDES:
+            points, radius, step = self._net(canvas, side, rng)
+            seen = inside_lung(canvas, side, points)
+            sweep(picture, canvas.camera, points[seen], radius[seen], step[seen])
+            weight += self._weight(canvas, side)
+        canvas.soft += picture * np.float32(0.1 * tissue.SOFT_DENSITY)
+        mottle = np.clip(1 + 0.35 * smooth_noise(rng, canvas.camera.size, 44), 0.2, 2)
+        canvas.fill(weight * mottle * np.float32(0.10 + 0.30 * self.extent))
+        canvas.mark(self.concept, self.anatomy, weight > 0.35, instance)
+
+    def _weight(self, canvas: Canvas, side: Side) -> np.ndarray:
+        """How much of the disease a ray meets: strongest low and near the wall, 0..1."""
+        camera, chest = canvas.camera, canvas.chest
+        height = camera.height(0.0) - chest.dome_top(side)
+        reach = 40 + 220 * self.extent
+        low = np.exp(-np.maximum(height, 0) / (0.55 * reach))[:, None]
+        centre, width, _, _ = chest.cavity.at(camera.height(0.0))
+        off = np.abs(np.abs(camera.u[None, :] * camera.scale(0.0)) - centre[:, None]) / np.maximum(
+            width[:, None], 1
+        )
+        near = np.clip(0.35 + 0.75 * off**2, 0, 1)
+        return (low * near * (canvas.aerated[side] > 0)).astype(np.float32)
+
+    def _net(
+        self, canvas: Canvas, side: Side, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Walls of many small cells under the pleura: rings of 3 to 10 mm."""
+        count = int(260 + 1500 * self.extent)
+        height = rng.exponential(0.10 + 0.30 * self.extent, count)
+        angle = rng.uniform(-0.5 * np.pi, 0.5 * np.pi, count)
+        shell = 1 - 0.22 * rng.random(count) ** 1.5
+        chest = canvas.chest
+        bottom = chest.dome_top(side)
+        z = bottom - 30 + height * (250 * chest.body.stature - bottom)
+        centre, width, half, middle = chest.cavity.at(z)
+        sign = 1 if side == "left" else -1
+        x = sign * (centre + width * shell * np.cos(angle) ** 0.8)
+        y = middle + half * shell * np.sin(angle)
+        size = rng.uniform(2.0, 5.0, count) * (1.15 if self.honeycomb else 0.9)
+        turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        squeeze = rng.uniform(0.6, 1.3, (count, 1))
+        ring = np.stack(
+            [x[:, None] + size[:, None] * np.cos(turn), np.repeat(y[:, None], 12, axis=1),
+             z[:, None] + size[:, None] * squeeze * np.sin(turn)], axis=-1)  # fmt: skip
+        wall = 0.75 if self.honeycomb else 0.5
+        step = np.repeat(2 * np.pi * size / 12, 12) * 1.6
+        return ring.reshape(-1, 3), np.full(count * 12, wall), step
+
+
+FINDING = Fibrosis

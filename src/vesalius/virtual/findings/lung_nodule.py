@@ -1,0 +1,76 @@
+"""Lung nodule: a round opacity of at most 30 mm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from vesalius.virtual.canvas import Canvas
+from vesalius.virtual.findings.base import Case, Disease, choose, lobe_side, lognormal, severity_of
+from vesalius.virtual.lesions import RoundLesion, paint_round
+from vesalius.virtual.lobes import random_point
+
+__all__ = ["FINDING", "LungNodule"]
+
+_LOBES = {
+    "right upper lobe": 0.25, "left upper lobe": 0.20, "right lower lobe": 0.25, "left lower lobe": 0.20,
+    "right middle lobe": 0.10,
+}  # fmt: skip
+_DENSITY = {"solid": 1.04, "ground-glass": 0.62, "calcified": 1.25}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LungNodule(Disease):
+    """One nodule."""
+
+    concept: ClassVar[str] = "lung_nodule"
+    code: ClassVar[str] = "27925004"
+
+    diameter_mm: float
+    margin: str
+    consistency: str
+    place: tuple[float, float, float]
+    """Shares of the lung, see `Chest.lung_point`."""
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
+        count = int(choose(rng, {"1": 0.8, "2": 0.14, "3": 0.06}))
+        made = []
+        for _ in range(count):
+            lobe = choose(rng, _LOBES)
+            size = lognormal(rng, 15, 0.36, 7, 30)
+            made.append(
+                cls(laterality=lobe_side(lobe), anatomy=lobe,
+                    severity=severity_of(size, (10, 20), ("small", "medium-sized", "large")), diameter_mm=size,
+                    margin=choose(rng, {"smooth": 0.6, "lobulated": 0.2, "spiculated": 0.2}),
+                    consistency=choose(rng, {"solid": 0.72, "ground-glass": 0.1, "calcified": 0.18}),
+                    place=random_point(lobe, rng))
+            )  # fmt: skip
+        return tuple(made)
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        return {"margin": self.margin, "consistency": self.consistency}
+
+    @property
+    def sizes_mm(self) -> Mapping[str, float]:
+        return {"diameter": self.diameter_mm}
+
+    @property
+    def visibility(self) -> float:
+        gain = {"solid": 1.0, "ground-glass": 0.55, "calcified": 1.9}[self.consistency]
+        return gain * (self.diameter_mm / 9.5) ** 1.6 + 1.2
+
+    def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
+        side = lobe_side(self.anatomy)
+        lesion = RoundLesion(
+            centre=canvas.chest.lung_point(side, *self.place), diameter_mm=self.diameter_mm, margin=self.margin,
+            density=_DENSITY[self.consistency], calcium_mm=1.6 if self.consistency == "calcified" else 0.0,
+        )  # fmt: skip
+        canvas.mark(self.concept, self.anatomy, paint_round(canvas, side, lesion, rng), instance)
+
+
+FINDING = LungNodule

@@ -1,0 +1,96 @@
+"""Pneumothorax: air between the wall and a lung that has drawn back, bounded by the thin visceral pleura."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from vesalius.virtual.camera import Camera
+from vesalius.virtual.canvas import Canvas, meet_outline
+from vesalius.virtual.chest import Chest, Outline, Side, side_sign
+from vesalius.virtual.findings.base import Case, Disease, choose, lognormal, severity_of
+from vesalius.virtual.shapes import Interval
+
+__all__ = ["FINDING", "Pneumothorax"]
+
+_AIR = 0.0012
+_LINE_MM = 1.0
+"""Thickness of the visceral pleura as it shows."""
+_SEEN_MM = 12.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pneumothorax(Disease):
+    """Air of one side, upright: widest at the apex."""
+
+    concept: ClassVar[str] = "pneumothorax"
+    code: ClassVar[str] = "36118008"
+
+    gap_mm: float
+    """Distance from the wall to the visceral pleura at the apex."""
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
+        side = choose(rng, {"right": 0.55, "left": 0.45})
+        gap = lognormal(rng, 24, 0.5, 9, 75)
+        wet = case.sides("pleural_effusion")
+        if side in wet:
+            # Air and a meniscus are not on one side: there would be a level.
+            side = "left" if side == "right" else "right"
+        if side in wet:
+            return ()
+        grade = severity_of(gap, (20, 55), ("small", "large", "tension"))
+        return (cls(laterality="right" if side == "right" else "left", anatomy="pleural space", severity=grade,
+                    gap_mm=gap),)  # fmt: skip
+
+    @property
+    def side(self) -> Side:
+        """Side of the air."""
+        return "right" if self.laterality == "right" else "left"
+
+    @property
+    def sizes_mm(self) -> Mapping[str, float]:
+        return {"apical_gap": self.gap_mm}
+
+    @property
+    def visibility(self) -> float:
+        return 1.5 + 0.28 * self.gap_mm
+
+    def alter(self, chest: Chest, camera: Camera) -> Chest:
+        if self.gap_mm < 55:
+            return chest
+        push = 8 + 0.4 * (self.gap_mm - 55)
+        return replace(chest, shift_mm=chest.shift_mm - side_sign(self.side) * push)
+
+    def _outline(self, cavity: Outline, thinner: float = 0.0) -> Outline:
+        """Outline of the lung that has drawn back, less `thinner` mm."""
+        top = cavity.z[-2]
+        near = np.clip((cavity.z - (top - 210)) / 210, 0, 1)
+        width = np.maximum(np.sqrt(cavity.width2) - self.gap_mm * 0.62 * near**1.5 - thinner, 0)
+        centre = cavity.centre - 0.30 * self.gap_mm * near**2
+        return replace(
+            cavity, z=cavity.z - (self.gap_mm + thinner) * near**3, width2=width**2, centre=np.maximum(centre, 0),
+        )  # fmt: skip
+
+    def displace(self, canvas: Canvas) -> None:
+        lung = meet_outline(canvas.camera, self._outline(canvas.chest.cavity), self.side)
+        whole = canvas.lungs[self.side]
+        canvas.lungs[self.side] = Interval(
+            np.maximum(lung.front, whole.front), np.minimum(lung.back, whole.back)
+        )
+        canvas.fluid[self.side] = _AIR
+
+    def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
+        lung = canvas.lungs[self.side]
+        inner = meet_outline(canvas.camera, self._outline(canvas.chest.cavity, _LINE_MM), self.side)
+        core = Interval(np.maximum(lung.front, inner.front), np.minimum(lung.back, inner.back))
+        line = np.clip(canvas.aerated[self.side] - canvas.free(core), 0, 30)
+        canvas.soft += line * np.float32(0.1 * 0.7)
+        air = canvas.spaces[self.side] - canvas.aerated[self.side]
+        canvas.mark(self.concept, self.anatomy, air > min(_SEEN_MM, 0.4 * float(air.max())), instance)
+
+
+FINDING = Pneumothorax

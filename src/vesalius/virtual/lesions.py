@@ -1,0 +1,146 @@
+"""Lesions of the lung as shares of the lung along each ray: patches of a lobe and round bodies with their margins.
+
+H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.virtual import tissue
+from vesalius.virtual.camera import Array, Window
+from vesalius.virtual.canvas import Canvas
+from vesalius.virtual.chest import Side
+from vesalius.virtual.lobes import lobe_interval
+from vesalius.virtual.shapes import EMPTY, Ellipsoid, Interval, ellipsoid, length, sweep
+
+__all__ = ["RoundLesion", "lobe_share", "paint_round", "soft_spot"]
+
+
+def lobe_share(canvas: Canvas, lobe: str, side: Side, parts: Sequence[Ellipsoid]) -> Array:
+    """Share of the aerated lung along each ray that lies in a lobe and in any of `parts`, about 0..1, (H, W).
+
+    Overlapping parts saturate: what one leaves free, the next may take.
+    """
+    cut, rows = lobe_interval(canvas, lobe, side)
+    left = np.ones_like(canvas.soft)
+    lung = np.maximum(canvas.aerated[side], 1)
+    for part in parts:
+        met = ellipsoid(canvas.camera, part)
+        if met is None:
+            continue
+        window, inside = met
+        whole = _full(canvas, window, inside, cut)
+        left[window] *= 1 - np.clip(canvas.free(whole)[window] / lung[window], 0, 1)
+    return (1 - left) * rows * (canvas.aerated[side] > 0)
+
+
+def _full(canvas: Canvas, window: Window, inside: Interval, cut: Interval) -> Interval:
+    """Spread the part of a window over the picture and cut it."""
+    shape = canvas.soft.shape
+    front, back = np.full(shape, EMPTY, np.float32), np.full(shape, -EMPTY, np.float32)
+    front[window] = np.maximum(inside.front, cut.front[window])
+    back[window] = np.minimum(inside.back, cut.back[window])
+    return Interval(front, back)
+
+
+def soft_spot(canvas: Canvas, centre: NDArray[np.float64], reach_mm: tuple[float, float]) -> Array:
+    """Gaussian bump at a projected place with the reach (SD) across and along the body, 0..1, (H, W)."""
+    camera = canvas.camera
+    u, v = camera.project(centre)
+    scale = camera.scale(float(centre[1]))
+    across = np.exp(-0.5 * ((camera.u - np.float32(u)) * np.float32(scale / reach_mm[0])) ** 2)
+    along = np.exp(-0.5 * ((camera.v - np.float32(v)) * np.float32(scale / reach_mm[1])) ** 2)
+    return (along[:, None] * across[None, :]).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundLesion:
+    """A nodule or a mass."""
+
+    centre: NDArray[np.float64]
+    diameter_mm: float
+    margin: str
+    """smooth, lobulated or spiculated."""
+    density: float
+    """g/cm³ of the lesion."""
+    calcium_mm: float = 0.0
+    """Compact bone per 10 mm of lesion."""
+
+
+def paint_round(
+    canvas: Canvas, side: Side, lesion: RoundLesion, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Add a round lesion to the masses and return its outline, (H, W). What lies outside the lung does not show."""
+    camera = canvas.camera
+    radius = lesion.diameter_mm / 2
+    chord = np.zeros_like(canvas.soft)
+    window = camera.window(lesion.centre, np.full(3, 1.35 * radius))
+    mask = np.zeros(chord.shape, bool)
+    if window is None:
+        return mask
+    scale = camera.scale(float(lesion.centre[1]))
+    u, v = camera.project(lesion.centre)
+    x = (camera.u[window[1]] - u)[None, :] * scale
+    z = (camera.v[window[0]] - v)[:, None] * scale
+    reach = radius * _wobble(np.arctan2(z, x), lesion.margin, rng)
+    away = np.sqrt(x * x + z * z) / reach
+    chord[window] = 2 * radius * np.sqrt(np.maximum(1 - away**2, 0))
+    if lesion.margin == "spiculated":
+        _spicules(canvas, chord, lesion, rng)
+    mask[window] = away < 1
+    inside = _room(canvas, side, lesion)
+    chord = np.minimum(chord, inside)
+    gain = np.float32(0.1 * (lesion.density - canvas.chest.body.lung_density))
+    canvas.soft += chord * gain
+    canvas.bone += chord * np.float32(lesion.calcium_mm / 10)
+    return mask
+
+
+def _room(canvas: Canvas, side: Side, lesion: RoundLesion) -> Array:
+    """Depth of lung that a ball about the lesion shares with the lung, a little widened, mm."""
+    ball = Ellipsoid(lesion.centre, np.full(3, 0.75 * lesion.diameter_mm), np.eye(3))
+    met = ellipsoid(canvas.camera, ball)
+    room = np.zeros_like(canvas.soft)
+    if met is None:
+        return room
+    window, inside = met
+    free = canvas.free(_full(canvas, window, inside, canvas.lungs[side]))
+    # A lesion that touches the wall bulges into the lung: the ball is cut only where there is no lung at all.
+    room[window] = np.where(free[window] > 0, np.maximum(free[window], 0.5 * length(inside)), 0)
+    return room
+
+
+def _wobble(angle: NDArray[np.floating], margin: str, rng: np.random.Generator) -> NDArray[np.floating]:
+    """Radius factor by direction: a smooth lesion is nearly round, a lobulated one has three to six lobes."""
+    size = {"smooth": 0.04, "lobulated": 0.13, "spiculated": 0.09}[margin]
+    total = np.ones_like(angle)
+    for order in range(2, 7):
+        phase, weight = rng.uniform(0, 2 * np.pi), rng.normal()
+        total = total + size * weight / order**0.5 * np.cos(order * angle + phase) / 1.6
+    return np.clip(total, 0.7, 1.3)
+
+
+def _spicules(canvas: Canvas, chord: Array, lesion: RoundLesion, rng: np.random.Generator) -> None:
+    """Add cones from the surface, 0.3 to 0.9 radii long, tapering to 0.3 mm."""
+    radius = lesion.diameter_mm / 2
+    count = int(rng.integers(14, 30))
+    angle = rng.uniform(0, 2 * np.pi, count)
+    reach = radius * rng.uniform(0.3, 0.9, count)
+    t = np.linspace(0, 1, max(6, int(radius)))
+    step = reach[:, None] * np.full(len(t), 1 / len(t))
+    along = 0.8 * radius + reach[:, None] * t
+    width = np.maximum(0.3, 0.07 * radius * (1 - t))[None, :] * np.ones((count, 1))
+    offset = np.stack(
+        [np.cos(angle)[:, None] * along, np.zeros_like(along), np.sin(angle)[:, None] * along], axis=-1
+    )
+    sweep(chord, canvas.camera, (lesion.centre + offset).reshape(-1, 3), width.ravel(), (2.0 * step).ravel())
+
+
+def solid_gain(canvas: Canvas) -> float:
+    """Mass in g/cm² that one millimetre of soft tissue adds in place of lung."""
+    return 0.1 * (tissue.SOFT_DENSITY - canvas.chest.body.lung_density)

@@ -1,0 +1,54 @@
+"""Lobes as cuts of the cavities by the fissures' planes, and rough places inside them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vesalius.errors import ConfigError, did_you_mean
+from vesalius.virtual.camera import Array
+from vesalius.virtual.canvas import Canvas
+from vesalius.virtual.chest import Side
+from vesalius.virtual.shapes import Interval
+
+__all__ = ["LOBE_BOXES", "lobe_interval", "random_point"]
+
+# Major fissures: height at y = -60 and rise per mm to the back; minor fissure: height. Reference adult, mm.
+_MAJOR: dict[Side, tuple[float, float]] = {"right": (69.0, 181 / 135), "left": (54.0, 190 / 135)}
+_MINOR = 158.0
+LOBE_BOXES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
+    "right upper lobe": ((0.30, 0.88), (-0.55, 0.55), (0.58, 0.92)),
+    "right middle lobe": ((0.32, 0.80), (-0.80, -0.35), (0.12, 0.38)),
+    "right lower lobe": ((0.34, 0.88), (0.15, 0.75), (0.05, 0.50)),
+    "left upper lobe": ((0.34, 0.88), (-0.65, 0.15), (0.45, 0.92)),
+    "left lower lobe": ((0.40, 0.88), (0.15, 0.75), (0.05, 0.50)),
+}
+"""Shares of width, depth and height (see `Chest.lung_point`) of a box well inside each lobe."""
+
+
+def lobe_interval(canvas: Canvas, lobe: str, side: Side) -> tuple[Interval, Array]:
+    """Return the part of the aerated lung of `side` in `lobe` and a weight of rows (H, 1), soft at the minor fissure.
+
+    The empty name stands for the whole lung.
+    """
+    lung, camera = canvas.lungs[side], canvas.camera
+    scale = canvas.chest.scale
+    low, rise = _MAJOR[side]
+    height = camera.height(0.0) / np.float32(scale[2])
+    fissure = (((height - low) / rise - 60) * scale[1]).astype(np.float32)[:, None]
+    rows = np.ones((camera.size, 1), np.float32)
+    if not lobe:
+        return lung, rows
+    if "lower" in lobe:
+        return Interval(np.maximum(lung.front, fissure), lung.back), rows
+    if side == "right":
+        soft = np.float32(camera.spacing_mm)
+        above = np.clip((camera.height(-40.0) - np.float32(_MINOR * scale[2])) / soft + 0.5, 0, 1)[:, None]
+        rows = above if "upper" in lobe else 1 - above
+    return Interval(lung.front, np.minimum(lung.back, fissure)), rows
+
+
+def random_point(lobe: str, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Draw a place well inside a lobe, as shares of the lung (see `Chest.lung_point`)."""
+    if lobe not in LOBE_BOXES:
+        raise ConfigError(f"unknown lobe {lobe!r}{did_you_mean(lobe, LOBE_BOXES)}")
+    return tuple(float(rng.uniform(*span)) for span in LOBE_BOXES[lobe])  # type: ignore[return-value]

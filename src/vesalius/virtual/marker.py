@@ -1,0 +1,45 @@
+"""What a site puts round the picture: a lead letter and the black border of the collimator. Tells nothing of disease."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.virtual.seeds import stream
+
+if TYPE_CHECKING:
+    from vesalius.virtual.patient import Patient
+
+__all__ = ["paint_frame"]
+
+_LETTERS = {
+    "L": ("10000", "10000", "10000", "10000", "10000", "10000", "11111"),
+    "R": ("11110", "10001", "10001", "11110", "10100", "10010", "10001"),
+}
+
+
+def paint_frame(pixels: NDArray[np.uint8], patient: Patient) -> NDArray[np.uint8]:
+    """Return the picture with border and marker; the letter stands on the patient's side that it names."""
+    size = pixels.shape[0]
+    framed = pixels.copy()
+    left, right, top, bottom = (
+        int(share * patient.site.border * size) for share in patient.acquisition.border
+    )
+    framed[:, :left] = 4
+    framed[:, size - right :] = 4
+    framed[:top] = 4
+    framed[size - bottom :] = 4
+    rng = stream(patient.seed, patient.id, "marker")
+    down, aside = rng.uniform(0.02, 0.10, 2)
+    if patient.site.marker:
+        letter = np.array([[int(bit) for bit in row] for row in _LETTERS[patient.site.marker]], bool)
+        scale = max(1, size // 160)
+        letter = np.kron(letter, np.ones((scale, scale), bool))
+        row = top + int(down * size)
+        margin = int(aside * size)
+        column = size - right - margin - letter.shape[1] if patient.site.marker == "L" else left + margin
+        view = framed[row : row + letter.shape[0], column : column + letter.shape[1]]
+        view[letter] = np.maximum(view[letter], 250)
+    return framed

@@ -1,0 +1,118 @@
+"""What takes room from the lungs, as depth intervals: anterior mediastinum with the heart, spine with aorta, domes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.virtual.camera import Camera
+from vesalius.virtual.chest import SIDES, Chest
+from vesalius.virtual.shapes import Ellipsoid, Interval, column, ellipsoid, hull, nothing
+
+__all__ = [
+    "anterior_mediastinum",
+    "descending_aorta",
+    "heart",
+    "meet",
+    "prevertebral",
+    "subphrenic",
+    "upright",
+]
+
+# Upright vessels and fat of the reference adult: rows of z, x, y, half width, half depth.
+_CORE = ((20, 4, 6, 13, 44), (150, 4, 6, 13, 44), (190, 0, -2, 20, 54), (235, 0, -2, 26, 60),
+         (262, 0, 2, 29, 50), (300, 0, 0, 32, 45))  # fmt: skip
+_JUNCTION = ((-40, 2, -4, 16, 98), (150, 2, -4, 15, 92), (205, 1, -4, 14, 84), (240, 0, -2, 14, 64))
+_CAVA = ((120, -24, -24, 9, 12), (165, -29, -24, 10, 12), (205, -29, -27, 10, 14), (238, -27, -28, 11, 14),
+         (262, -32, -24, 13, 14), (290, -40, -20, 14, 14))  # fmt: skip
+_SUBCLAVIAN = ((205, 20, 4, 8, 9), (224, 21, 3, 9, 10), (245, 29, 2, 9, 10), (266, 42, 0, 10, 10),
+               (285, 55, -2, 12, 10))  # fmt: skip
+
+
+def upright(
+    camera: Camera, table: NDArray[np.float64], target: Interval, lean: NDArray[np.float64] | float = 0.0
+) -> None:
+    """Add an upright body to `target`; `table` holds ascending z, x, y, half width, half depth in mm, (n, 5)."""
+    z, x, y, half_x, half_y = table.T
+    height = camera.height(float(y.mean()))
+    inside = np.flatnonzero((height >= z[0]) & (height <= z[-1]))
+    if len(inside) == 0:
+        return
+    rows = slice(int(inside[0]), int(inside[-1]) + 1)
+    x, y, half_x, half_y = (
+        np.interp(height, z, part).astype(np.float32) for part in (x + lean, y, half_x, half_y)
+    )
+    met = column(camera, x, y, (half_x, half_y), rows)
+    if met:
+        hull(target, met[0], met[1].front, met[1].back)
+
+
+def _add(camera: Camera, parts: tuple[Ellipsoid, ...], target: Interval) -> Interval:
+    for part in parts:
+        met = ellipsoid(camera, part)
+        if met:
+            hull(target, met[0], met[1].front, met[1].back)
+    return target
+
+
+def meet(camera: Camera, part: Ellipsoid) -> Interval:
+    """Return an ellipsoid alone."""
+    return _add(camera, (part,), nothing(camera))
+
+
+def heart(camera: Camera, chest: Chest) -> Interval:
+    """Return the heart alone."""
+    return _add(camera, chest.heart, nothing(camera))
+
+
+def anterior_mediastinum(camera: Camera, chest: Chest, heart: Interval) -> Interval:
+    """Return the heart with the great vessels and the fat between the sternum and the spine."""
+    target = Interval(heart.front.copy(), heart.back.copy())
+    aorta, shift = chest.body.aorta, chest.shift_mm
+    vessels = (
+        chest.ellipsoid((24 + shift * 0.4, -36, 178), (17, 22, 25)),
+        chest.ellipsoid((17 + shift, 6, 212), (19 * aorta, 27, 17 * aorta)),
+        chest.ellipsoid((-15 + shift * 0.7, -42, 186), (18 * aorta, 18, 42)),
+    )
+    _add(camera, vessels, target)
+    for rows in (_CORE, _JUNCTION, _CAVA, _SUBCLAVIAN):
+        table = np.array(rows, float)
+        lean = shift * np.clip((table[:, 0] - 120) / 90, 0, 1)
+        width, depth, height = chest.scale
+        upright(camera, table * np.array([height, width, depth, width, depth]), target, lean)
+    return target
+
+
+def prevertebral(camera: Camera, chest: Chest) -> Interval:
+    """Return the spine with the muscle behind it."""
+    target = nothing(camera)
+    z = np.linspace(-80, 330, 42)
+    height = z * chest.body.stature
+    y, x = chest.spine_y(height), chest.spine_x(height)
+    half = 32 + 0.016 * (330 - z)
+    upright(camera, np.stack([height, x, y + 62, half, np.full_like(z, 76)], axis=1), target)
+    return target
+
+
+def descending_aorta(camera: Camera, chest: Chest) -> Interval:
+    """Return the descending aorta, left of the spine."""
+    target = nothing(camera)
+    z = np.linspace(-20, 216, 24)
+    height = z * chest.body.stature
+    y = chest.spine_y(height) - 14
+    bow = chest.body.unfolding_mm * np.exp(-(((z - 130) / 60) ** 2))
+    across = np.interp(z, [8, 60, 124, 190, 212], [9, 16, 26, 26, 20]) * chest.body.width + bow
+    radius = np.full_like(z, 12.5 * chest.body.aorta)
+    upright(camera, np.stack([height, across, y, radius, radius], axis=1), target)
+    return target
+
+
+def subphrenic(camera: Camera, chest: Chest) -> Interval:
+    """Return what lies under the domes: liver, stomach, spleen and the central tendon under the heart."""
+    middle = min(chest.dome_top(side) for side in SIDES) - 4
+    tendon = Ellipsoid(
+        np.array([4.0, -6.0, middle - 120 * chest.body.stature]),
+        np.array([84.0, 108.0, 120.0]) * chest.scale,
+        np.eye(3),
+    )
+    return _add(camera, (*chest.domes, tendon), nothing(camera))

@@ -1,0 +1,249 @@
+"""Implicit shapes met by rays: depth intervals of convex bodies, and the projected thickness of tubes.
+
+A convex body meets a ray in one interval of depth `y`. An `Interval` holds where it begins (front, near the
+detector) and ends (back) for every pixel; empty where front > back. Thickness, union and difference are then exact
+sums of minima and maxima, without voxels. Fine structures (vessels, ribs) are swept discs: the thickness of a tube
+is the integral of a disc along its axis, which holds for every direction of the tube.
+
+H rows, W columns, N samples along tubes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.virtual.camera import Array, Camera, Window
+
+__all__ = [
+    "EMPTY",
+    "Ellipsoid",
+    "Interval",
+    "column",
+    "ellipsoid",
+    "free_length",
+    "hull",
+    "length",
+    "nothing",
+    "sweep",
+]
+
+EMPTY = np.float32(1e4)
+"""Front of an empty interval, in mm; its back is the negative."""
+
+
+class Interval(NamedTuple):
+    """Depths between which rays are inside a body, mm, each (H, W)."""
+
+    front: Array
+    back: Array
+
+    def at(self, window: Window) -> Interval:
+        """Return the part of a window, sharing memory."""
+        return Interval(self.front[window], self.back[window])
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """Centre (3,), semi-axes (3,) in mm and the rotation (3, 3) whose rows are the axes' directions."""
+
+    centre: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, centre: Sequence[float], axes: Sequence[float], direction: Sequence[float] = (1.0, 0.0, 0.0)
+    ) -> Ellipsoid:
+        """Build an ellipsoid whose first axis points along `direction`, the third as near to +z as it can."""
+        first = np.asarray(direction, float) / np.linalg.norm(direction)
+        third = np.array([0.0, 0.0, 1.0]) - first[2] * first
+        third /= np.linalg.norm(third)
+        return cls(
+            np.asarray(centre, float),
+            np.asarray(axes, float),
+            np.stack([first, np.cross(third, first), third]),
+        )
+
+    def scaled(self, factor: float, about: NDArray[np.float64]) -> Ellipsoid:
+        """Grow about a fixed point."""
+        return Ellipsoid(about + factor * (self.centre - about), self.axes * factor, self.rotation)
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Matrix whose quadratic form gives the squared reach along a direction, (3, 3)."""
+        return (self.rotation.T * self.axes**2) @ self.rotation
+
+    def shadow(self, camera: Camera) -> tuple[float, float]:
+        """Smallest and largest detector `u` of the projected outline, exactly.
+
+        A plane through the source and parallel to z touches the ellipsoid where
+        (n·(c - s))² = n·Σn with n = (1, t, 0); the two roots t give u = t · distance.
+        """
+        sheared = np.array([[1.0, camera.rotation, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        spread = sheared @ self.covariance @ sheared.T
+        across = float(self.centre[0] + camera.rotation * self.centre[1])
+        depth = float(camera.source_y_mm - self.centre[1])
+        a = depth**2 - spread[1, 1]
+        b = -(across * depth + spread[0, 1])
+        c = across**2 - spread[0, 0]
+        root = float(np.sqrt(max(0.0, b * b - a * c)))
+        return ((-b - root) / a * camera.distance_mm, (-b + root) / a * camera.distance_mm)
+
+
+def nothing(camera: Camera) -> Interval:
+    """Return the interval of a body that no ray meets."""
+    shape = (camera.size, camera.size)
+    return Interval(np.full(shape, EMPTY, np.float32), np.full(shape, -EMPTY, np.float32))
+
+
+def length(interval: Interval) -> Array:
+    """Depth inside, mm, (H, W)."""
+    return np.maximum(interval.back - interval.front, 0)
+
+
+def hull(target: Interval, window: Window, front: Array, back: Array) -> None:
+    """Grow `target` in place to hold another body and all between."""
+    np.minimum(target.front[window], front, out=target.front[window])
+    np.maximum(target.back[window], back, out=target.back[window])
+
+
+def ellipsoid(camera: Camera, shape: Ellipsoid) -> tuple[Window, Interval] | None:
+    """Meet an ellipsoid with the rays of its window; None where it is out of the picture."""
+    window = camera.window(shape.centre, np.sqrt(np.diag(shape.covariance)))
+    if window is None:
+        return None
+    matrix = shape.rotation / shape.axes[:, None]
+    depth = float(shape.centre[1])
+    u, v = camera.u[None, window[1]], camera.v[window[0], None]
+    # In the ellipsoid's own frame a ray is start + step · (y - depth), both linear in (1, u, v).
+    step = [matrix[:, 1] - camera.rotation * matrix[:, 0], -matrix[:, 0] / camera.distance_mm,
+            -matrix[:, 2] / camera.distance_mm]  # fmt: skip
+    offset = np.array([-camera.rotation * depth - shape.centre[0], 0.0, camera.centre_z_mm - shape.centre[2]])
+    scale = camera.scale(depth)
+    start = [matrix @ offset, matrix[:, 0] * scale, matrix[:, 2] * scale]
+    a, b, c = _quadratic(step, step, u, v), _quadratic(start, step, u, v), _quadratic(start, start, u, v)
+    inside = b * b - a * (c - 1)
+    root = np.sqrt(np.maximum(inside, 0))
+    miss = inside <= 0
+    front, back = depth - (b + root) / a, depth - (b - root) / a
+    front[miss], back[miss] = EMPTY, -EMPTY
+    return window, Interval(front, back)
+
+
+def _quadratic(
+    left: Sequence[NDArray[np.float64]], right: Sequence[NDArray[np.float64]], u: Array, v: Array
+) -> Array:
+    """Scalar product of two vectors that are linear in (1, u, v), over the window."""
+    k = [[np.float32(np.sum(p * q)) for q in right] for p in left]
+    along_u = k[0][0] + (k[0][1] + k[1][0]) * u + k[1][1] * u * u
+    along_v = (k[0][2] + k[2][0]) * v + k[2][2] * v * v
+    return along_u + along_v + ((k[1][2] + k[2][1]) * v) * u
+
+
+def column(
+    camera: Camera, x: Array, y: Array, half: tuple[Array, Array], rows: slice
+) -> tuple[Window, Interval] | None:
+    """Meet an upright body that has an ellipse in every row: centres `x`, `y` and half widths (x, y), each (H,).
+
+    Only the rows of `rows` are used. The ray's height is taken at the body's own depth.
+    """
+    scale = (np.float32(camera.source_y_mm) - y[rows]) / np.float32(camera.distance_mm)
+    centre = (x[rows] + np.float32(camera.rotation) * y[rows]) / scale
+    width = half[0][rows] / scale
+    if centre.size == 0:
+        return None
+    columns = camera.column(np.array([(centre - width).min(), (centre + width).max()]))
+    span = slice(max(0, int(columns[0])), min(camera.size, int(columns[1]) + 2))
+    if span.start >= span.stop:
+        return None
+    off = (camera.u[None, span] - centre[:, None]) / width[:, None]
+    inside = 1 - off * off
+    reach = half[1][rows, None] * np.sqrt(np.maximum(inside, 0))
+    front, back = y[rows, None] - reach, y[rows, None] + reach
+    miss = inside <= 0
+    front[miss], back[miss] = EMPTY, -EMPTY
+    return (rows, span), Interval(front, back)
+
+
+def free_length(inside: Interval, bodies: Sequence[Interval]) -> Array:
+    """Depth of `inside` that none of `bodies` covers, mm, by inclusion and exclusion."""
+    total = length(inside)
+    for count in range(1, len(bodies) + 1):
+        for group in combinations(bodies, count):
+            front, back = inside
+            for body in group:
+                front, back = np.maximum(front, body.front), np.minimum(back, body.back)
+            shared = np.maximum(back - front, 0)
+            total = total - shared if count % 2 else total + shared
+    return np.maximum(total, 0)
+
+
+def sweep(
+    picture: Array, camera: Camera, points: NDArray[np.floating], radius: NDArray[np.floating],
+    weight: NDArray[np.floating], aspect: float = 1.0, core: tuple[float, float] | None = None,
+) -> None:  # fmt: skip
+    """Add swept discs to `picture` in place: at every sample a disc of `weight` (mm of axis × density).
+
+    Args:
+        picture: (H, W).
+        camera: the rays.
+        points: samples along the axes, (N, 3), mm.
+        radius: radius of the disc across, (N,), mm; its mass is kept where it is smaller than a pixel.
+        weight: step along the axis times density, (N,).
+        aspect: width (along u) over height (along v) of the disc, at most 1.
+        core: thickness of a tube's wall in mm and the density that its core lacks, as a share of the wall's.
+    """
+    projected = camera.project(points)
+    magnify = camera.distance_mm / (camera.source_y_mm - points[:, 1]) / camera.spacing_mm
+    columns, rows = camera.column(projected[:, 0]), camera.row(projected[:, 1])
+    reach = np.ceil(radius * magnify + 0.5).astype(np.int64)
+    near = (
+        (columns > -reach) & (columns < camera.size + reach) & (rows > -reach) & (rows < camera.size + reach)
+    )
+    wall, lack = core or (0.0, 0.0)
+    inner = np.maximum(radius - wall, 0.25 * radius) if core else radius
+    samples = np.stack([rows, columns, radius * magnify, weight, inner * magnify]).astype(np.float32)
+    margin = int(reach.max(initial=0)) * 2 + 1
+    padded = np.zeros((camera.size + 2 * margin, camera.size + 2 * margin))
+    for half in np.unique(reach[near]):
+        _stamp(padded, samples[:, near & (reach == half)], int(half), aspect, (margin, lack))
+    picture += padded[margin:-margin, margin:-margin].astype(np.float32)
+
+
+def _stamp(
+    padded: NDArray[np.float64], samples: Array, half: int, aspect: float, settings: tuple[int, float]
+) -> None:
+    """Add discs of one stamp size; `samples` holds row, column, radius (pixels), weight and core radius, (5, N)."""
+    margin, lack = settings
+    rows, columns, radius, weight, inner = samples
+    across = max(1, int(np.ceil(half * aspect)))
+    row, col = np.rint(rows), np.rint(columns)
+    step_r = np.arange(-half, half + 1, dtype=np.float32)
+    step_c = np.arange(-across, across + 1, dtype=np.float32)
+    far_r = (step_r[None, :] + (row - rows)[:, None]) ** 2
+    far_c = ((step_c[None, :] + (col - columns)[:, None]) * np.float32(1 / aspect)) ** 2
+    distance = np.sqrt(far_r[:, :, None] + far_c[:, None, :])
+    cover = _discs(distance, radius, aspect)
+    if lack:
+        cover -= np.float32(lack) * _discs(distance, inner, aspect)
+    cover *= weight[:, None, None]
+    width = padded.shape[1]
+    first = ((row + margin) * width + col + margin).astype(np.int64)
+    offset = (step_r[:, None] * width + step_c[None, :]).astype(np.int64)
+    flat = first[:, None] + offset.ravel()[None, :]
+    padded += np.bincount(flat.ravel(), weights=cover.ravel(), minlength=padded.size).reshape(padded.shape)
+
+
+def _discs(distance: Array, radius: Array, aspect: float) -> Array:
+    """Cover of discs on their stamps, (N, K, K), each with the exact area in sum."""
+    cover = np.clip((radius + np.float32(0.5))[:, None, None] - distance, 0, 1)
+    mass = cover.sum(axis=(1, 2))
+    full = np.float32(np.pi * aspect) * radius * radius
+    cover *= (full / np.maximum(mass, np.float32(1e-6)))[:, None, None]
+    return cover
