@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +270,10 @@ def test_what_is_no_corpus_is_said(tmp_path: Path, corpus: Corpus) -> None:
     (tmp_path / "corpus.json").write_text("{}")
     with pytest.raises(DataError, match="is not the description of a corpus: KeyError 'schema_version'"):
         Corpus.open(tmp_path)
+    document = (corpus.root / "corpus.json").read_text()
+    (tmp_path / "corpus.json").write_text(document.replace("part-00000", "../../part-00000"))
+    with pytest.raises(DataError, match="is not a plain file name"):
+        Corpus.open(tmp_path)
     shard = corpus.root / "studies" / "part-00000.parquet"
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(DataError, match=r"shard .*part-00000.parquet is not readable"):
@@ -275,6 +281,16 @@ def test_what_is_no_corpus_is_said(tmp_path: Path, corpus: Corpus) -> None:
     shard.unlink()
     with pytest.raises(DataError, match=r"shard .*part-00000.parquet is missing"):
         list(Corpus.open(corpus.root))
+
+
+def test_opening_and_filtering_load_nothing_heavy(corpus: Corpus) -> None:
+    script = (
+        "import sys; from vesalius.data.corpus import Corpus; "
+        f"Corpus.open({str(corpus.root)!r}).filter('edema').labels(['edema']); "
+        "print(sorted({'torch', 'pandas', 'datasets', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_unknown_columns_are_named(corpus: Corpus) -> None:

@@ -100,8 +100,14 @@ class Manifest:
             splits=splits,
             virtual=document.get("virtual", False),
             licence=document.get("licence", ""),
-            shards=tuple(Shard(shard["file"], shard["rows"]) for shard in document["shards"]),
+            shards=tuple(_shard(shard) for shard in document["shards"]),
         )
+
+
+def _shard(entry: Mapping[str, Any]) -> Shard:
+    if Path(entry["file"]).name != entry["file"]:
+        raise ValueError(f"shard {entry['file']!r} is not a plain file name")
+    return Shard(entry["file"], int(entry["rows"]))
 
 
 def _missing(root: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from threading import RLock
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from vesalius.data.disk import replacing
 from vesalius.data.media import SCRATCH
 from vesalius.data.migrate import migrate
-from vesalius.data.schema import SCHEMA, SCHEMA_VERSION
+from vesalius.data.schema import RECORD_COLUMNS, SCHEMA, SCHEMA_VERSION
 from vesalius.errors import DataError
 
 __all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "Rows", "Shard", "ShardReader", "ShardSink", "write_shard"]
@@ -89,7 +90,7 @@ class ShardReader:
                 yield from self._groups_of(number, rows=rows)
 
     def row(self, index: int) -> pa.Table:
-        """Return one row; only its row group is decoded, and the last few are kept."""
+        """Return the record columns of one row; only its row group is decoded, and the last few are kept."""
         with self._lock:
             number = bisect_right(self.starts, index) - 1
             _, starts = self._open(number)
@@ -97,7 +98,7 @@ class ShardReader:
             group = bisect_right(starts, within) - 1
             table = self._groups.get((number, group))
             if table is None:
-                table = self._group(number, group)
+                table = self._group(number, group, columns=RECORD_COLUMNS)
                 self._groups[number, group] = table
                 while len(self._groups) > _CACHED_GROUPS:
                     self._groups.popitem(last=False)
@@ -112,10 +113,13 @@ class ShardReader:
             if wanted is None or len(wanted):
                 yield _taken(self._group(number, group), wanted)
 
-    def _group(self, number: int, group: int) -> pa.Table:
+    def _group(self, number: int, group: int, *, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
         file, _ = self._open(number)
-        table = self._decoded(number, lambda: file.read_row_group(group, use_threads=False))
-        return table if self.version == SCHEMA_VERSION else migrate(table, self.version)
+        if self.version == SCHEMA_VERSION:
+            read = partial(file.read_row_group, group, columns=list(columns), use_threads=False)
+            return self._decoded(number, read)
+        table = self._decoded(number, partial(file.read_row_group, group, use_threads=False))
+        return migrate(table, self.version).select(columns)
 
     def _open(self, number: int) -> tuple[pq.ParquetFile, list[int]]:
         with self._lock:
