@@ -76,7 +76,8 @@ def choose_thresholds(
     """Choose the threshold of the best F1 of each concept on validation labels.
 
     Args:
-        validation: labels, NaN where unknown, and scores of the validation split, both (N, C); or None.
+        validation: labels, NaN where unknown, and scores, NaN where a label could not be learnt, of the
+            validation split, both (N, C); or None.
         concepts: names of the columns.
         fallback: used where validation does not hold both classes; NaN for a score without a natural one.
 
@@ -88,7 +89,7 @@ def choose_thresholds(
     for place, concept in enumerate(concepts if validation is not None else ()):
         assert validation is not None
         labels, scores = (np.asarray(part[:, place], dtype=np.float64) for part in validation)
-        known = np.isfinite(labels)
+        known = np.isfinite(labels) & np.isfinite(scores)
         if np.any(labels[known] == 1) and np.any(labels[known] == 0):
             thresholds[concept] = best_threshold(labels[known], scores[known])[0]
             sources[concept] = "validation"

@@ -1,0 +1,88 @@
+"""The probe learns what is there and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vesalius.tasks.linear_probe import COARSE, LinearProbe, fit_probe
+
+
+def macro(task, data, name="linear_probe_100"):
+    scores = task.score(task.predict(data), resamples=100, seed=0)
+    return next(one for one in scores if (one.task, one.metric, one.label) == (name, "auroc", "macro"))
+
+
+WHOLE = LinearProbe(fractions=(1.0,))
+
+
+def with_features(data, change):
+    splits = {name: getattr(data, name) for name in ("test", "train", "val")}
+    return replace(data, **{name: replace(split, features=change(split)) for name, split in splits.items()})
+
+
+def test_a_label_among_the_features_is_found(data):
+    leaked = with_features(
+        data, lambda split: np.concatenate([split.features, np.nan_to_num(split.labels)], axis=1)
+    )
+    assert macro(WHOLE, leaked).value == pytest.approx(1.0, abs=0.01)
+
+
+def test_permuted_labels_teach_nothing(data):
+    order = np.random.default_rng(0).permutation(len(data.train))
+    shuffled = replace(data, train=replace(data.train, labels=data.train.labels[order]), val=None)
+    found = macro(WHOLE, shuffled)
+    assert found.low < 0.5 < found.high
+
+
+def test_standardising_undoes_the_scale_of_features(data):
+    scaled = with_features(data, lambda split: split.features * 1000 - 7)
+    assert macro(WHOLE, scaled).value == pytest.approx(macro(WHOLE, data).value, abs=0.002)
+
+
+def test_more_labels_help(data):
+    task = LinearProbe()
+    scores = {
+        (one.task, one.metric, one.label): one for one in task.score(task.predict(data), resamples=50, seed=0)
+    }
+    few, all_of_them = (
+        scores["linear_probe_1", "auroc", "macro"],
+        scores["linear_probe_100", "auroc", "macro"],
+    )
+    assert few.value < all_of_them.value
+    assert few.extra["interval"].startswith("seeds x patients")
+    assert all_of_them.extra["interval"] == "percentile"
+    assert scores["linear_probe_100", "brier", "macro"].value < 0.25
+
+
+def test_c_is_chosen_on_validation_and_written_down(data):
+    rows = WHOLE.predict(data).to_pylist()
+    details = {row["label"]: json.loads(row["detail"]) for row in rows}
+    assert all(COARSE[0] / 40 <= one["c"] <= COARSE[-1] * 40 for one in details.values())
+    assert all(one["threshold_from"] == "validation" for one in details.values())
+    without = [json.loads(row["detail"]) for row in WHOLE.predict(replace(data, val=None)).to_pylist()]
+    assert {one["c"] for one in without} == {1.0}
+    assert {one["threshold_from"] for one in without} == {"natural"}
+
+
+def test_a_label_of_one_class_in_training_is_not_predicted(data):
+    labels = np.array(data.train.labels)
+    labels[:, 1] = 0
+    found = WHOLE.score(
+        WHOLE.predict(replace(data, train=replace(data.train, labels=labels))), resamples=20, seed=0
+    )
+    edema = [one for one in found if one.label == "edema"]
+    assert [one.note for one in edema] == ["not predicted: the training items do not hold both classes"]
+    assert np.isnan(edema[0].value)
+
+
+def test_level_values_take_the_smallest_c():
+    features = np.array([[-1.0], [1.0], [-1.0], [1.0]])
+    labels = np.array([0.0, 1.0, 0.0, 1.0])
+    # every C separates the validation items, and so does every C tried around the smallest
+    probe = fit_probe(features, labels, validation=(features, labels))
+    assert probe.c < COARSE[0]
+    assert fit_probe(features, np.full(4, np.nan), validation=None) is None
