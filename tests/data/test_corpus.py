@@ -287,7 +287,7 @@ def test_opening_and_filtering_load_nothing_heavy(corpus: Corpus) -> None:
     script = (
         "import sys; from vesalius.data.corpus import Corpus; "
         f"Corpus.open({str(corpus.root)!r}).filter('edema').labels(['edema']); "
-        "print(sorted({'torch', 'pandas', 'datasets', 'sklearn', 'scipy'} & set(sys.modules)))"
+        "print(sorted({'torch', 'pydantic', 'datasets', 'sklearn', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
