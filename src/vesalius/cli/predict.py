@@ -13,11 +13,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def predict(
-    model: str = typer.Argument(..., help="Run folder, model folder or hub id."),
-    images: Annotated[list[str], typer.Argument(help="Image files, or one corpus.")] = ...,  # type: ignore[assignment]
-    text: Annotated[
-        list[str], typer.Option("--text", help="Sentence to compare with; may be repeated.")
-    ] = [],  # noqa: B006
+    model: Annotated[str, typer.Argument(help="Run folder, model folder or hub id.")],
+    images: Annotated[list[str], typer.Argument(help="Image files, or one corpus.")],
+    text: Annotated[list[str] | None, typer.Option(help="Sentence to compare with; may be repeated.")] = None,
     labels: str = typer.Option("", help="Findings, separated by commas."),
     prompts: str = typer.Option("convirt", help="Prompt set of the findings."),
     out: str = typer.Option("", help="Folder for predictions and similarity maps."),

@@ -81,7 +81,9 @@ def verdict(shown: Sequence[Headline]) -> str:
     if len(above) == len(judged):
         which = f"all {len(judged)} headline scores" if len(judged) > 1 else "the headline score"
         return f"The model is above every control on {which}, with intervals that do not overlap."
-    parts = [f"The model is clearly above every control on {len(above)} of {len(judged)} headline scores."]
+    parts = [
+        f"The model is clearly above every control on {len(above) or 'none'} of {len(judged)} headline scores."
+    ]
     if below:
         parts.append(f"It is no better than a control on: {'; '.join(_lower(one.words) for one in below)}.")
     open_ones = [one for one in judged if one.overall in ("undecided", "undefined")]

@@ -248,7 +248,7 @@ def _number(value: float | None) -> str:
 
 
 def _short(value: Any, *, most: int = 160) -> str:
-    if value is None:
+    if value is None or value == "":
         return "(not stated)"
     if isinstance(value, Sequence) and not isinstance(value, str):
         text = (

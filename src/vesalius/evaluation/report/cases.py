@@ -30,7 +30,8 @@ from vesalius.tasks.prompts import concept_name, load_prompts
 
 __all__ = ["Gallery", "heat_maps", "retrieval_examples", "sample_cases", "worst_errors"]
 
-_LONGEST_TEXT = 420
+_LONGEST_TEXT = 320
+_LONGEST_HIT = 220
 _ERRORS = 6
 _QUERIES = 4
 _MAPS = 6
@@ -60,10 +61,14 @@ class Gallery:
         shown = picture(self.pixels(self.study(name)))
         return thumbnail(shown, side=side, alt=f"image of study {name}")
 
-    def text(self, name: str) -> str:
+    def whole_text(self, name: str) -> str:
+        """Return the text of a study."""
+        return report_text(self.study(name), self.system.encoder.roles)
+
+    def text(self, name: str, *, longest: int = _LONGEST_TEXT) -> str:
         """Return the text of a study, shortened."""
-        text = report_text(self.study(name), self.system.encoder.roles)
-        return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1].rstrip() + "…"
+        text = self.whole_text(name)
+        return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
     def answers(self, task: str) -> pa.Table:
         """Return the stored answers of the model to a task: of zero-shot those of the ensemble."""
@@ -104,8 +109,8 @@ def retrieval_examples(gallery: Gallery, *, seed: int = 0) -> Section:
     return Section(
         anchor="retrieval",
         title="Retrieval",
-        lead="Image to text: images drawn at random and the texts that lie nearest. A right one is marked; "
-        "a text that is word for word the same as the own one is right too.",
+        lead="Images drawn at random, each with its own text and below it the five studies whose texts lie "
+        "nearest. The right text is marked; where several studies have it, each of them is right.",
         body=f'<div class="grid wide">{cards}</div>',
     )
 
@@ -184,15 +189,16 @@ def _shares(score: NDArray[Any]) -> NDArray[np.float64]:
 def _case(gallery: Gallery, name: str, marks: Sequence[tuple[str, float, float]]) -> str:
     ordered = sorted(marks, key=lambda mark: (mark[1] != 1, -mark[2]))[:8]
     rows = "".join(
-        f"<span>{escape(concept_name(label))}</span>"
+        f'<div class="mark"><span>{escape(concept_name(label))}</span>'
         f'<span class="meter"><i class="{_kind(target)}" style="width:{100 * share:.0f}%"></i></span>'
-        f'<span class="truth {_kind(target)}">{_truth(target)}</span>'
+        f'<span class="truth {_kind(target)}">{_truth(target)}</span></div>'
         for label, target, share in ordered
     )
     text = gallery.text(name)
     words = f'<div class="text">{escape(text)}</div>' if text else '<div class="text dim">no text</div>'
-    body = f'<div class="study">{escape(name)}</div>{words}<div class="marks">{rows}</div>'
-    return card(f'<div class="case">{gallery.thumbnail(name)}<div>{body}</div></div>')
+    body = f'<div class="study">{escape(name)}</div>{words}'
+    top = f'<div class="case">{gallery.thumbnail(name)}<div>{body}</div></div>'
+    return card(f'{top}<div class="marks">{rows}</div>')
 
 
 def _kind(target: float) -> str:
@@ -207,15 +213,24 @@ def _truth(target: float) -> str:
 
 def _query(gallery: Gallery, row: Mapping[str, Any]) -> str:
     facts = json.loads(row["detail"])
-    own = _normal(report_text(gallery.study(row["item"]), gallery.system.encoder.roles))
-    hits = []
+    own = _normal(gallery.whole_text(row["item"]))
+    hits: dict[str, list[str]] = {}
     for name in facts["top"]:
-        right = _normal(report_text(gallery.study(name), gallery.system.encoder.roles)) == own
-        tag = ' <span class="tag">right</span>' if right else ""
-        hits.append(f'<li class="{"right" if right else ""}">{escape(gallery.text(name))}{tag}</li>')
+        hits.setdefault(_normal(gallery.whole_text(name)), []).append(name)
+    items = "".join(_hit(gallery, names, right=text == own) for text, names in hits.items())
     rank = f"the right text has rank {row['rank']:g} of {facts['gallery']}"
-    body = f'<div class="study">{escape(row["item"])} · {rank}</div><ol class="hits">{"".join(hits)}</ol>'
-    return card(f'<div class="case">{gallery.thumbnail(row["item"])}<div>{body}</div></div>')
+    words = f'<div class="text">{escape(gallery.text(row["item"]))}</div>'
+    body = f'<div class="study">{escape(row["item"])} · {rank}</div>{words}'
+    top = f'<div class="case">{gallery.thumbnail(row["item"])}<div>{body}</div></div>'
+    return card(f'{top}<ol class="hits">{items}</ol>')
+
+
+def _hit(gallery: Gallery, names: Sequence[str], *, right: bool) -> str:
+    """One found text; studies whose texts are the same stand in one line."""
+    times = f' <span class="dim">({len(names)} studies)</span>' if len(names) > 1 else ""
+    tag = ' <span class="tag">right</span>' if right else ""
+    words = escape(gallery.text(names[0], longest=_LONGEST_HIT))
+    return f'<li class="{"right" if right else ""}">{words}{times}{tag}</li>'
 
 
 def _normal(text: str) -> str:

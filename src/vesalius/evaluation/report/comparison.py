@@ -77,8 +77,8 @@ def _primary(comparison: Comparison) -> Section:
     return Section(
         anchor="primary",
         title="Headline scores",
-        lead="Difference of the two models on the same patients, with its 95 % interval; a plus means that the "
-        "first has the larger number.",
+        lead="Difference of the two models on the same patients, with its 95 % interval; plus: the first "
+        "has the larger number.",
         body=f'<div class="grid">{"".join(cards)}</div>' if cards else "",
     )
 
@@ -102,7 +102,7 @@ def _every(comparison: Comparison) -> Section:
         ]
         for row in comparison.pairs
     ]
-    lead = "Exploratory beyond the headline scores: p is adjusted over pairs of models, not scores."
+    lead = "Exploratory beyond the headline scores: p is adjusted over pairs, not scores."
     return Section(
         anchor="all",
         title="All scores",

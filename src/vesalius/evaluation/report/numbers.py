@@ -68,20 +68,25 @@ def findings(evaluation: Evaluation) -> Section:
     labels = sorted((row for row in rows if row["label"] != "macro"), key=_by_value)
     if not labels:
         return Section(anchor="findings", title="Findings", body="")
-    low = min([0.4, *(row["low"] for row in labels if row["low"] is not None)])
-    x_range = (np.floor(low * 10) / 10, 1.0)
+    defined = [row for row in labels if row["value"] is not None]
+    low = min([0.4, *(row["value"] if row["low"] is None else row["low"] for row in defined)])
+    x_range = (float(np.floor(low * 10) / 10), 1.0)
     heads = [
         Cell("Finding"),
         Cell("Present", kind="n"),
-        Cell("Known", kind="n"),
         Cell("AUROC", kind="n"),
         Cell(f"95 % interval, {x_range[0]:.1f} to 1"),
         Cell("AP (prevalence)", kind="n"),
-        Cell("F1 (says yes always)", kind="n"),
+        Cell("F1 (always yes)", kind="n"),
         Cell("Brier", kind="n"),
-        Cell("Untrained AUROC", kind="n"),
+        Cell("Untrained", kind="n"),
     ]
-    body = table(heads, [_finding(evaluation, row, x_range) for row in labels])
+    body = table(heads, [_finding(evaluation, row, x_range) for row in defined]) if defined else ""
+    undefined = [_undefined(row) for row in labels if row["value"] is None]
+    if undefined:
+        body += paragraph(
+            f"Not defined, since the split holds one class only: {', '.join(undefined)}.", kind="note"
+        )
     return Section(
         anchor="findings",
         title="Findings",
@@ -222,18 +227,20 @@ def _finding(evaluation: Evaluation, row: Mapping[str, Any], x_range: tuple[floa
     )
     untrained = evaluation.score("zero_shot", "auroc", label, control="untrained") or {}
     strip = charts.interval_bar(_dot(concept_name(label), row, model=True), x_range=x_range, reference=0.5)
-    undefined = row["value"] is None
     return [
         Cell(concept_name(label)),
-        Cell(str(extra.get("positives", "–")), kind="n"),
-        Cell(str(row["n"]), kind="n"),
-        Cell("undefined" if undefined else number(row["value"], places=2), kind="n"),
-        Cell(row["note"], kind="words") if undefined else Cell(html=strip),
+        Cell(f"{extra.get('positives', '–')} of {row['n']}", kind="n"),
+        Cell(number(row["value"], places=2), kind="n"),
+        Cell(html=strip),
         Cell(_beside(ap, extra.get("prevalence")), kind="n"),
         Cell(_beside(f1, f1.get("extra", {}).get("chance")), kind="n"),
         Cell(number(brier.get("value"), places=2), kind="n"),
         Cell(number(untrained.get("value"), places=2), kind="n"),
     ]
+
+
+def _undefined(row: Mapping[str, Any]) -> str:
+    return f"{concept_name(row['label'])} ({row.get('extra', {}).get('positives', 0)} of {row['n']})"
 
 
 def _label_groups(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
