@@ -105,6 +105,10 @@ def test_encoded_parts_must_fit(data):
         replace(data.test, texts=("one",))
     with pytest.raises(DataError, match="for 1 concepts"):
         replace(data.test, concepts=("edema",))
+    broken = data.test.joint.copy()
+    broken[3] = np.nan
+    with pytest.raises(DataError, match=r"joint of 1 of 80 studies are not finite, such as 'study-1-3'"):
+        replace(data.test, joint=broken)
 
 
 def test_score_as_plain_values():

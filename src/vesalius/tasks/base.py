@@ -147,6 +147,13 @@ class Encoded:
             raise DataError(
                 f"encoded split: labels are {self.labels.shape} for {len(self.concepts)} concepts"
             )
+        for name in ("features", "joint"):
+            broken = np.flatnonzero(~np.isfinite(getattr(self, name)).all(axis=1))
+            if len(broken):
+                raise DataError(
+                    f"encoded split: {name} of {len(broken)} of {n} studies are not finite, such as "
+                    f"{self.ids[broken[0]]!r}; the model or its input is broken"
+                )
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -69,40 +69,21 @@ class LinearProbe:
         return scores_of_tasks(Rows(table), resamples=resamples, seed=seed)
 
     def _table(self, data: TaskData, train: Encoded, part: Subset) -> pa.Table:
-        concepts = data.test.concepts
-        shift, scale = _statistics(train.features[part.rows])
-        learnt, tested = (
-            _standard(values, shift, scale) for values in (train.features[part.rows], data.test.features)
-        )
-        held = None if data.val is None else _standard(data.val.features, shift, scale)
-        test_score = np.full((len(data.test), len(concepts)), np.nan)
-        val_score = np.full((0 if held is None else len(held), len(concepts)), np.nan)
-        chosen = {}
-        for place, concept in enumerate(concepts):
-            known = data.val is not None and np.isfinite(data.val.labels[:, place])
-            validation = (
-                None if held is None or data.val is None else (held[known], data.val.labels[known, place])
-            )
-            probe = fit_probe(learnt, np.asarray(train.labels)[part.rows, place], validation=validation)
-            chosen[concept] = None if probe is None else probe.c
-            if probe is not None:
-                # rounded, for equal images must be level whatever block of the product they stand in
-                test_score[:, place] = np.round(probe.logit(tested), 9)
-                if held is not None:
-                    val_score[:, place] = np.round(probe.logit(held), 9)
-        labels = None if data.val is None else (data.val.labels, val_score)
-        thresholds, sources = choose_thresholds(labels, concepts, fallback=0.0)
+        concepts, fitted = data.test.concepts, _fit_all(data, train, part)
+        validation = None if data.val is None else (data.val.labels, fitted.validation)
+        thresholds, sources = choose_thresholds(validation, concepts, fallback=0.0)
         details = {
             concept: detail(
                 fraction=part.fraction,
                 draw=part.draw,
                 studies=len(part.rows),
-                c=chosen[concept],
+                c=c,
                 threshold_from=sources[concept],
             )
-            for concept in concepts
+            for concept, c in zip(concepts, fitted.c, strict=True)
         }
-        columns = {"score": test_score, "probability": np.exp(-np.logaddexp(0.0, -test_score))}
+        with np.errstate(over="ignore"):  # a log odds of -800 is a probability of 0
+            columns = {"score": fitted.test, "probability": 1 / (1 + np.exp(-fitted.test))}
         rows = label_rows(data.test, columns, threshold=thresholds, detail=details)
         return predictions(subset_name(self.name, part.fraction), rows)
 
@@ -138,6 +119,35 @@ def fit_probe(features: Floats, labels: Floats, *, validation: tuple[Floats, Flo
         around = (best / step, best, best * step)
         best = max(around, key=lambda c: (reached(c), -c))
     return tried[best][1]
+
+
+class _Fitted(NamedTuple):
+    """Log odds of every label's probe, NaN where it could not be learnt."""
+
+    test: Floats
+    """(N, C)."""
+    validation: Floats
+    c: list[float | None]
+
+
+def _fit_all(data: TaskData, train: Encoded, part: Subset) -> _Fitted:
+    shift, scale = _statistics(train.features[part.rows])
+    learnt = _standard(train.features[part.rows], shift, scale)
+    held = data.test if data.val is None else data.val
+    splits = [_standard(split.features, shift, scale) for split in (data.test, held)]
+    scores = [np.full((len(rows), len(data.test.concepts)), np.nan) for rows in splits]
+    chosen: list[float | None] = []
+    for place in range(len(data.test.concepts)):
+        target = np.asarray(held.labels[:, place], dtype=np.float64)
+        known = np.isfinite(target) & (data.val is not None)
+        labels = np.asarray(train.labels[part.rows, place], dtype=np.float64)
+        probe = fit_probe(learnt, labels, validation=(splits[1][known], target[known]))
+        chosen.append(None if probe is None else probe.c)
+        for rows, score in zip(splits, scores, strict=True):
+            if probe is not None:
+                # rounded, for equal images must be level whatever block of the product they stand in
+                score[:, place] = np.round(probe.logit(rows), 9)
+    return _Fitted(scores[0], scores[1], chosen)
 
 
 def _fit(features: Floats, target: Floats, c: float) -> Probe:
