@@ -89,7 +89,7 @@ def load_recipe(source: str | Path, *, overrides: Iterable[str] = ()) -> Recipe:
         ConfigError: lists every fault of the recipe, one a line.
     """
     path, name = _find(str(source))
-    above = _one_length(parse_overrides([_spelled_out(item) for item in overrides]))
+    above = _one_length(_with_corpus(parse_overrides([_spelled_out(item) for item in overrides])))
     return parse_recipe(merge(_with_corpus(read_yaml(path)), above), name=name)
 
 
@@ -125,15 +125,17 @@ def _find(source: str) -> tuple[Path, str]:
 
 def _spelled_out(assignment: str) -> str:
     """Return ``data.corpus=PATH`` for the short ``data=PATH``, so that other keys of `data` may stand beside it."""
-    return re.sub(r"^(--)?data(=|$)", r"\1data.corpus\2", assignment) if "data" != assignment else assignment
+    return re.sub(r"^(--)?data=", r"\1data.corpus=", re.sub(r"^--data$", "--data.corpus", assignment))
 
 
 def _with_corpus(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell out ``data: PATH``."""
-    data = values.get("data")
-    if data is None or isinstance(data, Mapping):
-        return dict(values)
-    return {**values, "data": {"corpus": str(data)}}
+    """Spell out ``data: PATH``, and take a folder whose name reads as a number for the name that it is."""
+    data = values.get("data") or {}
+    if not isinstance(data, Mapping):
+        return {**values, "data": {"corpus": str(data)}}
+    if isinstance(data.get("corpus"), int | float):
+        return {**values, "data": {**data, "corpus": str(data["corpus"])}}
+    return dict(values)
 
 
 def _one_length(values: dict[str, Any]) -> dict[str, Any]:
@@ -207,10 +209,9 @@ def _cross_faults(built: Mapping[str, Any], where: str) -> list[str]:
         faults.append(
             f"{where}: optimisation.patience {optimisation.patience} needs data.validation, which is empty"
         )
-    if optimisation is not None and run is not None and optimisation.cache_chunk and run.sharding == "fsdp":
-        faults.append(
-            f"{where}: optimisation.cache_chunk does not go with run.sharding fsdp; use one of them"
-        )
+    if optimisation is not None and run is not None and run.sharding == "fsdp":
+        unfit = [key for key in ("cache_chunk", "ema") if getattr(optimisation, key)]
+        faults += [f"{where}: optimisation.{key} does not go with run.sharding fsdp" for key in unfit]
     return faults
 
 

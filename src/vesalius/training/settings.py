@@ -25,8 +25,8 @@ class DataSettings(Config):
     """Folder of the corpus; `data=PATH` on the command line is short for `data.corpus=PATH`."""
     train: str = "train"
     """Name of the split to train on."""
-    validation: str = "val"
-    """Name of the split for the scores during training; empty for none."""
+    validation: str | None = "val"
+    """Name of the split for the scores during training; null for none."""
     roles: tuple[str, ...] = ("findings", "impression", "report", "caption", "note")
     """Roles of the texts that are paired with the image."""
     language: str = "en"
