@@ -51,7 +51,7 @@ def test_bad_values_say_what_is_wrong(values: dict[str, Any], message: str) -> N
 
 
 def test_an_unknown_key_offers_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="unknown key 'widht'.*did you mean 'width'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'widht'.*did you mean 'width'"):
         validate(DualEncoderConfig, {"widht": 3}, where="recipe")
 
 

@@ -1,4 +1,4 @@
-"""The contrast: hand-made tables, the whole matrix beside the blocks, public code's numbers, and its identities."""
+"""The contrast: tables by hand, the whole matrix beside the blocks, public code's numbers, identities."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def test_two_pairs_by_hand() -> None:
 
 
 def test_sigmoid_by_hand() -> None:
-    # Scale 2, bias -1: logits ((1, -1), (0.2, 0.6)). Right pairs: log(1 + e^-1) = 0.313262, log(1 + e^-0.6) = 0.437488.
+    # Scale 2, bias -1: logits ((1, -1), (0.2, 0.6)).
+    # Right pairs: log(1 + e^-1) = 0.313262, log(1 + e^-0.6) = 0.437488.
     # Wrong pairs: log(1 + e^-1) = 0.313262, log(1 + e^0.2) = 0.798139. Sum 1.862151, by 2 rows 0.931076.
     image = torch.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=torch.float64)
     form = ContrastConfig(form="sigmoid")
@@ -110,7 +111,7 @@ def test_gradient_is_the_difference_quotient(form: str) -> None:
 
 
 def test_several_positives_share_the_row() -> None:
-    # Texts 0 and 2 are the same: each of their rows has two right keys of weight 1/2, as soft cross-entropy has it.
+    # Texts 0 and 2 are the same: each of their rows has two right keys of weight 1/2.
     image, text = unit(4, 5, seed=8), unit(4, 5, seed=9)
     scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
     groups = torch.tensor([7, 1, 7, 3])
@@ -176,7 +177,7 @@ def test_extra_negatives_only_add_to_the_denominator() -> None:
 @pytest.mark.parametrize("sizes", [(6, 6), (8, 3), (1, 1, 5)])
 @pytest.mark.parametrize("form", ["softmax", "sigmoid"])
 def test_rows_of_processes_average_to_the_joined_batch(sizes: tuple[int, ...], form: str) -> None:
-    """Each process sees its rows and all keys; the mean of their losses and gradients is the joined batch's."""
+    """Each process sees its rows and all keys; the mean of losses and gradients is the joined batch's."""
     chosen = ContrastConfig(form=form)  # type: ignore[arg-type]
     image, text = unit(sum(sizes), 5, seed=18), unit(sum(sizes), 5, seed=19)
     groups = torch.arange(sum(sizes)) % 4
@@ -186,8 +187,9 @@ def test_rows_of_processes_average_to_the_joined_batch(sizes: tuple[int, ...], f
         rows = slice(first, first + size)
         keys = Keys(image=image, text=text, first=first, processes=len(sizes))
         targets = Targets(groups=groups[rows], key_groups=groups)
-        loss = contrast(image[rows], text[rows], logit_scale=6.0, settings=chosen, keys=keys, targets=targets)
-        parts.append(loss.loss)
+        sides = (image[rows], text[rows])
+        value = contrast(*sides, logit_scale=6.0, settings=chosen, keys=keys, targets=targets)
+        parts.append(value.loss)
         first += size
     assert_same(torch.stack(parts).mean(), whole, (image, text))
 

@@ -70,7 +70,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-# A fork takes a tenth of the time of a fresh start; the children use one thread, so nothing of the parent's pools.
+# A fork takes a tenth of the time of a fresh start; the children use one thread, none of the parent's pools.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
 @pytest.mark.parametrize("sizes", [(4, 4), (5, 2)])
 def test_two_processes_equal_one(sizes: tuple[int, int], tmp_path: Path) -> None:

@@ -75,7 +75,9 @@ def view(image: NDArray[np.float32], config: ViewConfig, *, rng: np.random.Gener
         planes = np.clip((planes - mean) * factor + mean, 0, 1)
     if config.blur is not None:
         sigma = rng.uniform(*config.blur)
-        planes = _blur_matrix(planes.shape[-2], sigma) @ planes @ _blur_matrix(planes.shape[-1], sigma).T
+        rows, columns = (_blur_matrix(size, sigma) for size in planes.shape[-2:])
+        # The weights sum to 1 within rounding, so a white picture may come out a hair above 1.
+        planes = np.minimum(rows @ planes @ columns.T, 1)
     return np.ascontiguousarray(planes.reshape(image.shape), dtype=np.float32)
 
 

@@ -78,9 +78,9 @@ def build(values: Mapping[str, Any]) -> PreTrainedModel:
 
 
 def unused(model: PreTrainedModel, *, pooled: bool) -> list[nn.Module | nn.Parameter]:
-    """Return what no gradient reaches: masks of pretraining, and, unless the tower's `pooled` output is used, its way.
+    """Return what no gradient reaches: pretraining's mask, and what only an unused `pooled` output needs.
 
-    Such parts are frozen, since wrappers that replicate a model wait for the gradient of every learning parameter.
+    Such parts are frozen: wrappers that replicate a model wait for the gradient of every learning parameter.
     """
     parts: list[nn.Module | nn.Parameter] = [
         parameter for name, parameter in model.named_parameters() if name.endswith("mask_token")

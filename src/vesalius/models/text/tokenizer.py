@@ -1,4 +1,8 @@
-"""A tokenizer trained on the corpus: lower-case WordPiece with the special tokens of a text encoder."""
+"""A tokenizer trained on the corpus: lower-case byte pairs with the special tokens of a text encoder.
+
+Byte pairs and not WordPiece, whose trainer in `tokenizers` breaks ties by the order of a hash table: two runs
+on the same texts would number the tokens differently.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +34,17 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> PreTrainedToken
     Raises:
         DataError: there was no text with a word in it.
     """
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, special_tokens=list(SPECIAL_TOKENS), show_progress=False
     )
-    tokenizer.train_from_iterator(texts, trainer=trainer)
+    tokenizer.train_from_iterator((text for text in texts if text.strip()), trainer=trainer)
     if tokenizer.get_vocab_size() <= len(SPECIAL_TOKENS):
         raise DataError("no tokenizer can be trained: the texts hold no word")
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 1))
-    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.decoder = decoders.ByteLevel()
     names = ("pad_token", "cls_token", "unk_token", "sep_token", "mask_token")
     special: dict[str, Any] = dict(zip(names, SPECIAL_TOKENS, strict=True))
     return PreTrainedTokenizerFast(
