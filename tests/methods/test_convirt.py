@@ -53,25 +53,17 @@ def test_even_weights_are_half_of_clip() -> None:
     assert loss.item() == pytest.approx(clip_sum(sides, 0.1).item() / 2, rel=1e-6)
 
 
-@pytest.mark.evidence(
-    "convirt", "L2", "with λ = 1 the gradient by logits has zero row sums, not zero column sums"
-)
+@pytest.mark.evidence("convirt", "L2", "with λ = 1 the gradient by logits sums to 0 along rows, not columns")
 def test_one_direction_leaves_the_columns_free() -> None:
     # Texts are the unit vectors and τ = 1, so that the images are the logits and their gradient the logits' own.
-    logits = torch.randn(
-        8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
-    ).requires_grad_()
-    loss = method(image_weight=1.0, temperature=1.0).loss({"image": logits, "text": torch.eye(8).double()})[
-        "loss"
-    ]
+    logits = torch.randn(8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    loss = method(image_weight=1.0, temperature=1.0).loss({"image": logits, "text": torch.eye(8).double()})["loss"]
     gradient = torch.autograd.grad(loss, logits)[0]
     torch.testing.assert_close(gradient.sum(dim=1), torch.zeros(8).double(), rtol=0, atol=1e-15)
     assert gradient.sum(dim=0).abs().max() > 1e-3
 
 
-@pytest.mark.evidence(
-    "convirt", "L2", "one pair gives loss 0; identical embeddings give log N for every λ and τ"
-)
+@pytest.mark.evidence("convirt", "L2", "one pair gives loss 0; identical embeddings give log N for every λ and τ")
 @pytest.mark.parametrize(("weight", "temperature"), [(0.75, 0.1), (0.0, 0.5), (1.0, 0.02)])
 @pytest.mark.parametrize("rows", [1, 2, 9])
 def test_nothing_to_tell_apart(rows: int, weight: float, temperature: float) -> None:
@@ -92,9 +84,7 @@ def test_swapping_the_sides() -> None:
 @pytest.mark.evidence("convirt", "L2", "τ → 0 with the right pair the unique maximum gives loss → 0")
 def test_a_cold_softmax_finds_the_right_pair() -> None:
     image = vectors(6)["image"]
-    losses = [
-        method(temperature=t).loss({"image": image, "text": image})["loss"].item() for t in (1, 0.1, 1e-3)
-    ]
+    losses = [method(temperature=t).loss({"image": image, "text": image})["loss"].item() for t in (1, 0.1, 1e-3)]
     assert losses[0] > losses[1] > losses[2]
     assert losses[2] == pytest.approx(0, abs=1e-12)
 

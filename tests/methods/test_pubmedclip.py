@@ -37,9 +37,7 @@ def formula() -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.evidence(
-    "pubmedclip", "L2", "the release's loss and gradient equal the released training loop's"
-)
+@pytest.mark.evidence("pubmedclip", "L2", "the release's loss and gradient equal the released training loop's")
 def test_golden_release() -> None:
     golden = GOLDEN["cases"]["pubmedclip_release"]
     chosen = method(release_scale=True).double()
@@ -54,9 +52,7 @@ def test_golden_release() -> None:
         expected = torch.tensor(golden["gradients"][name], dtype=torch.float64)
         torch.testing.assert_close(gradient, expected, rtol=1e-11, atol=1e-11)
     # Ours is by the logarithm of the scale: the scale times the gradient by the scale.
-    assert scale.item() == pytest.approx(
-        golden["gradients"]["logit_scale"] * golden["logit_scale"], rel=1e-11
-    )
+    assert scale.item() == pytest.approx(golden["gradients"]["logit_scale"] * golden["logit_scale"], rel=1e-11)
 
 
 @pytest.mark.evidence("pubmedclip", "L2", "with factor 1 the loss and gradient equal open_clip's")

@@ -112,9 +112,7 @@ def test_text_models_of_transformers(name: str, pool: str, tmp_path: Path) -> No
         ({"vision": "hf:vit", "vision_options": VISION["vit"]}, (16, 4, 4)),
     ],
 )
-def test_a_volume_goes_through_the_same_class(
-    vision: dict[str, Any], grid: tuple[int, ...], tmp_path: Path
-) -> None:
+def test_a_volume_goes_through_the_same_class(vision: dict[str, Any], grid: tuple[int, ...], tmp_path: Path) -> None:
     settings = small(image_size=(16, 64, 64), patch=(4, 16, 16), **vision)
     model = build(settings)
     step(model, pictures(1, 16, 64, 64))
@@ -226,9 +224,7 @@ def test_a_whole_clip_is_taken_over(tmp_path: Path) -> None:
     )
     clip = CLIPModel(config).eval()
     clip.save_pretrained(tmp_path)
-    settings = small(
-        channels=3, vision=f"hf:{tmp_path}", text=f"hf:{tmp_path}", vision_pool="cls", text_pool="cls"
-    )
+    settings = small(channels=3, vision=f"hf:{tmp_path}", text=f"hf:{tmp_path}", vision_pool="cls", text_pool="cls")
     model = build(settings).eval()
     image = pictures(3, 64, 64)
     ids, mask = words()
@@ -270,9 +266,7 @@ def test_one_channel_is_repeated_for_a_model_of_three() -> None:
     options = {**VISION["vit"], "num_channels": 3}
     model = build(small(vision="hf:vit", vision_options=options)).eval()
     grey = pictures()
-    torch.testing.assert_close(
-        model.encode_image(grey).joint, model.encode_image(grey.expand(-1, 3, -1, -1)).joint
-    )
+    torch.testing.assert_close(model.encode_image(grey).joint, model.encode_image(grey.expand(-1, 3, -1, -1)).joint)
 
 
 def test_a_foreign_vit_takes_another_image_size() -> None:
@@ -285,9 +279,7 @@ def test_wrong_names_and_inputs_are_named(tmp_path: Path) -> None:
         build(small(vision="hf:/no/such/folder"))
     with pytest.raises(ConfigError, match="vit has no setting 'hidden'"):
         build(small(vision="hf:vit", vision_options={"hidden": 3}))
-    with pytest.raises(
-        DataError, match=r"takes images \(B, 1, rows, columns\), found shape \(3, 2, 64, 64\)"
-    ):
+    with pytest.raises(DataError, match=r"takes images \(B, 1, rows, columns\), found shape \(3, 2, 64, 64\)"):
         build(small()).encode_image(pictures(2, 64, 64))
     with pytest.raises(DataError, match="not a multiple of the patch"):
         build(small()).encode_image(pictures(1, 60, 64))

@@ -38,9 +38,7 @@ def test_attention_pool_starts_as_the_mean_and_ignores_padding() -> None:
 
 
 def test_the_head_of_the_mgca_variant_ends_in_a_norm_without_scale() -> None:
-    settings = DualEncoderConfig(
-        projection="mlp", projection_norm=True, projection_hidden=16, projection_dim=8
-    )
+    settings = DualEncoderConfig(projection="mlp", projection_norm=True, projection_hidden=16, projection_dim=8)
     head = ProjectionHead(4, settings=settings)
     names = [name for name, _ in head.named_parameters()]
     assert not any(name.startswith("layers.4") for name in names)

@@ -67,9 +67,7 @@ def test_sigmoid_by_hand() -> None:
     # Wrong pairs: log(1 + e^-1) = 0.313262, log(1 + e^0.2) = 0.798139. Sum 1.862151, by 2 rows 0.931076.
     image = torch.tensor([[1.0, 0.0], [0.6, 0.8]], dtype=torch.float64)
     form = ContrastConfig(form="sigmoid")
-    value = contrast(
-        image, torch.eye(2, dtype=torch.float64), logit_scale=2.0, logit_bias=-1.0, settings=form
-    )
+    value = contrast(image, torch.eye(2, dtype=torch.float64), logit_scale=2.0, logit_bias=-1.0, settings=form)
     assert value.loss.item() == pytest.approx(0.931076, abs=1e-6)
 
 
@@ -115,9 +113,7 @@ def test_several_positives_share_the_row() -> None:
     image, text = unit(4, 5, seed=8), unit(4, 5, seed=9)
     scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
     groups = torch.tensor([7, 1, 7, 3])
-    shares = torch.tensor(
-        [[0.5, 0, 0.5, 0], [0, 1, 0, 0], [0.5, 0, 0.5, 0], [0, 0, 0, 1]], dtype=torch.float64
-    )
+    shares = torch.tensor([[0.5, 0, 0.5, 0], [0, 1, 0, 0], [0.5, 0, 0.5, 0], [0, 0, 0, 1]], dtype=torch.float64)
     form = ContrastConfig(image_weight=0.75, text_weight=0.25, block_elements=8)
     ours = contrast(image, text, logit_scale=scale, settings=form, targets=Targets(groups=groups)).loss
     logits = scale * image @ text.T
@@ -145,17 +141,14 @@ def test_any_positive_is_enough() -> None:
 def test_soft_targets(form: str) -> None:
     image, text = unit(4, 5, seed=12), unit(4, 5, seed=13)
     scale = torch.tensor(5.0, dtype=torch.float64, requires_grad=True)
-    weights = torch.rand(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(14)).softmax(
-        dim=1
-    )
+    weights = torch.rand(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(14)).softmax(dim=1)
     chosen = ContrastConfig(form=form, block_elements=8)  # type: ignore[arg-type]
     targets = Targets(image_to_text=weights)
     ours = contrast(image, text, logit_scale=scale, settings=chosen, targets=targets).loss
     logits = scale * image @ text.T
     if form == "softmax":
         whole = (
-            functional.cross_entropy(logits, weights)
-            - (weights.T * logits.T.log_softmax(dim=1)).sum(dim=1).mean()
+            functional.cross_entropy(logits, weights) - (weights.T * logits.T.log_softmax(dim=1)).sum(dim=1).mean()
         ) / 2
     else:
         whole = functional.binary_cross_entropy_with_logits(logits, weights, reduction="sum") / 4
@@ -194,9 +187,7 @@ def test_rows_of_processes_average_to_the_joined_batch(sizes: tuple[int, ...], f
     assert_same(torch.stack(parts).mean(), whole, (image, text))
 
 
-@pytest.mark.evidence(
-    "convirt", "L2", "loss and gradient equal the paper's equations worked out term by term"
-)
+@pytest.mark.evidence("convirt", "L2", "loss and gradient equal the paper's equations worked out term by term")
 def test_golden_paper() -> None:
     image, text = formula()
     case = GOLDEN["cases"]["convirt_paper"]
@@ -239,9 +230,7 @@ def check(case: str, loss: Tensor, inputs: dict[str, Tensor]) -> None:
     golden = GOLDEN["cases"][case]
     assert loss.item() == pytest.approx(golden["loss"], rel=1e-12)
     assert set(inputs) == set(golden["gradients"])
-    for (name, _), gradient in zip(
-        inputs.items(), torch.autograd.grad(loss, list(inputs.values())), strict=True
-    ):
+    for (name, _), gradient in zip(inputs.items(), torch.autograd.grad(loss, list(inputs.values())), strict=True):
         expected = torch.tensor(golden["gradients"][name], dtype=torch.float64)
         torch.testing.assert_close(gradient, expected, rtol=1e-11, atol=1e-11)
 

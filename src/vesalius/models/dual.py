@@ -104,9 +104,7 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         self.settings = config.read()
         self.vision = _vision(self.settings, config.vision_tower or {})
         self.text = _text(self.settings, config.text_tower or {})
-        self.vision_pool = (
-            AttentionPool(self.vision.width) if self.settings.vision_pool == "attention" else None
-        )
+        self.vision_pool = AttentionPool(self.vision.width) if self.settings.vision_pool == "attention" else None
         self.text_pool = AttentionPool(self.text.width) if self.settings.text_pool == "attention" else None
         self.vision_head = ProjectionHead(self.vision.width, settings=self.settings)
         self.text_head = ProjectionHead(self.text.width, settings=self.settings)
@@ -234,11 +232,7 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
             return
         matrix = pretrained_projection(whole, side=side)
         head = getattr(self, f"{side}_head").layers
-        if (
-            matrix is not None
-            and self.settings.projection == "linear"
-            and head[0].weight.shape == matrix.shape
-        ):
+        if matrix is not None and self.settings.projection == "linear" and head[0].weight.shape == matrix.shape:
             head[0].weight.copy_(matrix)
         if self.settings.vision == self.settings.text:
             self.logit_scale.copy_(whole.logit_scale.squeeze())

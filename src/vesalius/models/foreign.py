@@ -60,9 +60,7 @@ def configuration(settings: DualEncoderConfig, *, side: Side) -> dict[str, Any]:
         values = {key: value for key, value in found.to_dict().items() if key not in _DERIVED}
     unknown = [key for key in options if not hasattr(found, key)]
     if unknown:
-        raise ConfigError(
-            f"model.{side}_options: {found.model_type} has no setting {', '.join(map(repr, unknown))}"
-        )
+        raise ConfigError(f"model.{side}_options: {found.model_type} has no setting {', '.join(map(repr, unknown))}")
     # Built anew, so that settings which follow from others do so.
     return dict(type(found)(**{**values, **options}).to_dict())
 
@@ -87,9 +85,7 @@ def unused(model: PreTrainedModel, *, pooled: bool) -> list[nn.Module | nn.Param
     ]
     if not pooled:
         found = ((name, getattr(model, name, None)) for name in _SUMMARY_ONLY)
-        parts += [
-            part for name, part in found if isinstance(part, nn.Module) and not _reaches_tokens(model, name)
-        ]
+        parts += [part for name, part in found if isinstance(part, nn.Module) and not _reaches_tokens(model, name)]
     return parts
 
 
@@ -101,9 +97,7 @@ def pretrained_source(settings: DualEncoderConfig, *, side: Side) -> str | None:
     return str(name[3:])
 
 
-def tower_weights(
-    source: str, *, side: Side, config: PreTrainedConfig
-) -> tuple[dict[str, torch.Tensor], Any]:
+def tower_weights(source: str, *, side: Side, config: PreTrainedConfig) -> tuple[dict[str, torch.Tensor], Any]:
     """Load the weights of one tower, and of the whole dual encoder where `source` is one.
 
     Returns:
@@ -128,9 +122,7 @@ def stages(model: PreTrainedModel) -> tuple[list[nn.Module], list[nn.Module]]:
     if not lists:
         raise ConfigError(f"{model.config.model_type} has no list of layers to freeze")
     layers = list(lists[0])
-    first = [
-        part for name, part in model.named_modules() if name.split(".")[-1] in ("embeddings", "embedder")
-    ]
+    first = [part for name, part in model.named_modules() if name.split(".")[-1] in ("embeddings", "embedder")]
     return first, layers
 
 

@@ -125,13 +125,9 @@ class DualEncoderConfig(Config):
                     f"{side} {name!r} is unknown; expected {', '.join(known)} or hf:<id, folder or type>"
                 )
         if self.vision_pool == "last":
-            raise ValueError(
-                "vision_pool 'last' has no meaning for patches; expected mean, max, cls or attention"
-            )
+            raise ValueError("vision_pool 'last' has no meaning for patches; expected mean, max, cls or attention")
         if self.vision == "resnet" and self.vision_pool == "cls":
-            raise ValueError(
-                "vision_pool 'cls': a ResNet has no class token; expected mean, max or attention"
-            )
+            raise ValueError("vision_pool 'cls': a ResNet has no class token; expected mean, max or attention")
         if self.projection_norm and self.projection != "mlp":
             raise ValueError(f"projection_norm needs projection 'mlp', found {self.projection!r}")
 
@@ -164,8 +160,6 @@ class DualEncoderConfig(Config):
         if self.vision != "vit":
             return
         if len(self.patches) != self.dimensions:
-            raise ValueError(
-                f"patch {self.patch} has not one number for each axis of image_size {self.image_size}"
-            )
+            raise ValueError(f"patch {self.patch} has not one number for each axis of image_size {self.image_size}")
         if any(size % patch for size, patch in zip(self.size, self.patches, strict=True)):
             raise ValueError(f"image_size {self.size} is not a multiple of patch {self.patches}")

@@ -34,10 +34,7 @@ class SelfAttention(nn.Module):
         """
         batch, length, width = tokens.shape
         query, key, value = (
-            self.qkv(tokens)
-            .view(batch, length, 3, self.heads, width // self.heads)
-            .permute(2, 0, 3, 1, 4)
-            .unbind(0)
+            self.qkv(tokens).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
         )
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=keep, is_causal=causal)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))

@@ -32,9 +32,7 @@ class TextTransformer(nn.Module):
         """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F)."""
         length = input_ids.shape[1]
         if length > len(self.position):
-            raise DataError(
-                f"text of {length} tokens, but the encoder takes {len(self.position)}: raise text_length"
-            )
+            raise DataError(f"text of {length} tokens, but the encoder takes {len(self.position)}: raise text_length")
         real = attention_mask.bool()
         keep = real[:, None, None, :]
         if self.causal:

@@ -31,9 +31,7 @@ class ForeignVision(nn.Module):
         self.width = int(getattr(config, "hidden_size", None) or config.hidden_sizes[-1])
         self.channels = int(getattr(config, "num_channels", 3))
         accepted = inspect.signature(self.model.forward).parameters
-        self.interpolates = "interpolate_pos_encoding" in accepted or hasattr(
-            config, "interpolate_pos_encoding"
-        )
+        self.interpolates = "interpolate_pos_encoding" in accepted or hasattr(config, "interpolate_pos_encoding")
 
     def forward(self, image: Tensor) -> Encoding:
         """Image (B, C, rows, columns) or (B, C, T, rows, columns) to patch tokens (B, P, F).
@@ -90,9 +88,7 @@ class ForeignVision(nn.Module):
         rows = isqrt(length * image.shape[-2] // image.shape[-1])
         if rows and length % rows == 0:
             return (rows, length // rows), 0
-        raise DataError(
-            f"{length} tokens of {self.model.config.model_type} do not fit an image {tuple(image.shape)}"
-        )
+        raise DataError(f"{length} tokens of {self.model.config.model_type} do not fit an image {tuple(image.shape)}")
 
 
 def pretrained_projection(whole: Any, *, side: str) -> torch.Tensor | None:

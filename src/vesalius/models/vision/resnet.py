@@ -106,19 +106,14 @@ class ResNet(nn.Module):
         return list(self.layers)
 
 
-def _stage(
-    inputs: int, outputs: int, blocks: int, stride: int, expansion: int, dimensions: int
-) -> nn.Sequential:
+def _stage(inputs: int, outputs: int, blocks: int, stride: int, expansion: int, dimensions: int) -> nn.Sequential:
     first = Residual(inputs, outputs, stride=stride, expansion=expansion, dimensions=dimensions)
     rest = (
-        Residual(outputs, outputs, stride=1, expansion=expansion, dimensions=dimensions)
-        for _ in range(blocks - 1)
+        Residual(outputs, outputs, stride=1, expansion=expansion, dimensions=dimensions) for _ in range(blocks - 1)
     )
     return nn.Sequential(first, *rest)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int, *, dimensions: int) -> nn.Sequential:
-    convolution = _CONVOLUTION[dimensions](
-        inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False
-    )
+    convolution = _CONVOLUTION[dimensions](inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, _NORM[dimensions](outputs))

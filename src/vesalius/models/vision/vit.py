@@ -44,13 +44,9 @@ class PatchEmbedding(nn.Module):
         found = tuple(image.shape[1:])
         if len(found) != 1 + len(self.patch) or found[0] != self.channels:
             expected = ("B", str(self.channels), *("slices", "rows", "columns")[-len(self.patch) :])
-            raise DataError(
-                f"the encoder takes images ({', '.join(expected)}), found shape {tuple(image.shape)}"
-            )
+            raise DataError(f"the encoder takes images ({', '.join(expected)}), found shape {tuple(image.shape)}")
         if any(size % patch for size, patch in zip(found[1:], self.patch, strict=True)):
-            raise DataError(
-                f"image of {found[1:]} is not a multiple of the patch {self.patch}: resize or pad it"
-            )
+            raise DataError(f"image of {found[1:]} is not a multiple of the patch {self.patch}: resize or pad it")
         return tuple(size // patch for size, patch in zip(found[1:], self.patch, strict=True))
 
 
