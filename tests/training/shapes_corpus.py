@@ -77,6 +77,4 @@ def make_corpus(root: Path, *, count: int = 48) -> Corpus:
             writer.add(study(number), media={f"media/{number}.png": picture(number)})
     corpus = Corpus.open(root)
     parts = {f"patient-{number:03d}": "val" if number % 6 == 5 else "train" for number in range(count)}
-    return corpus.set_split(
-        {f"study-{number:03d}": parts[f"patient-{number:03d}"] for number in range(count)}
-    )
+    return corpus.set_split({f"study-{number:03d}": parts[f"patient-{number:03d}"] for number in range(count)})
