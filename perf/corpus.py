@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Any
 
 FINDING = "pneumothorax"
+CONCEPTS = (
+    "cardiomegaly pleural_effusion pneumothorax consolidation atelectasis edema fibrosis "
+    "lung_nodule lung_mass rib_fracture emphysema hiatal_hernia no_finding"
+).split()
 
 
 def build(root: Path, rows: int) -> None:
@@ -55,26 +59,14 @@ def _templates(number: int) -> list[Any]:
 
     from vesalius.data.records import Box, Finding, Image, Provenance, Region, Study, Text
 
-    concepts = [
-        "cardiomegaly",
-        "pleural_effusion",
-        FINDING,
-        "consolidation",
-        "atelectasis",
-        "edema",
-        "fibrosis",
-    ]
-    concepts += ["lung_nodule", "lung_mass", "rib_fracture", "emphysema", "hiatal_hernia", "no_finding"]
     rng = np.random.default_rng(1)
     studies = []
     for place in range(number):
         status = rng.choice(
-            ["present", "absent", "uncertain", "unsaid"], size=len(concepts), p=[0.1, 0.5, 0.05, 0.35]
+            ["present", "absent", "uncertain", "unsaid"], size=len(CONCEPTS), p=[0.1, 0.5, 0.05, 0.35]
         )
-        stated = [(name, value) for name, value in zip(concepts, status, strict=True) if value != "unsaid"]
-        image = Image(
-            id="cxr", path="media/cxr.png", modality=str(rng.choice(["DX", "CR"])), sha256=f"{place:064x}"
-        )
+        stated = [(name, value) for name, value in zip(CONCEPTS, status, strict=True) if value != "unsaid"]
+        image = Image(id="cxr", path="media/cxr.png", modality=str(rng.choice(["DX", "CR"])), sha256=f"{place:064x}")
         boxes = [name for name, value in stated if value == "present"]
         studies.append(
             Study(
@@ -83,9 +75,7 @@ def _templates(number: int) -> list[Any]:
                 images=(image,),
                 texts=(Text(text="lungs ", role="findings"), Text(text="impression ", role="impression")),
                 findings=tuple(Finding(concept=name, status=value) for name, value in stated),
-                regions=tuple(
-                    Region(image="cxr", kind="box", concept=name, box=Box(1, 2, 3, 4)) for name in boxes
-                ),
+                regions=tuple(Region(image="cxr", kind="box", concept=name, box=Box(1, 2, 3, 4)) for name in boxes),
                 sex="F" if place % 2 else "M",
                 site=f"site{place % 5}",
                 provenance=Provenance(source="perf", virtual=True),
@@ -107,9 +97,7 @@ def _numbered(templates: Any, numbers: range, *, rng: Any) -> Any:
     words = pa.array([rng.bytes(100).hex() for _ in range(len(flat))])
     fields = {field.name: pc.struct_field(flat, field.name) for field in flat.type}
     fields["text"] = pc.binary_join_element_wise(fields["text"], words, "")
-    texts = pa.ListArray.from_arrays(
-        texts.offsets, pa.StructArray.from_arrays(list(fields.values()), list(fields))
-    )
+    texts = pa.ListArray.from_arrays(texts.offsets, pa.StructArray.from_arrays(list(fields.values()), list(fields)))
     digests = pa.array([rng.bytes(32) for _ in ids], pa.binary())
     new = {
         "study_id": pa.array(ids),
@@ -265,9 +253,7 @@ def machine() -> dict[str, Any]:
 
     import vesalius
 
-    cpu = next(
-        line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
-    )
+    cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     versions = {"python": platform.python_version(), "pyarrow": pa.__version__, "numpy": np.__version__}
     versions["vesalius"] = vesalius.__version__
     try:
@@ -293,9 +279,7 @@ def run(out: Path, *, rows: int, repeats: int) -> None:
         start = time.perf_counter()
         build(root, rows)
         built = time.perf_counter() - start
-        results = {
-            name: repeat(name, root, repeats) for name in MEASUREMENTS if not name.startswith("datasets")
-        }
+        results = {name: repeat(name, root, repeats) for name in MEASUREMENTS if not name.startswith("datasets")}
         size = sum(path.stat().st_size for path in (root / "studies").iterdir())
         peer = "datasets" in machine()["versions"]
         if peer:

@@ -81,9 +81,7 @@ def studies(draw: st.DrawFn) -> Study:
         id=draw(names),
         patient=draw(names),
         images=tuple(draw(pictures(name)) for name in image_ids),
-        texts=draw(
-            many(st.builds(Text, text=words, role=st.sampled_from(["findings", "note"]), images=named))
-        ),
+        texts=draw(many(st.builds(Text, text=words, role=st.sampled_from(["findings", "note"]), images=named))),
         findings=draw(many(finding)),
         regions=draw(many(regions(image_ids))) if image_ids else (),
         measurements=draw(many(st.builds(Measurement, name=words, value=numbers, unit=words))),

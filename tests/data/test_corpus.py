@@ -25,9 +25,7 @@ from vesalius.errors import DataError
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
     """Twelve studies of six patients; edema present in 0, 3, 6, 9 and denied in the others."""
-    return from_studies(
-        map(small_study, range(12)), tmp_path / "corpus", name="small", media=media_of(*range(12))
-    )
+    return from_studies(map(small_study, range(12)), tmp_path / "corpus", name="small", media=media_of(*range(12)))
 
 
 @pytest.fixture
@@ -42,9 +40,7 @@ def sharded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Corpus:
 def test_studies_come_back(sharded: Corpus) -> None:
     assert [len(pq.read_table(path)) for path in sorted((sharded.root / "studies").iterdir())] == [5, 5, 2]
     expected = [f"study-{number}" for number in range(12)]
-    assert (
-        sharded.ids == [study.id for study in sharded] == [sharded[row].id for row in range(12)] == expected
-    )
+    assert sharded.ids == [study.id for study in sharded] == [sharded[row].id for row in range(12)] == expected
     assert sharded.patients == [f"patient-{number // 2}" for number in range(12)]
     assert sharded[-1].id == "study-11"
     assert sharded.study("study-7").texts[0].text == "Text 7."
@@ -153,15 +149,11 @@ def test_plain_pyarrow_opens_it(sharded: Corpus) -> None:
     assert table["findings"][0].as_py()[0]["concept"] == "edema"
 
 
-def test_hugging_face_datasets_opens_it(
-    sharded: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hugging_face_datasets_opens_it(sharded: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     files = sorted(str(path) for path in (sharded.root / "studies").glob("*.parquet"))
-    loaded = datasets.load_dataset(
-        "parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache")
-    )
+    loaded = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded["study_id"][:] == sharded.ids
     assert loaded[3]["findings_present"] == ["edema"]
     assert loaded[3]["images"][0]["path"] == "media/3.png"
@@ -194,9 +186,7 @@ def test_a_split_is_stored_and_never_parts_a_patient(sharded: Corpus) -> None:
 def test_a_split_does_not_depend_on_the_order_of_studies(corpus: Corpus, tmp_path: Path) -> None:
     made = map(small_study, reversed(range(12)))
     backwards = from_studies(made, tmp_path / "back", name="back", media=media_of(*range(12)))
-    sets = [
-        set(each.make_split(seed=1, stratify=["edema"]).split("train").ids) for each in (corpus, backwards)
-    ]
+    sets = [set(each.make_split(seed=1, stratify=["edema"]).split("train").ids) for each in (corpus, backwards)]
     assert sets[0] == sets[1]
 
 
@@ -234,9 +224,7 @@ def test_a_drawn_split_does_not_cover_patients_that_come_later(corpus: Corpus) -
     seed=st.integers(0, 99),
 )
 @settings(max_examples=15, deadline=None)
-def test_any_studies_any_split(
-    made: list[Study], seed: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_any_studies_any_split(made: list[Study], seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     made = [
         Study(
             id=study.id,
@@ -256,9 +244,7 @@ def test_any_studies_any_split(
 def test_a_newer_schema_is_refused_with_both_versions(corpus: Corpus) -> None:
     path = corpus.root / "corpus.json"
     path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 7'))
-    with pytest.raises(
-        DataError, match="schema version 7, this release reads versions up to 1: upgrade vesalius"
-    ):
+    with pytest.raises(DataError, match="schema version 7, this release reads versions up to 1: upgrade vesalius"):
         Corpus.open(corpus.root)
 
 

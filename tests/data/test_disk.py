@@ -34,9 +34,7 @@ def fail(code: int, root: Path) -> None:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_said(tmp_path: Path, code: int) -> None:
-    with pytest.raises(
-        DataError, match=r"disk full while writing .*: three shards are kept; free some space"
-    ):
+    with pytest.raises(DataError, match=r"disk full while writing .*: three shards are kept; free some space"):
         fail(code, tmp_path)
 
 

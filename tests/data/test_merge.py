@@ -12,9 +12,7 @@ from vesalius.errors import DataError
 
 def make(root: Path, *numbers: int, licence: str = "CC0", virtual: bool = True) -> Corpus:
     made = map(small_study, numbers)
-    return from_studies(
-        made, root, name=root.name, media=media_of(*numbers), licence=licence, virtual=virtual
-    )
+    return from_studies(made, root, name=root.name, media=media_of(*numbers), licence=licence, virtual=virtual)
 
 
 def test_the_whole_is_its_parts(tmp_path: Path) -> None:
@@ -75,6 +73,27 @@ def test_splits_are_joined_or_refused(tmp_path: Path) -> None:
     third.set_split({"study-1": "test"})
     with pytest.raises(DataError, match="'patient-0' in test and train"):
         Corpus.merge([first, third], tmp_path / "torn")
+
+
+def test_after_a_kill_merging_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = make(tmp_path / "a", 0, 1), make(tmp_path / "b", 2, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("vesalius.data.writer.finish", lambda root: pytest.fail("killed before the end"))
+        with pytest.raises(pytest.fail.Exception):
+            Corpus.merge([first], tmp_path / "merged")
+    assert Corpus.merge([first, second], tmp_path / "merged").content_hash == (
+        make(tmp_path / "whole", 0, 1, 2, 3).content_hash
+    )
+
+
+def test_what_is_left_of_another_merge_is_not_mixed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = make(tmp_path / "a", 0, 1), make(tmp_path / "b", 2, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("vesalius.data.writer.finish", lambda root: pytest.fail("killed before the end"))
+        with pytest.raises(pytest.fail.Exception):
+            Corpus.merge([first], tmp_path / "merged")
+    with pytest.raises(DataError, match="holds other studies too"):
+        Corpus.merge([second], tmp_path / "merged")
 
 
 def test_a_corpus_is_never_overwritten(tmp_path: Path) -> None:

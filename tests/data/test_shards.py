@@ -34,9 +34,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> ShardReader:
 @settings(max_examples=30, deadline=None)
 def test_rows_are_the_chosen_ones(reader: ShardReader, chosen: set[int]) -> None:
     rows = np.array(sorted(chosen), np.int64)
-    scanned = [
-        name for _, table in reader.scan(["study_id"], rows=rows) for name in table["study_id"].to_pylist()
-    ]
+    scanned = [name for _, table in reader.scan(["study_id"], rows=rows) for name in table["study_id"].to_pylist()]
     grouped = [name for table in reader.groups(rows=rows) for name in table["study_id"].to_pylist()]
     assert scanned == grouped == [f"study-{row}" for row in sorted(chosen)]
 

@@ -151,9 +151,7 @@ def test_a_full_disk_keeps_whole_shards(tmp_path: Path, monkeypatch: pytest.Monk
         writer.add(small_study(2), media=media_of(2))
         with monkeypatch.context() as patch:
             patch.setattr("vesalius.data.disk.os.fsync", no_space)
-            with pytest.raises(
-                DataError, match=r"disk full while writing .*whole shards are kept; free some space"
-            ):
+            with pytest.raises(DataError, match=r"disk full while writing .*whole shards are kept; free some space"):
                 writer.flush()
             patch.setattr("vesalius.data.media.replacing", no_space)
             with pytest.raises(DataError, match="disk full"):
@@ -193,9 +191,7 @@ def test_media_must_be_there_and_be_what_the_record_says(tmp_path: Path) -> None
         with pytest.raises(DataError, match=r"study 'study-1': media file 'media/1.png' is not in"):
             writer.add(small_study(1))
         image = small_study(1).images[0]
-        wrong = small_study(
-            1, images=(image.__class__(id="cxr", path=image.path, modality="DX", sha256="0" * 64),)
-        )
+        wrong = small_study(1, images=(image.__class__(id="cxr", path=image.path, modality="DX", sha256="0" * 64),))
         with pytest.raises(DataError, match=r"file 'media/1.png' has SHA-256 .*, the record says 0000"):
             writer.add(wrong, media=media_of(1))
         with pytest.raises(DataError, match=r"exists in .* with other content"):
@@ -208,9 +204,7 @@ def test_media_must_be_there_and_be_what_the_record_says(tmp_path: Path) -> None
         writer.add(small_study(1), media=media_of(1))
 
 
-@pytest.mark.parametrize(
-    "path", ["/etc/hostname", "../secret.png", "media/../../secret.png", "link/hostname"]
-)
+@pytest.mark.parametrize("path", ["/etc/hostname", "../secret.png", "media/../../secret.png", "link/hostname"])
 def test_a_path_that_leaves_the_root_is_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "link").symlink_to("/etc")

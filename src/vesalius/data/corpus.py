@@ -47,9 +47,7 @@ class Corpus:
     `ids`, `labels` and `table` are those of the view, in the order of the rows on disk.
     """
 
-    def __init__(
-        self, root: Path, manifest: Manifest, *, reader: ShardReader, rows: Rows | None = None
-    ) -> None:
+    def __init__(self, root: Path, manifest: Manifest, *, reader: ShardReader, rows: Rows | None = None) -> None:
         self.root = root
         self._manifest = manifest
         self._reader = reader
@@ -193,9 +191,7 @@ class Corpus:
         known = self.concepts() if stratify else {}
         for concept in stratify:
             if concept not in known:
-                raise DataError(
-                    f"corpus {self.root} has no finding {concept!r}{did_you_mean(concept, known)}"
-                )
+                raise DataError(f"corpus {self.root} has no finding {concept!r}{did_you_mean(concept, known)}")
         encoded = self.table(["patient"])["patient"].combine_chunks().dictionary_encode()
         patients = encoded.dictionary.to_pylist()
         labels = np.zeros((len(patients), len(stratify)), bool)
@@ -313,9 +309,7 @@ class Corpus:
         patients = table.filter(pc.equal(table["split"], split))["patient"].combine_chunks()
         if not len(patients):
             known = pc.unique(table["split"]).to_pylist()
-            raise DataError(
-                f"corpus {self.root}: split {scheme!r} has no part {split!r}{did_you_mean(split, known)}"
-            )
+            raise DataError(f"corpus {self.root}: split {scheme!r} has no part {split!r}{did_you_mean(split, known)}")
         return patients
 
     def _nothing_left(self, finding: str | None, conditions: Mapping[str, Any]) -> str:
@@ -339,9 +333,7 @@ class Corpus:
     @cached_property
     def _keys(self) -> tuple[Rows, Rows]:
         """Sorted keys of all studies and their rows: 16 bytes a study."""
-        keys = np.concatenate(
-            [table["study_key"].to_numpy() for _, table in self._reader.scan(["study_key"])]
-        )
+        keys = np.concatenate([table["study_key"].to_numpy() for _, table in self._reader.scan(["study_key"])])
         order = np.argsort(keys, kind="stable")
         return keys[order], order
 

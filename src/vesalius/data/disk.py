@@ -56,9 +56,7 @@ def not_full(root: Path, *, kept: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise DataError(
-            f"disk full while writing {root}: {kept}; free some space and run the same again"
-        ) from error
+        raise DataError(f"disk full while writing {root}: {kept}; free some space and run the same again") from error
 
 
 class Lock:

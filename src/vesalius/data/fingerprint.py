@@ -62,16 +62,12 @@ class ContentHash:
     def add(self, digests: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
         """Add digests, (n, 32) bytes, little endian."""
         lanes = np.ascontiguousarray(digests).view("<u4").astype(np.uint64).sum(axis=0)
-        self._sum = (
-            self._sum + sum(int(lane) << (32 * place) for place, lane in enumerate(lanes))
-        ) % _MODULUS
+        self._sum = (self._sum + sum(int(lane) << (32 * place) for place, lane in enumerate(lanes))) % _MODULUS
         self._count += len(digests)
 
     def hexdigest(self) -> str:
         """Return the hash as 64 hexadecimal digits."""
-        return hashlib.sha256(
-            self._sum.to_bytes(32, "little") + self._count.to_bytes(8, "little")
-        ).hexdigest()
+        return hashlib.sha256(self._sum.to_bytes(32, "little") + self._count.to_bytes(8, "little")).hexdigest()
 
 
 def digests_of(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -60,9 +60,7 @@ class Manifest:
 
     def write(self, root: Path) -> None:
         """Write `corpus.json`, whole or not at all."""
-        document = asdict(self) | {
-            "shards": [{"file": shard.file, "rows": shard.rows} for shard in self.shards]
-        }
+        document = asdict(self) | {"shards": [{"file": shard.file, "rows": shard.rows} for shard in self.shards]}
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
         with replacing(root / "corpus.json", scratch=root) as file:
             file.write(text.encode("utf-8"))
@@ -82,9 +80,7 @@ class Manifest:
         except FileNotFoundError:
             raise DataError(_missing(root)) from None
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path} is not the description of a corpus: {type(error).__name__} {error}"
-            ) from None
+            raise DataError(f"{path} is not the description of a corpus: {type(error).__name__} {error}") from None
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Manifest:

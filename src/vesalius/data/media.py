@@ -105,9 +105,7 @@ class MediaStore:
         found = self.describe(name)
         given = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else file_sha256(data)
         if given != found.sha256:
-            raise DataError(
-                f"media file {name!r} exists in {self.root} with other content; give it another name"
-            )
+            raise DataError(f"media file {name!r} exists in {self.root} with other content; give it another name")
         return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from vesalius.data.fingerprint import digests_of, file_sha256
+from vesalius.data.fingerprint import ContentHash, digests_of, file_sha256
 from vesalius.data.manifest import Manifest
 from vesalius.data.media import inside
 from vesalius.data.schema import to_studies
@@ -34,15 +34,16 @@ class Source(NamedTuple):
 def merge(sources: Sequence[Source], out: Path, *, name: str) -> None:
     """Write the studies of all sources, with their files, to a new corpus at `out`.
 
-    Of two files with one path and different content the later one gets the name of its content.
+    Of two files with one path and different content the later one gets the name of its content. After a kill
+    the same call goes on.
 
     Raises:
-        DataError: there is a corpus at `out`, an id stands for different studies, or a file is not what its
-            record says.
+        DataError: there is a corpus, or part of another one, at `out`, an id stands for different studies, or
+            a file is not what its record says.
     """
     if (out / "corpus.json").exists():
         raise DataError(f"corpus {out} exists already: merge into a new folder")
-    skipped = _repeated(sources)
+    skipped, content_hash = _repeated(sources)
     licences = sorted({source.manifest.licence for source in sources} - {""})
     virtual = all(source.manifest.virtual for source in sources)
     with CorpusWriter(out, name=name, licence="; ".join(licences), virtual=virtual) as writer:
@@ -52,10 +53,13 @@ def merge(sources: Sequence[Source], out: Path, *, name: str) -> None:
                 kept = table.filter(~skipped[seen : seen + len(table)])
                 seen += len(table)
                 _copy(writer, kept, source=source.root)
+    if Manifest.read(out).content_hash != content_hash:
+        (out / "corpus.json").unlink()
+        raise DataError(f"corpus {out} holds other studies too, of an earlier run: merge into a new folder")
 
 
-def _repeated(sources: Sequence[Source]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Mark the rows, over all sources, that repeat an earlier study; memory is 40 bytes a study."""
+def _repeated(sources: Sequence[Source]) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], str]:
+    """Mark the rows, over all sources, that repeat an earlier study, and hash the rest; 40 bytes a study."""
     keys, digests = [np.empty(0, np.int64)], [np.empty((0, 32), np.uint8)]
     for source in sources:
         for _, table in source.reader.scan(["study_key", "digest"], rows=source.rows):
@@ -70,7 +74,9 @@ def _repeated(sources: Sequence[Source]) -> np.ndarray[Any, np.dtype[np.bool_]]:
         )
     skipped = np.zeros(sum(map(len, keys)), bool)
     skipped[later] = True
-    return skipped
+    content = ContentHash()
+    content.add(np.concatenate(digests)[~skipped])
+    return skipped, content.hexdigest()
 
 
 def _names(sources: Sequence[Source], rows: Rows) -> list[str]:
@@ -85,12 +91,11 @@ def _names(sources: Sequence[Source], rows: Rows) -> list[str]:
 
 
 def _copy(writer: CorpusWriter, table: pa.Table, *, source: Path) -> None:
-    """Copy the files of each study, and its row as it is unless a file has to be renamed."""
+    """Copy the files of each new study, and its row as it is unless a file has to be renamed."""
+    table = table.filter(np.array([name not in writer for name in table["study_id"].to_pylist()], bool))
     moved = np.zeros(len(table), bool)
     for place, files in enumerate(table["media"].to_pylist()):
-        renamed = {
-            file["path"]: new for file in files if (new := _placed(writer, file, source)) != file["path"]
-        }
+        renamed = {file["path"]: new for file in files if (new := _placed(writer, file, source)) != file["path"]}
         if renamed:
             moved[place] = True
             _add_renamed(writer, table.slice(place, 1), renamed)

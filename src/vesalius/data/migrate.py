@@ -48,9 +48,7 @@ def require_readable(version: int, *, where: str) -> None:
             "upgrade vesalius to open it"
         )
     if version != SCHEMA_VERSION and version not in MIGRATIONS:
-        raise DataError(
-            f"{where} has schema version {version}, expected {min(MIGRATIONS)} to {SCHEMA_VERSION}"
-        )
+        raise DataError(f"{where} has schema version {version}, expected {min(MIGRATIONS)} to {SCHEMA_VERSION}")
 
 
 def migrate(table: pa.Table, version: int) -> pa.Table:

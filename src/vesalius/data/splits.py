@@ -25,9 +25,7 @@ _TIE = 1e-9
 """Counts nearer than this are equal: sums of fractions are not exact."""
 
 
-def draw(
-    patients: Sequence[str], labels: Labels, *, fractions: Mapping[str, float], seed: int
-) -> dict[str, str]:
+def draw(patients: Sequence[str], labels: Labels, *, fractions: Mapping[str, float], seed: int) -> dict[str, str]:
     """Draw a split of patients whose share of every label is close to `fractions` in each part.
 
     Patients with the same labels are divided by their whole shares first; what is left of every such group is
@@ -63,9 +61,7 @@ def draw(
 
 def _require_fractions(fractions: Mapping[str, float]) -> None:
     if not fractions or min(fractions.values()) <= 0 or abs(sum(fractions.values()) - 1) > 1e-6:
-        raise DataError(
-            f"split fractions {dict(fractions)} must be positive and sum to 1, such as train=.7, test=.3"
-        )
+        raise DataError(f"split fractions {dict(fractions)} must be positive and sum to 1, such as train=.7, test=.3")
 
 
 def _groups(labels: Labels, order: Indices) -> list[Indices]:
@@ -86,9 +82,7 @@ def _deal(part_of: Indices, counted: Labels, *, left: Indices, shares: Shares) -
             waiting[label][patient] = None
     every = counted.shape[1] - 1
     while any(waiting.values()):
-        label = min(
-            (name for name in waiting if waiting[name]), key=lambda name: (name == every, len(waiting[name]))
-        )
+        label = min((name for name in waiting if waiting[name]), key=lambda name: (name == every, len(waiting[name])))
         for patient in list(waiting[label]):
             want = lacking[label]
             best = np.flatnonzero(want >= want.max() - _TIE)

@@ -64,9 +64,7 @@ class CorpusWriter:
     def __enter__(self) -> Self:
         (self.root / "studies").mkdir(parents=True, exist_ok=True)
         if not self._lock.acquire():
-            raise DataError(
-                f"worker {self.worker} already writes {self.root}: give each worker a number of its own"
-            )
+            raise DataError(f"worker {self.worker} already writes {self.root}: give each worker a number of its own")
         try:
             self._refuse_older()
             reader = ShardReader(self.root / "studies", _shards(self.root))
@@ -76,9 +74,7 @@ class CorpusWriter:
             self._lock.release()
             raise
         own = [found for shard in reader.shards if (found := _PENDING.fullmatch(shard.file))]
-        self._sequence = count(
-            1 + max((int(name[2]) for name in own if int(name[1]) == self.worker), default=-1)
-        )
+        self._sequence = count(1 + max((int(name[2]) for name in own if int(name[1]) == self.worker), default=-1))
         return self
 
     def __exit__(
@@ -125,17 +121,11 @@ class CorpusWriter:
         self._flush_when_due()
 
     def add_table(self, table: pa.Table) -> None:
-        """Add rows of the current schema as they are, their files being in place; to copy from other corpora.
-
-        Raises:
-            DataError: an id is taken.
-        """
+        """Add those rows of the current schema that are not there yet, as they are, their files being in place."""
         keys = table["study_key"].to_pylist()
-        for place in (place for place, key in enumerate(keys) if key in self._known):
-            name = table["study_id"][place].as_py()
-            raise DataError(f"study {name!r} is already in {self.root}: ids must be unique")
+        new = np.array([key not in self._known for key in keys], bool)
         self._known.add(*keys)
-        self._tables.append(table.replace_schema_metadata(None))
+        self._tables.append(table.filter(new).replace_schema_metadata(None))
         self._flush_when_due()
 
     def flush(self) -> None:
