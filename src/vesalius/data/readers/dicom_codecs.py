@@ -121,7 +121,8 @@ def _name_float_samples(dataset: Dataset, options: dict[str, Any]) -> None:
         (name for name in ("FloatPixelData", "DoubleFloatPixelData") if name in dataset), "PixelData"
     )
     options["pixel_keyword"] = keyword
-    options["pixel_vr"] = "OW"
+    # Bytes of big endian words are swapped, so that the form in which they were written counts.
+    options["pixel_vr"] = dataset.get_item(keyword).VR or "OW"
 
 
 def _special(dataset: Dataset, uid: str) -> Callable[[Dataset, bytes], NDArray[Any]] | None:

@@ -53,7 +53,7 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
             f"{path}: broken or truncated NIfTI: {reason}; copy it again from its source"
         ) from None
     colour = bool(header.get_data_dtype().names)
-    info = _info(header, shape)
+    info = _info(image, shape)
     axes = _axes(shape, frame, colour=colour)
     return Pixels(
         array=array,
@@ -125,10 +125,11 @@ def _axes(shape: tuple[int, ...], frame: int | None, *, colour: bool) -> Axes:
     return axes + "C" if colour else axes  # type: ignore[return-value]
 
 
-def _info(header: Any, shape: tuple[int, ...]) -> dict[str, str]:
+def _info(image: Any, shape: tuple[int, ...]) -> dict[str, str]:
+    header = image.header
     info = {"format": "nifti", "units_reason": "NIfTI does not state the meaning of its values"}
-    slope, intercept = header.get_slope_inter()
-    if slope is not None and (slope, intercept) != (1.0, 0.0):
+    slope, intercept = image.dataobj.slope, image.dataobj.inter
+    if (slope, intercept) != (1.0, 0.0):
         info["scaling"] = f"scl_slope {slope:g} and scl_inter {intercept:g} applied"
     if len(shape) == 4:
         info["frames"] = str(shape[3])

@@ -43,14 +43,14 @@ class Window:
             )
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Map values to 0..1 by the formula of the standard for the window's shape."""
-        x = values.astype(np.float32)
+        """Map values to 0..1 by the formula of the standard for the window's shape; not a number stays so."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._shown(values.astype(np.float32))
+
+    def _shown(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.shape == "SIGMOID":
-            with np.errstate(over="ignore"):
-                return np.asarray(
-                    1.0 / (1.0 + np.exp(-4.0 * (x - self.centre) / self.width)), dtype=np.float32
-                )
-        centre, width = (self.centre, self.width)
+            return np.asarray(1.0 / (1.0 + np.exp(-4.0 * (x - self.centre) / self.width)), dtype=np.float32)
+        centre, width = self.centre, self.width
         if self.shape == "LINEAR":
             # The standard counts whole grey levels: centre 0.5 lower, width 1 smaller.
             centre, width = centre - 0.5, width - 1.0
@@ -185,8 +185,9 @@ class Pixels:
 
 
 def _stretch(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
-    """Map low..high to 0..1 and cut the rest; a constant picture is black, and so is NaN."""
-    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(
-        1.0 / (high - low if high > low else 1.0)
-    )
-    return np.clip(scaled, 0.0, 1.0, out=scaled)
+    """Map low..high to 0..1 and cut the rest; a constant picture is black, and NaN stays."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = values.astype(np.float32)
+        scaled -= np.float32(low)
+        scaled *= np.float32(1.0 / (high - low) if high > low else 1.0)
+        return np.clip(scaled, 0.0, 1.0, out=scaled)
