@@ -116,9 +116,7 @@ class BandModel(BasePredictor):
     def _bands(self, image: Pixels) -> np.ndarray:
         shown = image.display()
         means = shown.reshape(SIDE, len(CONCEPTS), -1).mean(axis=(0, 2))
-        content = int.from_bytes(
-            hashlib.sha256(np.ascontiguousarray(image.array).tobytes()).digest()[:8], "big"
-        )
+        content = int.from_bytes(hashlib.sha256(np.ascontiguousarray(image.array).tobytes()).digest()[:8], "big")
         blur = np.random.default_rng(content).normal(0, 1, len(CONCEPTS)) * self.noise
         return (means - 0.39) * 6 + blur
 

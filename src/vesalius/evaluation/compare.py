@@ -151,9 +151,7 @@ class _PairJob:
         for key, score in scored[0].items():
             other = scored[1].get(key)
             tested = key in _PRIMARY or (key[:2] == ("zero_shot", "auroc"))
-            found = other and compare_scores(
-                (score, other), pair, margin=self.margin, seed=self.seed, tested=tested
-            )
+            found = other and compare_scores((score, other), pair, margin=self.margin, seed=self.seed, tested=tested)
             if found:
                 rows.append({**_plain(found), "primary": key in _PRIMARY, "left_out": pair.left_out})
         return rows
@@ -167,13 +165,9 @@ def _by_family(evaluation: Evaluation) -> dict[str, Any]:
 
     table = evaluation.predictions()
     if not len(table):
-        raise DataError(
-            f"{evaluation.folder / PREDICTIONS_FILE} holds no answer of the model; evaluate again"
-        )
+        raise DataError(f"{evaluation.folder / PREDICTIONS_FILE} holds no answer of the model; evaluate again")
     families = pc.unique(table["family"]).to_pylist()
-    return {
-        name: table.filter(pc.equal(table["family"], name)).select(PREDICTIONS.names) for name in families
-    }
+    return {name: table.filter(pc.equal(table["family"], name)).select(PREDICTIONS.names) for name in families}
 
 
 def _refused(first: Evaluation, second: Evaluation, between: str, *, allowed: bool) -> list[dict[str, Any]]:
@@ -248,17 +242,13 @@ def _tally(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if row["primary"]:
             counted.setdefault((row["first"], row["second"]), Counter())[row["verdict"]] += 1
     kinds = ("win", "tie", "loss", "undecided")
-    return [
-        {"first": a, "second": b, **{kind: count[kind] for kind in kinds}}
-        for (a, b), count in counted.items()
-    ]
+    return [{"first": a, "second": b, **{kind: count[kind] for kind in kinds}} for (a, b), count in counted.items()]
 
 
 def _plain(found: PairedScore) -> dict[str, Any]:
     values = {**asdict(found), "p": found.p}
     return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in values.items()
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
     }
 
 

@@ -10,14 +10,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import DataError
-from vesalius.metrics.classification import auroc
 from vesalius.metrics.significance import paired_difference, sign_flip, swap_test, swap_test_auroc, verdict
 from vesalius.metrics.statistics import patient_weights
 from vesalius.tasks.base import Score, column
@@ -179,6 +177,8 @@ def permutation_p(score: Score, pair: Pair, *, seed: int) -> float:
 
 def _auroc_p(pair: Pair, rows: Rows, *, seed: int) -> float:
     """Swap the ranks of two systems; a mean over labels or draws swaps a patient in all of them at once."""
+    from scipy.stats import rankdata
+
     target, patients = column(pair.first, "target"), column(pair.first, "patient")
     labels, scores = column(pair.first, "label"), pair.values("score")
     names: dict[tuple[str, str], list[int]] = {}
@@ -193,24 +193,30 @@ def _auroc_p(pair: Pair, rows: Rows, *, seed: int) -> float:
         return swap_test_auroc(target[group], both, patients[group], swaps=_SWAPS, seed=seed)
     kept = np.concatenate(groups)
     ranked = [_ranks(values, groups) for values in scores]
-    starts = np.cumsum([0, *(len(group) for group in groups)])
-    parts = [slice(start, stop) for start, stop in pairwise(starts)]
+    share = np.concatenate([_share(target[group]) for group in groups]) / len(groups)
 
     def gap(swapped: NDArray[np.bool_]) -> float:
         one, other = np.where(swapped, ranked[1], ranked[0]), np.where(swapped, ranked[0], ranked[1])
-        gaps = [
-            auroc(target[kept][part], one[part]) - auroc(target[kept][part], other[part]) for part in parts
-        ]
-        return float(np.mean(gaps))
+        return float(share @ (rankdata(one) - rankdata(other)))
 
     return swap_test(gap, patients[kept], swaps=_SWAPS, seed=seed)
 
 
 def _ranks(values: Floats, groups: list[Rows]) -> Floats:
-    """Mid-ranks inside each group, one group after the other, since two systems' scales may be unlike."""
+    """Mid-ranks inside each group, since two systems' scales may be unlike; later groups lie above earlier ones.
+
+    So ranks over all rows are ranks inside the group plus a constant, also after swaps.
+    """
     from scipy.stats import rankdata
 
-    return np.concatenate([rankdata(values[group]) for group in groups])
+    sizes = np.cumsum([0, *(len(group) for group in groups)])
+    return np.concatenate([rankdata(values[group]) + start for group, start in zip(groups, sizes[:-1], strict=True)])
+
+
+def _share(target: Floats) -> Floats:
+    """What the rank of each row adds to the AUROC, up to a constant: 1/(positives x negatives) for a positive."""
+    positive = target == 1
+    return positive / (positive.sum() * (~positive).sum())
 
 
 def _item_values(metric: str) -> Callable[[pa.Table], Floats] | None:
@@ -247,8 +253,7 @@ def _variants(table: pa.Table) -> list[dict[str, str]]:
     encoded = table["detail"].combine_chunks().dictionary_encode()
     read = [json.loads(text) for text in encoded.dictionary.to_pylist()]
     told = [
-        {key: str(one[key]) for key in _VARIANT if key in one} | {"draw": str(one.get("draw", ""))}
-        for one in read
+        {key: str(one[key]) for key in _VARIANT if key in one} | {"draw": str(one.get("draw", ""))} for one in read
     ]
     return [told[number] for number in encoded.indices.to_pylist()]
 

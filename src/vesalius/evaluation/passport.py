@@ -71,9 +71,7 @@ def from_document(document: Mapping[str, Any], *, where: str) -> Passport:
 
 def canonical(value: Any) -> str:
     """Return JSON that is the same for equal values: sorted keys, no spaces, infinite numbers as text."""
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def fingerprint(value: Any, *, length: int = _ID_LENGTH) -> str:

@@ -50,9 +50,7 @@ def choose_views(corpus: Corpus, split: str) -> dict[str, Corpus]:
         )
     parts = _parts(corpus)
     if split not in parts:
-        raise DataError(
-            f"corpus {corpus.name!r} has no split {split!r}{did_you_mean(split, (*parts, WHOLE))}"
-        )
+        raise DataError(f"corpus {corpus.name!r} has no split {split!r}{did_you_mean(split, (*parts, WHOLE))}")
     views = {"test": _filled(corpus.split(split), corpus, split)}
     others = {name: corpus.split(name) for name in ("train", "val") if name != split and name in parts}
     return views | {name: view for name, view in others.items() if len(view)}
@@ -146,7 +144,4 @@ def _refusal(predictor: Predictor, capability: str) -> str:
 
 
 def _file_name(name: str) -> str:
-    return (
-        "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name).strip(".-")
-        or "model"
-    )
+    return "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in name).strip(".-") or "model"

@@ -40,9 +40,7 @@ SCHEMA_VERSION = 1
 STORED = pa.schema(
     [
         pa.field("control", pa.string(), metadata={"meaning": "name of the control, empty for the model"}),
-        pa.field(
-            "family", pa.string(), metadata={"meaning": "name of the task's file, which scores the rows"}
-        ),
+        pa.field("family", pa.string(), metadata={"meaning": "name of the task's file, which scores the rows"}),
         *PREDICTIONS,
     ]
 )
@@ -115,9 +113,7 @@ def open_evaluation(path: str | Path, *, name: str = "") -> Evaluation:
         raise DataError(f"{source} is not readable JSON ({error}); evaluate again") from None
     missing = {"scores", "controls", "passports", "corpus", "model"} - set(document)
     if missing:
-        raise DataError(
-            f"{source}: {sorted(missing)[0]!r} is missing; this is no scores.json of vesalius evaluate"
-        )
+        raise DataError(f"{source}: {sorted(missing)[0]!r} is missing; this is no scores.json of vesalius evaluate")
     if document.get("schema_version", 0) > SCHEMA_VERSION:
         raise DataError(
             f"{source} has schema version {document['schema_version']}, this program reads up to "
@@ -163,7 +159,5 @@ def read_predictions(folder: Path) -> pa.Table:
         raise DataError(f"{path} is corrupt ({reason}); evaluate again, embeddings are kept") from None
     missing = [name for name in STORED.names if name not in table.column_names]
     if missing:
-        raise DataError(
-            f"{path}: column {missing[0]!r} is missing, found {table.column_names}; evaluate again"
-        )
+        raise DataError(f"{path}: column {missing[0]!r} is missing, found {table.column_names}; evaluate again")
     return table.select(STORED.names).cast(STORED)

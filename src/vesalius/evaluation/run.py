@@ -65,9 +65,7 @@ def evaluate(
     corpus = on if isinstance(on, Corpus) else Corpus.open(on)
     views = choose_views(corpus, split)
     fitting, skipped = able_tasks(wished, predictor, views, required=tasks is not None)
-    folder = (
-        Path(out) if out is not None else default_folder(model, predictor, corpus=corpus.name, split=split)
-    )
+    folder = Path(out) if out is not None else default_folder(model, predictor, corpus=corpus.name, split=split)
     folder.mkdir(parents=True, exist_ok=True)
     job = _Job(corpus=corpus, split=split, views=views, folder=folder, settings=chosen, progress=progress)
     systems, without = job.systems(predictor, fitting)
@@ -131,13 +129,9 @@ class _Job:
     settings: EvaluationSettings
     progress: Progress | None
 
-    def systems(
-        self, predictor: Predictor, tasks: Sequence[Task]
-    ) -> tuple[list[System], list[dict[str, str]]]:
+    def systems(self, predictor: Predictor, tasks: Sequence[Task]) -> tuple[list[System], list[dict[str, str]]]:
         store = BlockStore(self.folder / "embeddings", reuse=self.settings.resume)
-        encoder = Encoder(
-            predictor=predictor, store=store, roles=self.roles(predictor), progress=self.progress
-        )
+        encoder = Encoder(predictor=predictor, store=store, roles=self.roles(predictor), progress=self.progress)
         learnt_from = frozenset().union(*(task.splits for task in tasks)) | {"test", "val"}
         names = [name for name in self.views if name in learnt_from]
         concepts = self.concepts()
@@ -145,8 +139,7 @@ class _Job:
         def encode(encoder: Encoder) -> dict[str, Encoded]:
             title = encoder.predictor.name
             return {
-                name: encoder.split(self.views[name], concepts=concepts, title=f"{name}, {title}")
-                for name in names
+                name: encoder.split(self.views[name], concepts=concepts, title=f"{name}, {title}") for name in names
             }
 
         return build_systems(encoder, encode, seed=self.settings.seed, with_controls=self.settings.controls)
@@ -198,9 +191,7 @@ class _Job:
         return {
             "schema_version": results.SCHEMA_VERSION,
             **scored,
-            "control_notes": {
-                name: CONTROLS[name] for name in {row["control"] for row in scored["controls"]}
-            },
+            "control_notes": {name: CONTROLS[name] for name in {row["control"] for row in scored["controls"]}},
             "model": dict(predictor.identity),
             "corpus": any_passport["dataset"],
             "settings": {"resamples": self.settings.resamples, "seed": self.settings.seed},

@@ -56,8 +56,7 @@ def ask(
         for task in tasks:
             for system in systems:
                 try:
-                    data, recorder = system.task_data()
-                    table = task.predict(data)
+                    table, prompts = system.answer(task)
                 except DataError as error:
                     if required and not system.control:
                         raise
@@ -68,7 +67,7 @@ def ask(
                         break
                     continue
                 answers.tables[system.control, task.name] = table
-                answers.passports[system.control, task.name] = passport(system, task, recorder.asked)
+                answers.passports[system.control, task.name] = passport(system, task, prompts)
                 advance(1)
     if not answers.tables:
         reasons = "; ".join(f"{row['task']}: {row['reason']}" for row in answers.skipped)
@@ -76,9 +75,7 @@ def ask(
     return answers
 
 
-def score_answers(
-    answers: Answers, *, resamples: int, seed: int, progress: Progress | None = None
-) -> dict[str, Any]:
+def score_answers(answers: Answers, *, resamples: int, seed: int, progress: Progress | None = None) -> dict[str, Any]:
     """Score every table.
 
     Returns:
@@ -118,9 +115,10 @@ def stored_answers(table: pa.Table, passports: Mapping[str, Passport], *, where:
     """
     by_key = {(one.control, str(one.task.get("name"))): one for one in passports.values()}
     answers = Answers()
-    groups = table.select(["control", "family"]).group_by(["control", "family"]).aggregate([])
-    for row in sorted(groups.to_pylist(), key=lambda row: (row["control"], row["family"])):
-        key = (row["control"], row["family"])
+    joined = pc.unique(pc.binary_join_element_wise(table["control"], table["family"], "/")).to_pylist()
+    for name in joined:
+        control, _, family = name.partition("/")
+        key = (control, family)
         if key not in by_key:
             raise DataError(f"{where}: no passport for task {key[1]!r}, control {key[0]!r}; evaluate again")
         mask = pc.and_(pc.equal(table["control"], key[0]), pc.equal(table["family"], key[1]))
@@ -134,9 +132,7 @@ def _silent() -> Iterator[Callable[[int], None]]:
     yield lambda count: None
 
 
-def advancing(
-    progress: Progress | None, title: str, total: int
-) -> AbstractContextManager[Callable[[int], None]]:
+def advancing(progress: Progress | None, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
     """Return a bar, or one that shows nothing."""
     if progress is None:
         return _silent()

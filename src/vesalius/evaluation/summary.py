@@ -81,16 +81,13 @@ def verdict(shown: Sequence[Headline]) -> str:
     if len(above) == len(judged):
         which = f"all {len(judged)} headline scores" if len(judged) > 1 else "the headline score"
         return f"The model is above every control on {which}, with intervals that do not overlap."
-    parts = [
-        f"The model is clearly above every control on {len(above) or 'none'} of {len(judged)} headline scores."
-    ]
+    share = f"{len(above) or 'none'} of {len(judged)}"
+    parts = [f"The model is clearly above every control on {share} headline scores."]
     if below:
         parts.append(f"It is no better than a control on: {'; '.join(_lower(one.words) for one in below)}.")
     open_ones = [one for one in judged if one.overall in ("undecided", "undefined")]
     if open_ones:
-        parts.append(
-            f"Undecided, since intervals overlap: {'; '.join(_lower(one.words) for one in open_ones)}."
-        )
+        parts.append(f"Undecided, since intervals overlap: {'; '.join(_lower(one.words) for one in open_ones)}.")
     return " ".join(parts)
 
 
@@ -126,9 +123,7 @@ def _interval(row: Mapping[str, Any]) -> str:
     if row["value"] is None:
         return f"undefined: {row['note']}" if row.get("note") else "undefined"
     if row["low"] is None:
-        return (
-            f"{row['value']:.3f} (no interval: {row['note']})" if row.get("note") else f"{row['value']:.3f}"
-        )
+        return f"{row['value']:.3f} (no interval: {row['note']})" if row.get("note") else f"{row['value']:.3f}"
     return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
@@ -148,9 +143,7 @@ def comparison_text(document: Mapping[str, Any], *, folder: str) -> str:
             p = "" if row["p_holm"] is None else f", p {row['p_holm']:.4f} (Holm)"
             lines.append(f"{row['first']} - {row['second']}  {words:42} {change}{p}: {row['verdict']}")
     lines += ["", *comparison_words(document)]
-    lines += [
-        f"differs: {row['between']}: {row['field']}: {row['effect']}" for row in document["differences"]
-    ]
+    lines += [f"differs: {row['between']}: {row['field']}: {row['effect']}" for row in document["differences"]]
     return "\n".join(
         [*lines, f"\n{len(document['pairs'])} comparisons in {folder}/comparison.json and comparison.html"]
     )
@@ -161,11 +154,7 @@ def comparison_words(document: Mapping[str, Any]) -> list[str]:
     words = []
     kinds = {"win": "wins", "tie": "ties", "loss": "losses", "undecided": "undecided"}
     for row in document["tally"]:
-        counts = [
-            f"{row[kind]} {kind if row[kind] == 1 else many}" for kind, many in kinds.items() if row[kind]
-        ]
+        counts = [f"{row[kind]} {kind if row[kind] == 1 else many}" for kind, many in kinds.items() if row[kind]]
         total = sum(row[kind] for kind in kinds)
-        words.append(
-            f"{row['first']} against {row['second']} on {total} headline scores: {', '.join(counts)}."
-        )
+        words.append(f"{row['first']} against {row['second']} on {total} headline scores: {', '.join(counts)}.")
     return words or ["The models share no headline score; see all scores."]

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import CapabilityError, DataError
 from vesalius.inference import controls
 from vesalius.inference.encode import Encoder
 from vesalius.inference.predictor import Predictor
-from vesalius.tasks.base import Encoded, TaskData
+from vesalius.tasks.base import Encoded, Task, TaskData
 
 __all__ = ["PromptRecorder", "System", "build_systems"]
 
@@ -44,6 +45,16 @@ class System:
     """"test", and "train" and "val" where they are there."""
     encoder: Encoder
     seed: int
+    frequencies: Mapping[str, float] | None = None
+    """Share of each finding, for a control that states nothing else as a probability."""
+
+    def answer(self, task: Task) -> tuple[pa.Table, list[str]]:
+        """Let a task be answered, and return the answers and the prompts that were embedded."""
+        data, recorder = self.task_data()
+        table = task.predict(data)
+        if self.frequencies is not None:
+            table = controls.stating_frequencies(table, self.frequencies)
+        return table, recorder.asked
 
     def task_data(self) -> tuple[TaskData, PromptRecorder]:
         """Return what a task may use, and the recorder of the prompts that it embeds."""
@@ -102,7 +113,9 @@ def _untrained(model: System, encode: Encode) -> System:
 def _majority(model: System, encode: Encode) -> System:
     train = model.encoded.get("train")
     blinded = {name: controls.blind(split, like=train) for name, split in model.encoded.items()}
-    return replace(model, control="majority", encoded=blinded)
+    learnt = model.encoded.get("train") or model.encoded.get("val")
+    shares = controls.frequencies(learnt) if learnt is not None else None
+    return replace(model, control="majority", encoded=blinded, frequencies=shares)
 
 
 def _shuffled(model: System, encode: Encode) -> System:

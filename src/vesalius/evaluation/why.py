@@ -18,17 +18,13 @@ class _Effect(NamedTuple):
 
 
 _EFFECTS: Mapping[str, _Effect] = {
-    "dataset.revision": _Effect(
-        True, "the corpora hold other records or files, so the numbers are about other data"
-    ),
+    "dataset.revision": _Effect(True, "the corpora hold other records or files, so the numbers are about other data"),
     "dataset.split": _Effect(True, "other items were scored"),
     "dataset.items": _Effect(True, "other items were scored, so luck of the draw is part of the difference"),
     "dataset.learnt_from": _Effect(
         True, "probes, neighbours and thresholds learnt from other items; zero-shot ranks do not"
     ),
-    "dataset.texts": _Effect(
-        True, "another part of the report is the text: retrieval becomes easier or harder"
-    ),
+    "dataset.texts": _Effect(True, "another part of the report is the text: retrieval becomes easier or harder"),
     "dataset.images": _Effect(True, "another image stands for a study"),
     "dataset.virtual": _Effect(True, "virtual and real patients are not to be compared"),
     "dataset.name": _Effect(False, "the corpora have other names; what they hold is compared by revision"),
@@ -38,14 +34,10 @@ _EFFECTS: Mapping[str, _Effect] = {
         True, "other sentences were shown to the model: wording alone moves zero-shot scores, often by points"
     ),
     "scoring.metrics": _Effect(True, "the metrics were computed by another version of their definition"),
-    "scoring.resamples": _Effect(
-        False, "the interval is simulated with more or fewer draws; the value stays"
-    ),
+    "scoring.resamples": _Effect(False, "the interval is simulated with more or fewer draws; the value stays"),
     "scoring": _Effect(True, "the interval is made in another way"),
     "resampling_seed": _Effect(False, "the interval moves by simulation noise; the value stays"),
-    "seed": _Effect(
-        False, "draws inside the task, the shuffle or random weights are others: small random moves"
-    ),
+    "seed": _Effect(False, "draws inside the task, the shuffle or random weights are others: small random moves"),
     "model.weights_sha256": _Effect(False, "the weights differ: this is what a comparison is about"),
     "model.temperature": _Effect(
         False, "probabilities change, and with them Brier and calibration; ranks and AUROC do not"
@@ -183,17 +175,13 @@ def find_score(evaluation: Evaluation, name: ScoreName) -> tuple[dict[str, Any],
     rows = [row for row in rows if row.get("control", "") == name.control]
     if name.control and not rows:
         known = sorted({row["control"] for row in evaluation.controls})
-        raise DataError(
-            f"{evaluation.folder}: no control {name.control!r}{did_you_mean(name.control, known)}"
-        )
+        raise DataError(f"{evaluation.folder}: no control {name.control!r}{did_you_mean(name.control, known)}")
     for key in ("task", "metric", "label"):
         wanted = getattr(name, key)
         fitting = [row for row in rows if not wanted or row[key] == wanted]
         if not fitting:
             known = sorted({str(row[key]) for row in rows})
-            raise DataError(
-                f"{evaluation.folder}: no score with {key} {wanted!r}{did_you_mean(wanted, known)}"
-            )
+            raise DataError(f"{evaluation.folder}: no score with {key} {wanted!r}{did_you_mean(wanted, known)}")
         rows = fitting
     return rows[0], evaluation.document["passports"][rows[0]["passport"]]
 
@@ -251,11 +239,7 @@ def _short(value: Any, *, most: int = 160) -> str:
     if value is None or value == "":
         return "(not stated)"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        text = (
-            f"{len(value)} of its own: " + "; ".join(str(item) for item in value)
-            if value
-            else "none of its own"
-        )
+        text = f"{len(value)} of its own: " + "; ".join(str(item) for item in value) if value else "none of its own"
     else:
         text = str(value)
     return text if len(text) <= most else text[: most - 1] + "…"

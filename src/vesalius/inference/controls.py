@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import CapabilityError, DataError
@@ -26,7 +27,9 @@ __all__ = [
     "RandomPredictor",
     "blind",
     "derangement",
+    "frequencies",
     "shuffled",
+    "stating_frequencies",
     "untrained",
 ]
 
@@ -64,9 +67,7 @@ class RandomPredictor(BasePredictor):
 
     def encode_image(self, images: Sequence[Pixels]) -> ImageEmbeddings:
         """Random features and joint embeddings of N images, the same for equal pixels, (N, D)."""
-        rows = unit_rows(
-            np.stack([self._draw(np.ascontiguousarray(image.array).tobytes()) for image in images])
-        )
+        rows = unit_rows(np.stack([self._draw(np.ascontiguousarray(image.array).tobytes()) for image in images]))
         return ImageEmbeddings(rows, rows)
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -97,9 +98,7 @@ def untrained(predictor: Predictor, *, seed: int) -> Predictor:
     """
     make = getattr(predictor, "untrained", None)
     if make is None:
-        raise CapabilityError(
-            f"model {predictor.name!r} has no architecture here that could be built untrained"
-        )
+        raise CapabilityError(f"model {predictor.name!r} has no architecture here that could be built untrained")
     twin: Predictor = make(seed)
     return twin
 
@@ -110,6 +109,27 @@ def blind(encoded: Encoded, *, like: Encoded | None = None) -> Encoded:
     features = np.repeat(source.features.mean(axis=0, keepdims=True), len(encoded), axis=0)
     joint = np.repeat(unit_rows(source.joint.mean(axis=0, keepdims=True)), len(encoded), axis=0)
     return replace(encoded, features=features.astype(np.float32), joint=joint)
+
+
+def frequencies(encoded: Encoded) -> dict[str, float]:
+    """Return the share of known items in which each concept is present; without a known item it is left out."""
+    known = np.isfinite(encoded.labels)
+    counts = known.sum(axis=0)
+    present = np.where(known, encoded.labels, 0).sum(axis=0)
+    return {
+        name: float(total / count)
+        for name, total, count in zip(encoded.concepts, present, counts, strict=True)
+        if count
+    }
+
+
+def stating_frequencies(table: pa.Table, shares: Mapping[str, float]) -> pa.Table:
+    """Replace every stated probability by the share of its finding: the best guess of one who does not look."""
+    stated = table["probability"].to_numpy()
+    told = np.array([shares.get(label, np.nan) for label in table["label"].to_pylist()])
+    probability = np.where(np.isfinite(stated) & np.isfinite(told), told, stated)
+    place = table.schema.get_field_index("probability")
+    return table.set_column(place, table.schema.field(place), pa.array(probability))
 
 
 def shuffled(encoded: Encoded, *, seed: int) -> Encoded:

@@ -45,9 +45,7 @@ class BlockStore:
         self.hits = 0
         self.made = 0
 
-    def get(
-        self, key: str, make: Callable[[], Mapping[str, NDArray[np.float32]]]
-    ) -> dict[str, NDArray[np.float32]]:
+    def get(self, key: str, make: Callable[[], Mapping[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
         """Return the block named `key`, made and stored where it is not there yet."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file, save_file
@@ -112,9 +110,7 @@ class Encoder:
         parts = []
         for start in range(0, len(unique), BLOCK):
             block = unique[start : start + BLOCK]
-            parts.append(
-                self.store.get(self._key("text", block), lambda b=block: self._text_block(b))["joint"]
-            )
+            parts.append(self.store.get(self._key("text", block), lambda b=block: self._text_block(b))["joint"])
         rows = {text: row for row, text in enumerate(unique)}
         return np.concatenate(parts)[[rows[text] for text in texts]]
 

@@ -90,9 +90,7 @@ def predict(
     if not images:
         raise ConfigError("no image is named")
     predictor = open_predictor(model)
-    question = _Question(
-        predictor=predictor, texts=tuple(texts), labels=tuple(labels), prompts=load_prompts(prompts)
-    )
+    question = _Question(predictor=predictor, texts=tuple(texts), labels=tuple(labels), prompts=load_prompts(prompts))
     is_corpus = len(images) == 1 and (Path(images[0]) / "corpus.json").is_file()
     source = _corpus_images(Path(images[0])) if is_corpus else _file_images(images)
     folder = None if out is None else Path(out)
@@ -131,9 +129,7 @@ class _Question:
 
         sentence = answer.label if answer.kind == "text" else self.prompts.positive(answer.label)[0]
         shown = picture(pixels)
-        mixed = heat_map(
-            shown, self.predictor.similarity_map(pixels, sentence), padded=_padded(self.predictor)
-        )
+        mixed = heat_map(shown, self.predictor.similarity_map(pixels, sentence), padded=_padded(self.predictor))
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{_file_name(Path(answer.image).stem)}-{_file_name(answer.label)}.png"
         Image.fromarray((np.clip(mixed, 0, 1) * 255).round().astype(np.uint8)).save(path)
@@ -142,9 +138,7 @@ class _Question:
     def _of_labels(self, names: Sequence[str], image: NDArray[np.float32]) -> Iterator[Answer]:
         for label in self.labels:
             stated, denied = self.prompts.positive(label), self.prompts.negative(label)
-            against = (
-                self.predictor.embed_text(denied) if denied else np.empty((0, image.shape[1]), np.float32)
-            )
+            against = self.predictor.embed_text(denied) if denied else np.empty((0, image.shape[1]), np.float32)
             found = prompt_scores(
                 image,
                 self.predictor.embed_text(stated),

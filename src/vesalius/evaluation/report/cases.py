@@ -168,13 +168,10 @@ def _marks(table: pa.Table) -> dict[str, list[tuple[str, float, float]]]:
 
 
 def _by_label(table: pa.Table) -> list[tuple[str, Mapping[str, NDArray[Any]]]]:
-    columns = {
-        name: table[name].to_numpy(zero_copy_only=False) for name in ("item", "label", "target", "score")
-    }
+    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in ("item", "label", "target", "score")}
     labels = list(dict.fromkeys(columns["label"].tolist()))
     return [
-        (label, {name: values[columns["label"] == label] for name, values in columns.items()})
-        for label in labels
+        (label, {name: values[columns["label"] == label] for name, values in columns.items()}) for label in labels
     ]
 
 
@@ -314,6 +311,4 @@ def _map_card(
     plain = thumbnail(shown, side=260, alt=f"image of study {study.id}")
     coloured = thumbnail(mixed, side=260, alt=f"similarity with: {sentence}")
     caption = f"<figcaption>“{escape(sentence)}”</figcaption><div class='study'>{escape(study.id)}</div>"
-    return card(
-        f'<figure><div class="pair">{plain}{coloured}</div>{caption}</figure>', title=concept_name(concept)
-    )
+    return card(f'<figure><div class="pair">{plain}{coloured}</div>{caption}</figure>', title=concept_name(concept))

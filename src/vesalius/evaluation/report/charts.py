@@ -33,9 +33,7 @@ class Frame:
     def y(self, value: float) -> float:
         """Vertical place of a value; SVG counts downwards."""
         low, high = self.y_range
-        return (
-            self.height - self.bottom - (value - low) / (high - low) * (self.height - self.top - self.bottom)
-        )
+        return self.height - self.bottom - (value - low) / (high - low) * (self.height - self.top - self.bottom)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +47,7 @@ class Dot:
     model: bool = False
 
 
-def chart(
-    frame: Frame, layers: Sequence[str], *, x_label: str, y_label: str, title: str, ticks: int = 3
-) -> str:
+def chart(frame: Frame, layers: Sequence[str], *, x_label: str, y_label: str, title: str, ticks: int = 3) -> str:
     """Return a chart: axes with ticks and labels around the layers.
 
     Args:
@@ -69,9 +65,7 @@ def chart(
         _text((x_low + x_high) / 2, frame.height - 3, x_label),
         f'<g transform="translate(9 {(y_low + y_high) / 2:.1f}) rotate(-90)">{_text(0, 0, y_label)}</g>',
     ]
-    labels += [
-        _text(frame.x(value), y_low + 13, _tick(value)) for value in np.linspace(*frame.x_range, ticks)
-    ]
+    labels += [_text(frame.x(value), y_low + 13, _tick(value)) for value in np.linspace(*frame.x_range, ticks)]
     labels += [
         _text(x_low - 4, frame.y(value) + 4, _tick(value), anchor="end")
         for value in np.linspace(*frame.y_range, ticks)
@@ -119,14 +113,10 @@ def whiskers(
     return "".join(parts)
 
 
-def dots(
-    rows: Sequence[Dot], *, title: str, reference: float | None = None, x_range: tuple[float, float]
-) -> str:
+def dots(rows: Sequence[Dot], *, title: str, reference: float | None = None, x_range: tuple[float, float]) -> str:
     """Return a dot plot with one row a system: name, interval, value."""
     height = 25 * len(rows) + 22
-    frame = Frame(
-        x_range=x_range, y_range=(0, 1), width=320, height=height, left=84, right=42, top=2, bottom=20
-    )
+    frame = Frame(x_range=x_range, y_range=(0, 1), width=320, height=height, left=84, right=42, top=2, bottom=20)
     parts = [f'<path class="axis" d="M{frame.left} {height - 18}H{frame.width - frame.right}"/>']
     if reference is not None:
         parts.append(f'<path class="ref" d="M{frame.x(reference):.1f} 4V{height - 18}"/>')

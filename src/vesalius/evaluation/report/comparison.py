@@ -62,9 +62,7 @@ def _primary(comparison: Comparison) -> Section:
         told = told if row["verdict"] != "loss" else f"win for {row['second']}"
         limit = max(0.05, abs(row["low"] or 0), abs(row["high"] or 0)) * 1.1
         dots = [Dot(name="difference", value=row["difference"], low=row["low"], high=row["high"], model=True)]
-        plot = charts.dots(
-            dots, title=f"Difference in {row['metric']}", reference=0.0, x_range=(-limit, limit)
-        )
+        plot = charts.dots(dots, title=f"Difference in {row['metric']}", reference=0.0, x_range=(-limit, limit))
         values = f"{row['first']} {number(row['first_value'])}, {row['second']} {number(row['second_value'])}"
         cards.append(
             card(
@@ -85,9 +83,7 @@ def _primary(comparison: Comparison) -> Section:
 
 def _every(comparison: Comparison) -> Section:
     names = ("Score", "First", "Second", "Difference", "95 % interval", "p", "p, Holm", "Effect", "Verdict")
-    heads = [
-        Cell(name, kind="" if name in ("Score", "First", "Second", "Verdict") else "n") for name in names
-    ]
+    heads = [Cell(name, kind="" if name in ("Score", "First", "Second", "Verdict") else "n") for name in names]
     rows = [
         [
             Cell(f"{row['task']} / {row['metric']} / {row['label']}"),
@@ -112,9 +108,7 @@ def _every(comparison: Comparison) -> Section:
 
 
 def _differences(comparison: Comparison) -> Section:
-    rows = [
-        (f"{row['between']}: {row['field']}", row["effect"]) for row in comparison.document["differences"]
-    ]
+    rows = [(f"{row['between']}: {row['field']}", row["effect"]) for row in comparison.document["differences"]]
     body = definitions(dict.fromkeys(rows)) if rows else ""
     lead = "These evaluations are not of the same questions on the same items; what they share was compared."
     return Section(anchor="differences", title="What differs beside the models", lead=lead, body=body)

@@ -118,9 +118,7 @@ def training_curves(run: Path) -> list[TrainingCurve]:
             rows.append(json.loads(line))
         except json.JSONDecodeError:
             continue
-    names = sorted(
-        {name for row in rows for name in row if name.startswith("eval_") and "second" not in name}
-    )
+    names = sorted({name for row in rows for name in row if name.startswith("eval_") and "second" not in name})
     curves = []
     for name in ["loss", *names]:
         points = [(row["step"], row[name]) for row in rows if isinstance(row.get(name), int | float)]

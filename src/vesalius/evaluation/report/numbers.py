@@ -84,9 +84,7 @@ def findings(evaluation: Evaluation) -> Section:
     body = table(heads, [_finding(evaluation, row, x_range) for row in defined]) if defined else ""
     undefined = [_undefined(row) for row in labels if row["value"] is None]
     if undefined:
-        body += paragraph(
-            f"Not defined, since the split holds one class only: {', '.join(undefined)}.", kind="note"
-        )
+        body += paragraph(f"Not defined, since the split holds one class only: {', '.join(undefined)}.", kind="note")
     return Section(
         anchor="findings",
         title="Findings",
@@ -126,13 +124,9 @@ def training(run: Path | None) -> Section:
     """Training curves, where the model is of a run that is at hand."""
     found = curves.training_curves(run) if run is not None else []
     losses = [curve for curve in found if curve.name in ("loss", "eval_loss")]
-    others = [
-        curve for curve in found if curve.name not in ("loss", "eval_loss") and _worth_showing(curve.name)
-    ]
+    others = [curve for curve in found if curve.name not in ("loss", "eval_loss") and _worth_showing(curve.name)]
     cards = _curve_card("Loss", losses) if losses else ""
-    cards += "".join(
-        _curve_card(curve.name.removeprefix("eval_").replace("_", " "), [curve]) for curve in others[:5]
-    )
+    cards += "".join(_curve_card(curve.name.removeprefix("eval_").replace("_", " "), [curve]) for curve in others[:5])
     legend = '<p class="legend"><span><i></i>training</span><span><i class="m"></i>validation</span></p>'
     return Section(
         anchor="training",
@@ -222,9 +216,7 @@ def _headline(one: Headline) -> str:
 
 def _finding(evaluation: Evaluation, row: Mapping[str, Any], x_range: tuple[float, float]) -> list[Cell]:
     label, extra = row["label"], row.get("extra", {})
-    ap, f1, brier = (
-        evaluation.score("zero_shot", metric, label) or {} for metric in ("auprc", "f1", "brier")
-    )
+    ap, f1, brier = (evaluation.score("zero_shot", metric, label) or {} for metric in ("auprc", "f1", "brier"))
     untrained = evaluation.score("zero_shot", "auroc", label, control="untrained") or {}
     strip = charts.interval_bar(_dot(concept_name(label), row, model=True), x_range=x_range, reference=0.5)
     return [
@@ -270,9 +262,7 @@ def _roc(label: str, group: Mapping[str, Any]) -> str:
     frame = Frame(x_range=(0, 1), y_range=(0, 1), width=190, height=176, left=34)
     layers = [
         charts.polyline(frame, [0, 1], [0, 1], kind="ref"),
-        charts.band(frame, curve.false_positive, curve.low, curve.high)
-        if np.isfinite(curve.low).all()
-        else "",
+        charts.band(frame, curve.false_positive, curve.low, curve.high) if np.isfinite(curve.low).all() else "",
         charts.polyline(frame, curve.false_positive, curve.sensitivity),
     ]
     words = f"{int(group['target'].sum())} present of {len(group['target'])}"

@@ -39,14 +39,10 @@ def open_model(spec: str, *, device: str) -> Predictor:
     if name == "untrained" and model:
         return controls.untrained(open_predictor(model, device=device), seed=seed)
     if name == "untrained":
-        raise ConfigError(
-            "control:untrained needs a model to take its architecture from: control:untrained:MODEL"
-        )
+        raise ConfigError("control:untrained needs a model to take its architecture from: control:untrained:MODEL")
     if name in _BESIDE:
         raise ConfigError(
             f"control:{name} is made from the embeddings of a model: it is computed beside every evaluation, "
             "and is no model of its own"
         )
-    raise ConfigError(
-        f"unknown control {name!r}{did_you_mean(name, ('random', 'majority', 'untrained', *_BESIDE))}"
-    )
+    raise ConfigError(f"unknown control {name!r}{did_you_mean(name, ('random', 'majority', 'untrained', *_BESIDE))}")

@@ -33,11 +33,7 @@ def claims(spec: str) -> bool:
     """Say whether the spec is a folder with `config.json` of another project, or looks like a hub id."""
     folder = Path(spec)
     if folder.exists():
-        return (
-            folder.is_dir()
-            and (folder / "config.json").is_file()
-            and not (folder / "vesalius.json").is_file()
-        )
+        return folder.is_dir() and (folder / "config.json").is_file() and not (folder / "vesalius.json").is_file()
     return bool(_HUB_ID.fullmatch(spec)) and not spec.startswith((".", "/"))
 
 
@@ -48,6 +44,7 @@ def open_model(spec: str, *, device: str) -> Predictor:
         CheckpointError: a part is missing, corrupt or only there as a pickle.
         CapabilityError: the model is no dual encoder.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
 
     local = Path(spec).is_dir()
@@ -59,25 +56,20 @@ def open_model(spec: str, *, device: str) -> Predictor:
         module = AutoModel.from_pretrained(spec, use_safetensors=True, local_files_only=local)
         tokenizer = AutoTokenizer.from_pretrained(spec, local_files_only=local)
         processor = _image_processor(spec, local)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"model {spec}: transformers cannot open it: {_first_line(error)}") from None
     if not (hasattr(module, "get_image_features") and hasattr(module, "get_text_features")):
         raise CapabilityError(
             f"model {spec} is {type(module).__name__}, which has no image and text encoder side by side; "
-            "give a dual encoder such as CLIPModel or SiglipModel, or train one on top: model.vision=hf:"
-            + spec
+            "give a dual encoder such as CLIPModel or SiglipModel, or train one on top: model.vision=hf:" + spec
         )
-    return HuggingFacePredictor(
-        module, tokenizer, processor, name=Path(spec).name if local else spec, device=device
-    )
+    return HuggingFacePredictor(module, tokenizer, processor, name=Path(spec).name if local else spec, device=device)
 
 
 class HuggingFacePredictor(DualPredictor):
     """CLIP and its kin; `similarity_map` only where one projection serves both pooled and patch features."""
 
-    def __init__(
-        self, module: nn.Module, tokenizer: Any, processor: Any, *, name: str, device: str = "auto"
-    ) -> None:
+    def __init__(self, module: nn.Module, tokenizer: Any, processor: Any, *, name: str, device: str = "auto") -> None:
         super().__init__(module, name=name, device=device)
         self.tokenizer = tokenizer
         self.processor = processor
