@@ -140,7 +140,7 @@ def test_only_the_row_group_of_a_study_is_decoded(sharded: Corpus, monkeypatch: 
 def test_a_corpus_travels_to_other_processes(sharded: Corpus) -> None:
     view = sharded.filter("edema")
     assert view[2].id == "study-6"
-    assert [study.id for study in pickle.loads(pickle.dumps(view))] == view.ids  # noqa: S301 - our own bytes
+    assert [study.id for study in pickle.loads(pickle.dumps(view))] == view.ids
 
 
 def test_plain_pyarrow_opens_it(sharded: Corpus) -> None:
