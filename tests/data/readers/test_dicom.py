@@ -248,6 +248,17 @@ def test_warnings_stay_inside(make_dicom) -> None:
     assert (readers.read(path).array == GREY).all()
 
 
+def test_log_lines_of_decoders_stay_inside(make_dicom, caplog: pytest.LogCaptureFixture) -> None:
+    path = compressed(make_dicom(np.zeros((64, 64), np.uint16)), *LOSSLESS["JPEG 2000"])
+    data = bytearray(path.read_bytes())
+    start = data.index(b"\xff\x4f\xff\x51")
+    data[start + 6 : start + 12] = b"\xff" * 6
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="broken or truncated"):
+        readers.read(path)
+    assert caplog.records == []
+
+
 def test_open_dataset_without_pixels(make_dicom) -> None:
     dataset = dicom.open_dataset(make_dicom(GREY, Modality="CT"), pixels=False)
     assert dataset.Modality == "CT"

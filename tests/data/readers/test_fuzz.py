@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -20,6 +21,7 @@ from vesalius.errors import DataError
 GREY = np.random.default_rng(0).integers(0, 255, (9, 11), dtype=np.uint8)
 FUZZ = settings(
     max_examples=150,
+    derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -50,11 +52,11 @@ def _dicom(folder: Path, syntax: str, plugin: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
     folder = tmp_path_factory.mktemp("seeds")
     nibabel.save(nibabel.Nifti1Image(GREY[None].astype(np.int16), np.eye(4)), folder / "a.nii")
     nibabel.save(nibabel.Nifti1Image(GREY[None].astype(np.int16), np.eye(4)), folder / "a.nii.gz")
-    return {
+    files = {
         "png": _saved("PNG"),
         "jpeg": _saved("JPEG"),
         "tiff": _saved("TIFF"),
@@ -67,6 +69,11 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         "dicom jpeg-ls": _dicom(folder, "1.2.840.10008.1.2.4.80", "pyjpegls"),
         "dicom jpeg 2000": _dicom(folder, "1.2.840.10008.1.2.4.90", "pylibjpeg"),
     }
+
+    def seed(kind: str) -> bytes:
+        return files[kind]
+
+    return seed
 
 
 KINDS = ["png", "jpeg", "tiff", "tiff lzw", "nifti", "nifti gz"]
@@ -91,16 +98,16 @@ def survives(path: Path, data: bytes) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @FUZZ
 @given(st.floats(0, 1))
-def test_truncation(seeds: dict[str, bytes], tmp_path: Path, kind: str, share: float) -> None:
-    data = seeds[kind]
+def test_truncation(seeds: Callable[[str], bytes], tmp_path: Path, kind: str, share: float) -> None:
+    data = seeds(kind)
     survives(tmp_path / "file", data[: int(share * len(data))])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @FUZZ
 @given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=4))
-def test_flipped_bits(seeds: dict[str, bytes], tmp_path: Path, kind: str, flips: list) -> None:
-    data = bytearray(seeds[kind])
+def test_flipped_bits(seeds: Callable[[str], bytes], tmp_path: Path, kind: str, flips: list) -> None:
+    data = bytearray(seeds(kind))
     for share, bits in flips:
         data[int(share * len(data))] ^= bits
     survives(tmp_path / "file", bytes(data))
@@ -109,8 +116,8 @@ def test_flipped_bits(seeds: dict[str, bytes], tmp_path: Path, kind: str, flips:
 @pytest.mark.parametrize("kind", KINDS)
 @FUZZ
 @given(flips=st.lists(st.tuples(st.integers(0, 700), st.integers(1, 255)), min_size=1, max_size=3))
-def test_flipped_bits_of_the_header(seeds: dict[str, bytes], tmp_path: Path, kind: str, flips: list) -> None:
-    data = bytearray(seeds[kind])
+def test_flipped_bits_of_the_header(seeds: Callable[[str], bytes], tmp_path: Path, kind: str, flips: list) -> None:
+    data = bytearray(seeds(kind))
     for place, bits in flips:
         data[place % len(data)] ^= bits
     survives(tmp_path / "file", bytes(data))

@@ -23,8 +23,8 @@ DECODED_NOW = {
     "files/liver_deflate.dcm": "files/liver.dcm",
     "files/liver_rle.dcm": "files/liver.dcm",
 }
-_MR = "RLE bigendian expb implicit jp2klossless jpeg_ls_lossless padded".split()
-_EMRI = "RLE big_endian jpeg_2k_lossless jpeg_ls_lossless".split()
+_MR = ["RLE", "bigendian", "expb", "implicit", "jp2klossless", "jpeg_ls_lossless", "padded"]
+_EMRI = ["RLE", "big_endian", "jpeg_2k_lossless", "jpeg_ls_lossless"]
 SAME_PICTURE = [
     ("MR_small.dcm", *(f"MR_small_{name}.dcm" for name in _MR)),
     ("emri_small.dcm", *(f"emri_small_{name}.dcm" for name in _EMRI)),

@@ -95,9 +95,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _pictures(
-    folder: Path, pictures: Sequence[Path], columns: Columns, provenance: Provenance
-) -> list[StudyPlan]:
+def _pictures(folder: Path, pictures: Sequence[Path], columns: Columns, provenance: Provenance) -> list[StudyPlan]:
     items = {path: path.relative_to(folder).as_posix() for path in pictures}
     names = short_names(items.values())
     stated = {meaning: columns.value({}, meaning) for meaning in _MEANINGS}
@@ -162,9 +160,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()[:12]
 
 
-def _dicom(
-    headers: Sequence[_Header], columns: Columns, plan: Plan, provenance: Provenance
-) -> list[StudyPlan]:
+def _dicom(headers: Sequence[_Header], columns: Columns, plan: Plan, provenance: Provenance) -> list[StudyPlan]:
     groups: dict[str, list[_Header]] = {}
     for header in sorted(headers, key=lambda header: (header.series, header.instance, header.item)):
         groups.setdefault(header.study, []).append(header)

@@ -230,6 +230,5 @@ class _Labels:
                 stated.setdefault(concept, {"absent"})
         strongest = {concept: next(s for s in _ORDER if s in stated[concept]) for concept in sorted(stated)}
         return tuple(
-            Finding(concept=concept, status=status, source="label file")
-            for concept, status in strongest.items()
+            Finding(concept=concept, status=status, source="label file") for concept, status in strongest.items()
         )

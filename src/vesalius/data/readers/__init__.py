@@ -93,13 +93,9 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except FileNotFoundError:
-        raise DataError(
-            f"{path}: no such file; give the path relative to the current folder, or absolute"
-        ) from None
+        raise DataError(f"{path}: no such file; give the path relative to the current folder, or absolute") from None
     except IsADirectoryError:
-        raise DataError(
-            f"{path}: this is a folder, expected one file; `vesalius ingest` reads folders"
-        ) from None
+        raise DataError(f"{path}: this is a folder, expected one file; `vesalius ingest` reads folders") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be opened: {error.strerror}; check its permissions") from None
     if not head:

@@ -102,18 +102,10 @@ def open_dataset(path: Path, *, defer: bool = False, pixels: bool = True) -> Dat
 
     _check_deflated(path)
     with _guarded(str(path), InvalidDicomError, BytesLengthException), quiet():
-        dataset = dcmread(
-            path, force=True, defer_size=_DEFER_BYTES if defer else None, stop_before_pixels=not pixels
-        )
+        dataset = dcmread(path, force=True, defer_size=_DEFER_BYTES if defer else None, stop_before_pixels=not pixels)
         if "TransferSyntaxUID" not in dataset.file_meta:
             implicit, little = dataset.original_encoding
-            plain = (
-                "1.2.840.10008.1.2"
-                if implicit
-                else "1.2.840.10008.1.2.1"
-                if little
-                else "1.2.840.10008.1.2.2"
-            )
+            plain = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
             dataset.file_meta.TransferSyntaxUID = UID(plain)
     if len(dataset) == 0:
         raise DataError(f"{path}: no DICOM element could be read; the file is truncated or not DICOM")
@@ -135,9 +127,7 @@ def _decoded(path: Path, dataset: Dataset, frame: int | None) -> tuple[NDArray[A
         array = _decode(path, dataset, uid, frame)
     rows, columns = dataset.Rows, dataset.Columns
     if (rows, columns) not in (array.shape[:2], array.shape[-2:], array.shape[-3:-1]):
-        raise DataError(
-            f"{name}: decoded to {array.shape}, its header states {rows} rows and {columns} columns"
-        )
+        raise DataError(f"{name}: decoded to {array.shape}, its header states {rows} rows and {columns} columns")
     return array, uid
 
 
@@ -241,6 +231,4 @@ def _guarded(name: str, *more: type[BaseException]) -> Iterator[None]:
     except (*DECODER_FAULTS, *more) as error:  # type: ignore[misc]
         reason = (str(error).strip() or type(error).__name__).splitlines()
         detail = " ".join(line.strip() for line in reason[:2])[:240]
-        raise DataError(
-            f"{name}: broken or truncated DICOM: {detail}; copy it again from its source"
-        ) from None
+        raise DataError(f"{name}: broken or truncated DICOM: {detail}; copy it again from its source") from None

@@ -117,9 +117,7 @@ def decode(dataset: Dataset, source: bytes | BinaryIO, uid: str, frame: int | No
 
 
 def _name_float_samples(dataset: Dataset, options: dict[str, Any]) -> None:
-    keyword = next(
-        (name for name in ("FloatPixelData", "DoubleFloatPixelData") if name in dataset), "PixelData"
-    )
+    keyword = next((name for name in ("FloatPixelData", "DoubleFloatPixelData") if name in dataset), "PixelData")
     options["pixel_keyword"] = keyword
     # Bytes of big endian words are swapped, so that the form in which they were written counts.
     options["pixel_vr"] = dataset.get_item(keyword).VR or "OW"

@@ -69,11 +69,7 @@ def rescaled(dataset: Dataset, array: NDArray[Any], frames: range) -> Values:
         table = _lookup(item, signed=bool(dataset.get("PixelRepresentation", 0)))
         kind = str(item.get("ModalityLUTType", ""))
         values = table(array)
-        return (
-            Values(values, "HU")
-            if kind == "HU"
-            else Values(values, "stored", f"modality table of type {kind!r}")
-        )
+        return Values(values, "HU") if kind == "HU" else Values(values, "stored", f"modality table of type {kind!r}")
     transforms = [_rescale(dataset, frame) for frame in frames]
     found = [transform for transform in transforms if transform is not None]
     if len(found) < len(transforms):
@@ -98,9 +94,7 @@ def _untransformed(dataset: Dataset, array: NDArray[Any], modality: str) -> Valu
         return _uptake(dataset, array)
     if "DoseGridScaling" in dataset:
         scaling = float(dataset.DoseGridScaling)
-        return Values(
-            array, "stored", f"multiply by {scaling:g} for the dose in {dataset.get('DoseUnits', 'GY')}"
-        )
+        return Values(array, "stored", f"multiply by {scaling:g} for the dose in {dataset.get('DoseUnits', 'GY')}")
     return Values(array, "stored", f"{modality or 'unknown modality'} has no absolute scale")
 
 
@@ -136,9 +130,7 @@ def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
     return result
 
 
-def _whole_kind(
-    array: NDArray[Any], slopes: NDArray[np.float64], intercepts: NDArray[np.float64]
-) -> type[Any]:
+def _whole_kind(array: NDArray[Any], slopes: NDArray[np.float64], intercepts: NDArray[np.float64]) -> type[Any]:
     """Smallest signed type that holds the values before and after the transform."""
     ends = np.array([float(array.min()), float(array.max())])
     reached = np.append(np.multiply.outer(ends, slopes.ravel()) + intercepts.ravel(), ends)

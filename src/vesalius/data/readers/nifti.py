@@ -42,16 +42,18 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
     try:
         with quiet(), _opened(path) as file:
             image = _image_class(nibabel, path, file).from_stream(file)
-            header = image.header
             shape = _shape(path, image.shape)
-            _check(path, header, shape, frame)
+            _check(path, image.header, shape, frame)
             array = _samples(path, image, shape, frame)
             file.read(1)  # The checksum of a packed file is looked at when its end is reached.
+            return _described(path, image, array, frame)
     except faults as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise DataError(
-            f"{path}: broken or truncated NIfTI: {reason}; copy it again from its source"
-        ) from None
+        raise DataError(f"{path}: broken or truncated NIfTI: {reason}; copy it again from its source") from None
+
+
+def _described(path: Path, image: Any, array: NDArray[Any], frame: int | None) -> Pixels:
+    shape, header = _shape(path, image.shape), image.header
     colour = bool(header.get_data_dtype().names)
     info = _info(image, shape)
     axes = _axes(shape, frame, colour=colour)
@@ -90,9 +92,7 @@ def _shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) not in _AXES or 0 in shape:
-        raise DataError(
-            f"{path}: NIfTI of shape {shape}; expected two to four axes with at least one sample each"
-        )
+        raise DataError(f"{path}: NIfTI of shape {shape}; expected two to four axes with at least one sample each")
     return shape
 
 

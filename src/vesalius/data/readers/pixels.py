@@ -114,9 +114,7 @@ class Pixels:
 
     def __post_init__(self) -> None:
         if self.array.ndim != len(self.axes):
-            raise DataError(
-                f"{self.source}: array of shape {self.array.shape} does not have the axes {self.axes}"
-            )
+            raise DataError(f"{self.source}: array of shape {self.array.shape} does not have the axes {self.axes}")
 
     @property
     def shape(self) -> tuple[int, ...]:

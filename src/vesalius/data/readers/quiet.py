@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 __all__ = ["quiet"]
 
-_LOGGERS = ("pydicom", "tifffile", "nibabel.global", "PIL")
+_LOGGERS = ("pydicom", "openjpeg", "pylibjpeg", "tifffile", "nibabel", "PIL")
+_NOWHERE = logging.NullHandler()
 
 
 class _Silence:
@@ -28,7 +29,8 @@ class _Silence:
                 self._saved.__enter__()
                 warnings.simplefilter("ignore")
                 for name in _LOGGERS:
-                    logging.getLogger(name).addFilter(_drop)
+                    logging.getLogger(name).addHandler(_NOWHERE)
+                    logging.getLogger(name).propagate = False
             self._depth += 1
 
     def leave(self) -> None:
@@ -37,11 +39,8 @@ class _Silence:
             if self._depth == 0 and self._saved is not None:
                 self._saved.__exit__(None, None, None)
                 for name in _LOGGERS:
-                    logging.getLogger(name).removeFilter(_drop)
-
-
-def _drop(_: logging.LogRecord) -> bool:
-    return False
+                    logging.getLogger(name).removeHandler(_NOWHERE)
+                    logging.getLogger(name).propagate = True
 
 
 _SILENCE = _Silence()

@@ -60,9 +60,7 @@ def _decode(path: Path, kind: str, info: dict[str, str]) -> NDArray[Any]:
             orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
             array = _deep_png(path) if deep else _samples(image, info)
     except DECODER_FAULTS as error:
-        raise DataError(
-            f"{path}: broken or truncated {kind.upper()}: {_reason(error)}; copy it again"
-        ) from None
+        raise DataError(f"{path}: broken or truncated {kind.upper()}: {_reason(error)}; copy it again") from None
     if orientation != 1:
         info["orientation"] = f"EXIF {orientation}, not applied"
     return array
@@ -72,9 +70,7 @@ def _samples(image: Image, info: dict[str, str]) -> NDArray[Any]:
     """Return grey (rows, columns) or colour (rows, columns, 3 or 4) samples of a picture."""
     if image.mode in ("P", "PA"):
         info["palette"] = "looked up"
-        return np.array(
-            image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-        )
+        return np.array(image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB"))
     if image.mode in ("CMYK", "YCbCr", "LAB"):
         info["colour"] = f"converted from {image.mode} to RGB"
         return np.array(image.convert("RGB"))
@@ -129,9 +125,7 @@ def _equal_pages(path: Path, file: Any, frame: int | None) -> list[Any]:
         raise DataError(f"{path}: a TIFF without pages; copy it again from its source")
     shapes = {(page.shape, str(page.dtype)) for page in pages}
     if len(shapes) > 1:
-        raise DataError(
-            f"{path}: a TIFF with pages of {len(shapes)} different sizes; ask for one page with frame="
-        )
+        raise DataError(f"{path}: a TIFF with pages of {len(shapes)} different sizes; ask for one page with frame=")
     return pages
 
 
@@ -184,9 +178,7 @@ def _without_alpha(path: Path, array: NDArray[Any], info: dict[str, str]) -> NDA
     if channels in (2, 4):
         opaque = np.iinfo(array.dtype).max if array.dtype.kind in "ui" else 1.0
         share = float((array[..., -1] < opaque).mean())
-        info["alpha"] = (
-            "opaque, dropped" if share == 0 else f"dropped; {share:.1%} of the pixels are not opaque"
-        )
+        info["alpha"] = "opaque, dropped" if share == 0 else f"dropped; {share:.1%} of the pixels are not opaque"
         array = array[..., :-1]
     return array[..., 0] if array.shape[-1] == 1 else array
 
