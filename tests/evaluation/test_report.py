@@ -181,7 +181,7 @@ def test_reliability_bins_are_right_closed() -> None:
     assert found is not None
     np.testing.assert_allclose(found.stated, [0.1, 0.11, 0.275])
     np.testing.assert_allclose(found.came, [0, 1, 0.5])
-    assert found.count.tolist() == [1, 1, 2]
+    assert found.items.tolist() == [1, 1, 2]
     assert found.hollow == [True, True, True]
 
 

@@ -86,20 +86,9 @@ def compare(
     draws = int(settings["resamples"] if resamples is None else resamples)
     if draws < 1:
         raise ConfigError("a comparison needs resamples; give resamples=1000")
-    told: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
-    combined = list(combinations(range(len(opened)), 2))
-    with advancing(progress, "Compare", len(combined)) as advance:
-        for a, b in combined:
-            between = f"{names[a]} and {names[b]}"
-            told += _refused(opened[a], opened[b], between, allowed=allow_different)
-            facts = {"resamples": draws, "seed": int(settings["seed"]), "margin": margin}
-            job = _PairJob(first=opened[a], second=opened[b], **facts)
-            rows += [{"first": names[a], "second": names[b], **row} for row in job.rows()]
-            advance(1)
-    if not rows:
-        raise DataError("the evaluations share no score that is defined for both; evaluate the same tasks")
-    rows = _with_holm(rows)
+    rows, told = _every_pair(
+        opened, names, _Terms(resamples=draws, seed=int(settings["seed"]), margin=margin), allow_different, progress
+    )
     document = {
         "schema_version": 1,
         "systems": [_system(name, one) for name, one in zip(names, opened, strict=True)],
@@ -122,18 +111,16 @@ def compare(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _PairJob:
-    """Everything about two evaluations."""
+class _Terms:
+    """How every pair is compared."""
 
-    first: Evaluation
-    second: Evaluation
     resamples: int
     seed: int
     margin: float
 
-    def rows(self) -> list[dict[str, Any]]:
+    def compare(self, first: Evaluation, second: Evaluation) -> list[dict[str, Any]]:
         """Compare every score of the tasks that both answered."""
-        tables = [_by_family(one) for one in (self.first, self.second)]
+        tables = [_by_family(one) for one in (first, second)]
         return [
             row
             for family in sorted(tables[0].keys() & tables[1].keys())
@@ -155,6 +142,24 @@ class _PairJob:
             if found:
                 rows.append({**_plain(found), "primary": key in _PRIMARY, "left_out": pair.left_out})
         return rows
+
+
+def _every_pair(
+    opened: Sequence[Evaluation], names: Sequence[str], terms: _Terms, allowed: bool, progress: Progress | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Compare all pairs; return one row a pair and score, and what differs beside the models."""
+    rows: list[dict[str, Any]] = []
+    told: list[dict[str, Any]] = []
+    pairs = list(combinations(range(len(opened)), 2))
+    with advancing(progress, "Compare", len(pairs)) as advance:
+        for a, b in pairs:
+            told += _refused(opened[a], opened[b], f"{names[a]} and {names[b]}", allowed=allowed)
+            found = terms.compare(opened[a], opened[b])
+            rows += [{"first": names[a], "second": names[b], **row} for row in found]
+            advance(1)
+    if not rows:
+        raise DataError("the evaluations share no score that is defined for both; evaluate the same tasks")
+    return _with_holm(rows), told
 
 
 _PRIMARY = {(task, metric, label) for task, metric, label, _ in HEADLINES}

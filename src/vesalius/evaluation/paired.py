@@ -134,7 +134,7 @@ def compare_scores(
     if one.draws is None or other.draws is None or not np.isfinite([one.value, other.value]).all():
         return None
     rows = pair.rows_of(one)
-    weights = patient_weights(column(pair.first, "patient")[rows], resamples=len(one.draws), seed=seed)
+    weights = patient_weights(column(pair.first, "patient")[rows].tolist(), resamples=len(one.draws), seed=seed)
     found = paired_difference((one.value, other.value), (one.draws, other.draws), weights=weights)
     apart = one.draws - other.draws
     apart = apart[np.isfinite(apart)]
@@ -216,7 +216,7 @@ def _ranks(values: Floats, groups: list[Rows]) -> Floats:
 def _share(target: Floats) -> Floats:
     """What the rank of each row adds to the AUROC, up to a constant: 1/(positives x negatives) for a positive."""
     positive = target == 1
-    return positive / (positive.sum() * (~positive).sum())
+    return np.asarray(positive / (positive.sum() * (~positive).sum()), dtype=np.float64)
 
 
 def _item_values(metric: str) -> Callable[[pa.Table], Floats] | None:

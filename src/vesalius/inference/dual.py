@@ -71,7 +71,7 @@ class DualPredictor(BasePredictor):
         """What the identity says beside name and weights: kind, architecture, preprocessing, pooling."""
 
     @cached_property
-    def identity(self) -> Mapping[str, Any]:  # type: ignore[override]
+    def identity(self) -> Mapping[str, Any]:
         """What a passport says of the model."""
         origin = {"weights_from": self.weights_from} if self.weights_from else {}
         return {"name": self.name, "weights_sha256": weights_sha256(self.module), **self.describe(), **origin}

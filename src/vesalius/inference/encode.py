@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ class Encoder:
         parts = []
         for start in range(0, len(unique), BLOCK):
             block = unique[start : start + BLOCK]
-            parts.append(self.store.get(self._key("text", block), lambda b=block: self._text_block(b))["joint"])
+            parts.append(self.store.get(self._key("text", block), partial(self._text_block, block))["joint"])
         rows = {text: row for row, text in enumerate(unique)}
         return np.concatenate(parts)[[rows[text] for text in texts]]
 
@@ -134,7 +135,7 @@ class Encoder:
             key = self._key(
                 "image", [corpus.content_hash, *(f"{a}/{b.id}" for a, b in zip(names, block, strict=True))]
             )
-            arrays = self.store.get(key, lambda n=names, b=block: self._image_block(corpus, n, b))
+            arrays = self.store.get(key, partial(self._image_block, corpus, names, block))
             features.append(arrays["features"])
             joint.append(arrays["joint"])
             advance(len(names))

@@ -163,5 +163,4 @@ def unit_rows(values: NDArray[Any]) -> FloatArray:
     """Scale each row of (N, D) to length one in float32; a row of zeros stays zero."""
     rows = np.asarray(values, dtype=np.float32)
     length = np.linalg.norm(rows, axis=-1, keepdims=True)
-    scaled: FloatArray = rows / np.where(length > 0, length, 1.0).astype(np.float32)
-    return scaled
+    return np.asarray(rows / np.where(length > 0, length, 1.0), dtype=np.float32)

@@ -40,7 +40,7 @@ class Reliability(NamedTuple):
     came: Floats
     low: Floats
     high: Floats
-    count: NDArray[np.int64]
+    items: NDArray[np.int64]
     hollow: list[bool]
 
 

@@ -102,8 +102,8 @@ class HuggingFacePredictor(DualPredictor):
         if not local:
             return ImagePass(seen.pooler_output, joint, None, ())
         patches = module.vision_model.post_layernorm(seen.last_hidden_state[:, 1:])
-        side = self.module.config.vision_config.patch_size  # type: ignore[union-attr]
-        grid = (pixel_values.shape[-2] // side, pixel_values.shape[-1] // side)  # type: ignore[operator]
+        side = int(module.config.vision_config.patch_size)
+        grid = (pixel_values.shape[-2] // side, pixel_values.shape[-1] // side)
         return ImagePass(seen.pooler_output, joint, module.visual_projection(patches), grid)
 
     def text_pass(self, texts: Sequence[str]) -> Tensor:
