@@ -34,14 +34,22 @@ class TextTransformer(nn.Module):
         if length > len(self.position):
             raise DataError(f"text of {length} tokens, but the encoder takes {len(self.position)}: raise text_length")
         real = attention_mask.bool()
-        keep = real[:, None, None, :]
-        if self.causal:
-            keep = keep & torch.ones(length, length, dtype=torch.bool, device=real.device).tril()
         tokens = self.embedding(input_ids) + self.position[:length]
+        keep, causal = self._view(real)
         for block in self.blocks:
-            tokens = block(tokens, keep=keep)
+            tokens = block(tokens, keep=keep, causal=causal)
         tokens = self.after(tokens)
         return Encoding(tokens, grid=(length,), keep=real, summary=tokens[:, 0])
+
+    def _view(self, real: Tensor) -> tuple[Tensor | None, bool]:
+        """What a token may look at: a mask for all heads, or none and whether backwards only, which is faster."""
+        # Only on the CPU: on a GPU the question would wait for all that is queued.
+        if real.device.type == "cpu" and bool(real.all()):
+            return None, self.causal
+        keep = real[:, None, None, :]
+        if self.causal:
+            keep = keep & torch.ones(2 * real.shape[1:], dtype=torch.bool, device=real.device).tril()
+        return keep, False
 
     def frozen_first(self) -> list[nn.Module | nn.Parameter]:
         """What is frozen below the first block."""
