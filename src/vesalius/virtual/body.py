@@ -6,7 +6,7 @@ Distances are mm in the trunk frame; factors multiply the reference adult (man, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -46,8 +46,6 @@ class Body:
     """Subcutaneous fat in front, at the side and behind."""
     breast_mm: float
     """Depth of the breast; 0 in men."""
-    gland: float
-    """Share of gland in the breast."""
     bone: float
     """Mineral factor."""
     rib_slope: float
@@ -79,11 +77,12 @@ def draw_clipped(rng: np.random.Generator, mean: float, sd: float, deviations: f
 def draw_body(seed: int, patient: str) -> Body:
     """Draw the healthy body of a patient."""
     rng = stream(seed, patient, "body")
-    female = bool(rng.random() < 0.5)
-    age = float(np.clip(rng.normal(57, 17), 20, 93))
-    height = draw_clipped(rng, 162 if female else 175, 6.5)
-    bmi = float(np.clip(25.5 * np.exp(0.17 * rng.standard_normal()), 17, 42))
+    female, age, height, bmi = _draw_habitus(rng)
     common = draw_clipped(rng, 0.0, 0.03)
+    front = max(4.0, (1.1 if female else 0.8) * (bmi - 11))
+    breast = draw_clipped(rng, 34, 10) + 0.9 * (bmi - 25)
+    gas = rng.random() < 0.85
+    bubble = (draw_clipped(rng, 24, 7), draw_clipped(rng, 14, 5))
     return Body(
         sex="F" if female else "M",
         age_years=age,
@@ -94,37 +93,32 @@ def draw_body(seed: int, patient: str) -> Body:
         stature=height / 175 * (1 + draw_clipped(rng, 0, 0.02)),
         inspiration=float(1 - 0.5 * rng.beta(1.3, 4.0)),
         dome_offset_mm=(draw_clipped(rng, 0, 5), draw_clipped(rng, 0, 5)),
-        cardiothoracic_ratio=float(
-            np.clip(draw_clipped(rng, 0.425, 0.032) + 0.0006 * (age - 55), 0.34, 0.485)
-        ),
-        **_posture(rng, bmi),
-        **_tissue(rng, female=female, age=age, bmi=bmi),
+        cardiothoracic_ratio=float(np.clip(draw_clipped(rng, 0.425, 0.032) + 0.0006 * (age - 55), 0.34, 0.485)),
+        heart_tilt=draw_clipped(rng, 0.015 * (bmi - 24.5), 0.06),
+        aorta=draw_clipped(rng, 1.0, 0.08) * (1 + 0.0035 * (age - 40)),
+        unfolding_mm=max(0.0, draw_clipped(rng, 0.22 * (age - 45), 3.5)),
+        fat_mm=(front, 0.8 * front, 0.95 * front * draw_clipped(rng, 1.0, 0.12)),
+        breast_mm=float(np.clip(breast, 14, 62)) if female else 0.0,
+        bone=draw_clipped(rng, 1.0, 0.08) * (1 - 0.0045 * max(0.0, age - 40)) * (0.92 if female else 1.0),
+        rib_slope=draw_clipped(rng, 1.0, 0.12),
+        scapula_mm=draw_clipped(rng, 6, 9),
+        clavicle_mm=draw_clipped(rng, 0, 6),
+        scoliosis_mm=draw_clipped(rng, 0, 3.5),
+        rotation=draw_clipped(rng, 0, 0.022),
+        stomach=(*(bubble if gas else (0.0, 0.0)), float(rng.uniform(0.1, 0.7))),
+        lung_density=draw_clipped(rng, 0.14, 0.012),
     )
 
 
-def _posture(rng: np.random.Generator, bmi: float) -> dict[str, float]:
-    return {
-        "heart_tilt": draw_clipped(rng, 0.015 * (bmi - 24.5), 0.06),
-        "rib_slope": draw_clipped(rng, 1.0, 0.12),
-        "scapula_mm": draw_clipped(rng, 6, 9),
-        "clavicle_mm": draw_clipped(rng, 0, 6),
-        "scoliosis_mm": draw_clipped(rng, 0, 3.5),
-        "rotation": draw_clipped(rng, 0, 0.022),
-    }
+class _Habitus(NamedTuple):
+    female: bool
+    age_years: float
+    height_cm: float
+    bmi: float
 
 
-def _tissue(rng: np.random.Generator, *, female: bool, age: float, bmi: float) -> dict[str, object]:
-    front = max(4.0, (1.1 if female else 0.8) * (bmi - 11))
-    gas = rng.random() < 0.85
-    bubble = (draw_clipped(rng, 24, 7), draw_clipped(rng, 14, 5), float(rng.uniform(0.1, 0.7)))
-    breast = draw_clipped(rng, 34, 10) + 0.9 * (bmi - 25)
-    return {
-        "aorta": draw_clipped(rng, 1.0, 0.08) * (1 + 0.0035 * (age - 40)),
-        "unfolding_mm": max(0.0, draw_clipped(rng, 0.22 * (age - 45), 3.5)),
-        "fat_mm": (front, 0.8 * front, 1.1 * front * draw_clipped(rng, 1.0, 0.12)),
-        "breast_mm": float(np.clip(breast, 14, 62)) if female else 0.0,
-        "gland": float(np.clip(0.5 - 0.009 * (age - 30) + 0.08 * rng.standard_normal(), 0.1, 0.6)),
-        "bone": draw_clipped(rng, 1.0, 0.08) * (1 - 0.0045 * max(0.0, age - 40)) * (0.92 if female else 1.0),
-        "stomach": bubble if gas else (0.0, 0.0, bubble[2]),
-        "lung_density": draw_clipped(rng, 0.15, 0.013),
-    }
+def _draw_habitus(rng: np.random.Generator) -> _Habitus:
+    female = bool(rng.random() < 0.5)
+    age = float(np.clip(rng.normal(57, 17), 20, 93))
+    height = draw_clipped(rng, 162 if female else 175, 6.5)
+    return _Habitus(female, age, height, float(np.clip(25.5 * np.exp(0.17 * rng.standard_normal()), 17, 42)))

@@ -66,7 +66,8 @@ class Camera:
     def slant(self) -> Array:
         """Path along a ray for one millimetre of depth, (H, W)."""
         tangent = (self.u[None, :] ** 2 + self.v[:, None] ** 2) / np.float32(self.distance_mm**2)
-        return np.sqrt(1 + tangent).astype(np.float32)
+        slant: Array = np.sqrt(1 + tangent).astype(np.float32)
+        return slant
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
         """Project points (..., 3) to detector coordinates (..., 2) as (u, v)."""

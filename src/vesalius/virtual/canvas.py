@@ -64,7 +64,7 @@ class Canvas:
 
     @cached_property
     def bodies(self) -> tuple[Interval, ...]:
-        """What takes room from the lungs: anterior mediastinum with the heart, spine, aorta, what is under the domes."""
+        """What takes room from the lungs: mediastinum with the heart, spine, aorta, what is under the domes."""
         return (
             mediastinum.anterior_mediastinum(self.camera, self.chest, self.heart),
             mediastinum.prevertebral(self.camera, self.chest),
@@ -109,16 +109,14 @@ def meet_outline(camera: Camera, outline: Outline, side: Side | None = None) -> 
 
     The surfaces are found by a fixed point: the ray's place at the depth found before, starting from the axis.
     """
-    height = camera.height(0.0)
-    axis = outline.at(height)[3]
+    axis = outline.at(camera.height(0.0))[3]
     surfaces = []
     for direction in (-1, 1):
-        depth = axis
+        depth: NDArray[np.floating] = axis
         for _ in range(2):
             scale = (camera.source_y_mm - depth) / camera.distance_mm
-            height = camera.centre_z_mm + camera.v * scale
-            centre, width, half, middle = outline.at(height)
-            depth = middle + direction * 0.8 * half
+            centre, width, half, middle = outline.at(camera.centre_z_mm + camera.v * scale)
+            depth = np.asarray(middle + direction * 0.8 * half, np.float64)
         surfaces.append(_surface(camera, (centre, width, half, middle), direction, side))
     front, back = surfaces
     outside = front > back
@@ -126,18 +124,14 @@ def meet_outline(camera: Camera, outline: Outline, side: Side | None = None) -> 
     return Interval(front, back)
 
 
-def _surface(
-    camera: Camera, rows: tuple[NDArray[np.float64], ...], direction: int, side: Side | None
-) -> Array:
+def _surface(camera: Camera, rows: tuple[NDArray[np.float64], ...], direction: int, side: Side | None) -> Array:
     """Depth of the front (-1) or back (+1) surface; beyond the outline the result lies on the wrong side."""
     centre, width, half, middle = (part.astype(np.float32)[:, None] for part in rows)
     sign = side_sign(side) if side else 0
     inverse = 1 / np.maximum(width, np.float32(1e-3))
-    depth: Array = np.broadcast_to(middle, (camera.size, camera.size))
+    depth: NDArray[np.floating] = np.broadcast_to(middle, (camera.size, camera.size))
     for _ in range(2):
-        x = camera.u[None, :] * (
-            (np.float32(camera.source_y_mm) - depth) * np.float32(1 / camera.distance_mm)
-        )
+        x = camera.u[None, :] * ((np.float32(camera.source_y_mm) - depth) * np.float32(1 / camera.distance_mm))
         x = x - np.float32(camera.rotation) * depth
         share = np.abs(x * sign - centre if sign else x) * inverse
         inside = 1 - share * share * share
@@ -145,5 +139,6 @@ def _surface(
     wrong = inside <= 0
     if sign:
         wrong |= x * sign < 0
-    depth[wrong] = middle.max() - np.float32(direction) * EMPTY
-    return depth
+    surface: Array = depth.astype(np.float32, copy=False)
+    surface[wrong] = middle.max() - np.float32(direction) * EMPTY
+    return surface

@@ -63,7 +63,7 @@ def side_sign(side: Side) -> int:
 
 @dataclass(frozen=True)
 class Outline:
-    """A body whose cross-section at height z is |x|³ + y² <= 1 in its own half widths; arrays over `z` (ascending)."""
+    """A body whose cross-section at height z is |x|³ + y² <= 1 in its half widths; arrays over ascending `z`."""
 
     z: NDArray[np.float64]
     centre: NDArray[np.float64]
@@ -76,10 +76,12 @@ class Outline:
     """y of the axis."""
 
     def at(self, z: NDArray[np.floating] | float) -> tuple[NDArray[np.float64], ...]:
-        """Return centre, half width, half depth and y of the axis at heights `z`; widths are 0 above the top."""
+        """Return centre, half width, half depth and axis y at heights `z`; widths are 0 above the top."""
+        z = np.asarray(z, float)
         width = np.sqrt(np.maximum(np.interp(z, self.z, self.width2), 0))
         depth = np.sqrt(np.maximum(np.interp(z, self.z, self.depth2), 0))
-        return np.interp(z, self.z, self.centre), width, depth, np.interp(z, self.z, self.middle)
+        centre, middle = np.interp(z, self.z, self.centre), np.interp(z, self.z, self.middle)
+        return np.asarray(centre), width, depth, np.asarray(middle)
 
     def grown(self, side_mm: float, front_mm: float, back_mm: float) -> Outline:
         """Return the outline with more at the side, in front and behind; negative shrinks, never below 0."""
@@ -105,6 +107,8 @@ class Chest:
     """Sideways shift of the upper mediastinum (trachea); positive to the left."""
     vessel_upper: float = 1.0
     """Radius factor of vessels of the upper zones."""
+    rest: tuple[Ellipsoid, ...] = ()
+    """Heart and domes before any disease: the vessels grew round them."""
     hernia: Ellipsoid | None = None
     """Stomach above the diaphragm."""
     vessel_count: float = 1.0
@@ -130,7 +134,8 @@ class Chest:
 
     def spine_y(self, z: NDArray[np.floating] | float) -> NDArray[np.float64]:
         """Depth y of the vertebral bodies' centres at heights `z`."""
-        return np.interp(z, SPINE[::-1, 0] * self.body.stature, SPINE[::-1, 1] * self.body.depth)
+        height = np.asarray(z, float)
+        return np.asarray(np.interp(height, SPINE[::-1, 0] * self.body.stature, SPINE[::-1, 1] * self.body.depth))
 
     def spine_x(self, z: NDArray[np.floating] | float) -> NDArray[np.float64]:
         """Sideways place of the spine at heights `z`: a bow with its top at T8."""
@@ -174,15 +179,14 @@ def _heart(body: Body) -> tuple[Ellipsoid, ...]:
     left = _domes(body)[1]
     sunk = np.array([0, 0, 0.85 * ((left.centre[2] + left.axes[2]) / body.stature - 68)])
     parts = (
-        Ellipsoid.of((16, -38, 104), (72, 50, 52), tilt),
+        Ellipsoid.of((16, -36, 104), (72, 58, 52), tilt),
         Ellipsoid.of((-20, -32, 106), (25, 28, 44)),
-        Ellipsoid.of((44, -42, 85), (48, 36, 38), tilt),
+        Ellipsoid.of((44, -40, 85), (48, 46, 38), tilt),
         Ellipsoid.of((6, -6, 146), (28, 19, 24)),
         Ellipsoid.of((31, -34, 146), (24, 20, 36)),
     )
     return tuple(
-        Ellipsoid((part.centre + sunk) * scale, part.axes * scale.prod() ** (1 / 3), part.rotation)
-        for part in parts
+        Ellipsoid((part.centre + sunk) * scale, part.axes * scale.prod() ** (1 / 3), part.rotation) for part in parts
     )
 
 
@@ -205,13 +209,14 @@ def resize_heart(chest: Chest, camera: Camera, ratio: float, *, left_only: bool 
     It grows about the root of the great vessels, or with `left_only` to the left about its right border.
     """
     anchor = (_RIGHT_BORDER if left_only else _HEART_ANCHOR) * chest.scale
+    inner = thorax_shadow(chest, camera)
+    wanted = ratio * (inner[1] - inner[0])
     low, high = 0.4, 2.2
-    for _ in range(30):
+    for _ in range(20):
         middle = (low + high) / 2
         grown = replace(chest, heart=tuple(part.scaled(middle, anchor) for part in chest.heart))
-        left, right = heart_shadow(grown, camera)
-        inner = thorax_shadow(grown, camera)
-        low, high = (middle, high) if (right - left) / (inner[1] - inner[0]) < ratio else (low, middle)
+        right, left = heart_shadow(grown, camera)
+        low, high = (middle, high) if left - right < wanted else (low, middle)
     return grown
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,7 @@ def camera_of(patient: Patient, size: int) -> Camera:
 def anatomy_of(patient: Patient, camera: Camera) -> Chest:
     """Return the chest with the changes that the diseases make to its shape."""
     chest = resize_heart(build_chest(patient.body), camera, patient.body.cardiothoracic_ratio)
+    chest = replace(chest, rest=(*chest.heart, *chest.domes))
     for disease in sorted(patient.diseases, key=lambda disease: disease.late):
         chest = disease.alter(chest, camera)
     return chest

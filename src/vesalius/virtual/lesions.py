@@ -21,10 +21,10 @@ from vesalius.virtual.shapes import EMPTY, Ellipsoid, Interval, ellipsoid, lengt
 __all__ = ["RoundLesion", "lobe_share", "paint_round", "soft_spot"]
 
 
-def lobe_share(canvas: Canvas, lobe: str, side: Side, parts: Sequence[Ellipsoid]) -> Array:
+def lobe_share(canvas: Canvas, lobe: str, side: Side, parts: Sequence[Ellipsoid], *, soft: bool = False) -> Array:
     """Share of the aerated lung along each ray that lies in a lobe and in any of `parts`, about 0..1, (H, W).
 
-    Overlapping parts saturate: what one leaves free, the next may take.
+    Overlapping parts saturate: what one leaves free, the next may take. `soft` parts fade towards their edges.
     """
     cut, rows = lobe_interval(canvas, lobe, side)
     left = np.ones_like(canvas.soft)
@@ -33,10 +33,15 @@ def lobe_share(canvas: Canvas, lobe: str, side: Side, parts: Sequence[Ellipsoid]
         met = ellipsoid(canvas.camera, part)
         if met is None:
             continue
-        window, inside = met
-        whole = _full(canvas, window, inside, cut)
-        left[window] *= 1 - np.clip(canvas.free(whole)[window] / lung[window], 0, 1)
-    return (1 - left) * rows * (canvas.aerated[side] > 0)
+        window, met_part = met
+        whole = _full(canvas, window, met_part, cut)
+        taken = canvas.free(whole)[window] / lung[window]
+        if soft:
+            taken *= length(met_part) / np.float32(2 * np.sqrt(part.covariance[1, 1]))
+        left[window] *= 1 - np.clip(taken, 0, 1)
+    inside: Array = (canvas.aerated[side] > 0).astype(np.float32)
+    share: Array = (1 - left) * rows * inside
+    return share
 
 
 def _full(canvas: Canvas, window: Window, inside: Interval, cut: Interval) -> Interval:
@@ -55,7 +60,8 @@ def soft_spot(canvas: Canvas, centre: NDArray[np.float64], reach_mm: tuple[float
     scale = camera.scale(float(centre[1]))
     across = np.exp(-0.5 * ((camera.u - np.float32(u)) * np.float32(scale / reach_mm[0])) ** 2)
     along = np.exp(-0.5 * ((camera.v - np.float32(v)) * np.float32(scale / reach_mm[1])) ** 2)
-    return (along[:, None] * across[None, :]).astype(np.float32)
+    bump: Array = (along[:, None] * across[None, :]).astype(np.float32)
+    return bump
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +78,7 @@ class RoundLesion:
     """Compact bone per 10 mm of lesion."""
 
 
-def paint_round(
-    canvas: Canvas, side: Side, lesion: RoundLesion, rng: np.random.Generator
-) -> NDArray[np.bool_]:
+def paint_round(canvas: Canvas, side: Side, lesion: RoundLesion, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Add a round lesion to the masses and return its outline, (H, W). What lies outside the lung does not show."""
     camera = canvas.camera
     radius = lesion.diameter_mm / 2
@@ -135,9 +139,7 @@ def _spicules(canvas: Canvas, chord: Array, lesion: RoundLesion, rng: np.random.
     step = reach[:, None] * np.full(len(t), 1 / len(t))
     along = 0.8 * radius + reach[:, None] * t
     width = np.maximum(0.3, 0.07 * radius * (1 - t))[None, :] * np.ones((count, 1))
-    offset = np.stack(
-        [np.cos(angle)[:, None] * along, np.zeros_like(along), np.sin(angle)[:, None] * along], axis=-1
-    )
+    offset = np.stack([np.cos(angle)[:, None] * along, np.zeros_like(along), np.sin(angle)[:, None] * along], axis=-1)
     sweep(chord, canvas.camera, (lesion.centre + offset).reshape(-1, 3), width.ravel(), (2.0 * step).ravel())
 
 

@@ -40,7 +40,7 @@ def paint_lungs(canvas: Canvas, seed: int, patient: str) -> None:
     picture = np.zeros_like(canvas.soft)
     for side in SIDES:
         rng = stream(seed, patient, "vessels", side)
-        points, radius, step = vessel_tree(chest, side, rng, 0.45 * camera.spacing_mm)
+        points, radius, step = vessel_tree(chest, side, rng, 0.8 * camera.spacing_mm)
         seen = inside_lung(canvas, side, points)
         sweep(picture, camera, points[seen], radius[seen], step[seen])
     hidden = np.float32(0.15) + np.float32(0.85) * canvas.clear
@@ -61,11 +61,7 @@ def vessel_tree(
     branches = grow(rng, root, ends, radius_mm=6.6 * chest.body.stature)
     branches = _regulate(chest, branches, rng)
     points, radius, step, _ = sample(branches, step_mm)
-    stems = [
-        _stem(chest, knots, ends_mm, step_mm)
-        for knots, ends_mm in _STEMS
-        if knots[-1][0] * side_sign(side) > 0
-    ]
+    stems = [_stem(chest, knots, ends_mm, step_mm) for knots, ends_mm in _STEMS if knots[-1][0] * side_sign(side) > 0]
     clouds = [(points, radius, step), *stems]
     return tuple(np.concatenate([cloud[i] for cloud in clouds]) for i in range(3))  # type: ignore[return-value]
 
@@ -81,7 +77,9 @@ def _regulate(chest: Chest, branches: Branches, rng: np.random.Generator) -> Bra
 def replace_radius(branches: Branches, radius: NDArray[np.float64]) -> Branches:
     """Return branches of other radii without those of radius 0."""
     keep = radius > 0
-    return Branches(*(part[keep] for part in branches._replace(radius=radius)))
+    return Branches(
+        branches.start[keep], branches.middle[keep], branches.stop[keep], radius[keep], branches.order[keep]
+    )
 
 
 def _stem(
@@ -95,7 +93,7 @@ def _stem(
 
 def _end_points(chest: Chest, side: Side, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw end points of vessels, even in the volume of the lung, (_ENDS, 3)."""
-    count = 6 * _ENDS
+    count = 3 * _ENDS
     share = rng.random((count, 3))
     top = 277 * chest.body.stature
     z = chest.dome_top(side) - 45 + share[:, 2] * (top - chest.dome_top(side) + 45)
@@ -105,8 +103,7 @@ def _end_points(chest: Chest, side: Side, rng: np.random.Generator) -> NDArray[n
     off = np.abs(across - centre) / np.maximum(width, 1e-3)
     points = np.stack([side_sign(side) * across, middle + y * half, z], axis=1)
     inside = (off**3 + y**2 < 0.96) & (across > 14 * chest.scale[0])
-    bodies = (*chest.heart, *chest.domes)
-    for body in bodies:
+    for body in chest.rest:
         away = ((points - body.centre) @ body.rotation.T) / body.axes
         inside &= (away**2).sum(axis=1) > 1.03
     # Few candidates are refused; where a small lung leaves too few, the last ones are used again.
@@ -114,13 +111,13 @@ def _end_points(chest: Chest, side: Side, rng: np.random.Generator) -> NDArray[n
     return points[np.resize(chosen, _ENDS)]
 
 
-def inside_lung(canvas: Canvas, side: Side, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+def inside_lung(canvas: Canvas, side: Side, points: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Say which points (N, 3) lie in aerated lung of `side`, outside mediastinum and diaphragm, (N,)."""
     camera = canvas.camera
     place = camera.project(points)
     column = np.rint(camera.column(place[:, 0])).astype(np.int64)
     row = np.rint(camera.row(place[:, 1])).astype(np.int64)
-    seen = (column >= 0) & (column < camera.size) & (row >= 0) & (row < camera.size)
+    seen: NDArray[np.bool_] = (column >= 0) & (column < camera.size) & (row >= 0) & (row < camera.size)
     at = np.where(seen, row, 0), np.where(seen, column, 0)
     depth = points[:, 1]
     lung = canvas.lungs[side]
@@ -141,7 +138,7 @@ def paint_airways(canvas: Canvas) -> None:
     upright(camera, rows * np.array([height, width, depth, width, depth]), target, lean)
     air = length(target)
     for knots, ends in _BRONCHI:
-        curve, radius, step = _stem(chest, knots, ends, 1.0)
+        curve, radius, step = _stem(chest, knots, ends, 2.0)
         sweep(air, camera, curve, radius, step)
     covered = length(canvas.bodies[0]) > 20
     canvas.soft -= np.where(covered, air, 0) * np.float32(0.1 * tissue.SOFT_DENSITY)

@@ -1,4 +1,4 @@
-"""What takes room from the lungs, as depth intervals: anterior mediastinum with the heart, spine with aorta, domes."""
+"""What takes room from the lungs, as depth intervals: mediastinum with the heart, spine, aorta, domes."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def upright(
     if len(inside) == 0:
         return
     rows = slice(int(inside[0]), int(inside[-1]) + 1)
-    x, y, half_x, half_y = (
-        np.interp(height, z, part).astype(np.float32) for part in (x + lean, y, half_x, half_y)
-    )
+    x, y, half_x, half_y = (np.interp(height, z, part).astype(np.float32) for part in (x + lean, y, half_x, half_y))
     met = column(camera, x, y, (half_x, half_y), rows)
     if met:
         hull(target, met[0], met[1].front, met[1].back)
@@ -109,10 +107,26 @@ def descending_aorta(camera: Camera, chest: Chest) -> Interval:
 
 def subphrenic(camera: Camera, chest: Chest) -> Interval:
     """Return what lies under the domes: liver, stomach, spleen and the central tendon under the heart."""
+    return _add(camera, (*chest.domes, _tendon(chest)), nothing(camera))
+
+
+def _tendon(chest: Chest) -> Ellipsoid:
     middle = min(chest.dome_top(side) for side in SIDES) - 4
-    tendon = Ellipsoid(
+    return Ellipsoid(
         np.array([4.0, -6.0, middle - 120 * chest.body.stature]),
         np.array([84.0, 108.0, 120.0]) * chest.scale,
         np.eye(3),
     )
-    return _add(camera, (*chest.domes, tendon), nothing(camera))
+
+
+def occupied(chest: Chest, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say which points (..., 3) lie in mediastinum, spine, aorta or under the domes, coarsely: vessels are left out."""
+    x, y, z = (points[..., axis] for axis in range(3))
+    spine_x, spine_y = chest.spine_x(z), chest.spine_y(z)
+    inside: NDArray[np.bool_] = np.abs(x) < 15 * chest.body.width
+    inside |= ((x - spine_x) / 35) ** 2 + ((y - spine_y - 62) / 76) ** 2 < 1
+    inside |= (x - 26 * chest.body.width) ** 2 + (y - spine_y + 14) ** 2 < (12.5 * chest.body.aorta) ** 2
+    for body in (*chest.heart, *chest.domes, _tendon(chest)):
+        away = ((points - body.centre) @ body.rotation.T) / body.axes
+        inside |= (away**2).sum(axis=-1) < 1
+    return inside

@@ -71,7 +71,7 @@ class _Draws:
         self._numbers = iter(numbers.tolist())
 
     def number(self) -> float:
-        return next(self._numbers)
+        return float(next(self._numbers))
 
     def pick(self, options: Sequence[str]) -> str:
         return options[int(self.number() * len(options))]
@@ -92,9 +92,7 @@ def write_report(patient: Patient, *, variant: int = 0) -> Report:
                 impression.append(_present(group, patient.site, draws, certainty, again=True))
     denied = _denied(patient, words, numbers[-1], numbers[-2])
     draws = _Draws(numbers[-3])
-    return Report(
-        _arranged(present, denied, patient.site, draws), _concluded(impression, denied, patient, draws)
-    )
+    return Report(_arranged(present, denied, patient.site, draws), _concluded(impression, denied, patient, draws))
 
 
 def _groups(diseases: list[Disease]) -> Iterator[list[Disease]]:
@@ -212,9 +210,7 @@ def _deny(group: list[str], words: Grammar, draws: _Draws) -> Sentence:
     return Sentence(draws.pick(words.frames["denied"]).replace("{n}", listed), first.system, facts)
 
 
-def _arranged(
-    present: list[Sentence], denied: list[Sentence], site: Site, draws: _Draws
-) -> tuple[Sentence, ...]:
+def _arranged(present: list[Sentence], denied: list[Sentence], site: Site, draws: _Draws) -> tuple[Sentence, ...]:
     """Bring the findings section into the site's order and style."""
     words = grammar()
     sentences = [*present, *denied]

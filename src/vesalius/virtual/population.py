@@ -1,4 +1,4 @@
-"""Populations on disk: a corpus of virtual patients, written by several processes, the same for any number of them."""
+"""Populations on disk: a corpus of virtual patients, the same for any number of processes."""
 
 from __future__ import annotations
 

@@ -78,6 +78,7 @@ def preset_names() -> tuple[str, ...]:
     return tuple(read_yaml(_FILE))
 
 
+@cache
 def load_preset(name: str) -> Preset:
     """Return a preset by name."""
     known = read_yaml(_FILE)

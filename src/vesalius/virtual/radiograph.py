@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["Masses", "attenuation", "blur", "develop", "encode_png", "expose", "masses"]
 
 
+_GREY_SCALE = (
+    (-1.4, -0.6, -0.3, 0.0, 0.3, 0.8, 1.3, 1.8, 2.4, 3.2),
+    (0.015, 0.06, 0.14, 0.26, 0.40, 0.60, 0.72, 0.81, 0.89, 0.96),
+)
+"""Attenuation against what is expected behind the lung, and grey: a toe that keeps air black, a shoulder for bone."""
+
+
 @dataclass(frozen=True)
 class Masses:
     """Mass per area along every ray, g/cm², each (H, W)."""
@@ -95,14 +102,16 @@ def attenuation(parts: Masses, kev: float | None = None) -> Array:
     """Logarithmic attenuation of the primary beam, (H, W); of one energy, or of the detected spectrum."""
     if kev is not None:
         mu = [np.float32(tissue.coefficient(name, kev)) for name in ("fat", "soft", "bone")]
-        return mu[0] * parts.fat + mu[1] * parts.soft + mu[2] * parts.bone
+        path: Array = mu[0] * parts.fat + mu[1] * parts.soft + mu[2] * parts.bone
+        return path
     total = sum(weight * energy for weight, energy in zip(tissue.BIN_WEIGHT, tissue.BIN_KEV, strict=True))
     primary = np.zeros_like(parts.soft)
     for i, (weight, energy) in enumerate(zip(tissue.BIN_WEIGHT, tissue.BIN_KEV, strict=True)):
         mu = [np.float32(-tissue.COEFFICIENTS[name][i]) for name in ("fat", "soft", "bone")]
         path = mu[0] * parts.fat + mu[1] * parts.soft + mu[2] * parts.bone
         primary += np.float32(weight * energy / total) * np.exp(path)
-    return -np.log(primary)
+    logarithm: Array = -np.log(primary)
+    return logarithm
 
 
 def expose(logarithm: Array, camera: Camera, site: Site, rng: np.random.Generator, exposure: float) -> Array:
@@ -123,7 +132,8 @@ def expose(logarithm: Array, camera: Camera, site: Site, rng: np.random.Generato
     noise = rng.standard_normal(counts.shape, dtype=np.float32)
     counts = counts + np.sqrt(counts * np.float32(1.1)) * noise
     counts += np.float32(4.0) * rng.standard_normal(counts.shape, dtype=np.float32)
-    return np.maximum(counts, 1) / quanta
+    intensity: Array = np.maximum(counts, 1) / quanta
+    return intensity
 
 
 def _scatter(primary: Array, logarithm: Array, camera: Camera) -> Array:
@@ -174,16 +184,9 @@ def develop(intensity: Array, camera: Camera, site: Site, technique: float) -> N
     logarithm = -np.log(intensity)
     fine = logarithm - blur(logarithm, 1.6 / camera.spacing_mm)
     boosted = logarithm + np.float32(site.edge) * fine
-    share = (boosted - np.float32(technique - 0.75)) / np.float32(3.25 / site.contrast)
-    grey = _s_curve(np.clip(share, 0, 1))
-    return np.clip(grey * 255 + np.float32(0.5), 0, 255).astype(np.uint8)
-
-
-def _s_curve(share: Array) -> Array:
-    """Grey scale: a toe that keeps air black and a shoulder that keeps bone below white."""
-    knots = np.array([0.0, 0.06, 0.15, 0.30, 0.50, 0.70, 0.85, 1.0])
-    grey = np.array([0.02, 0.05, 0.14, 0.33, 0.58, 0.78, 0.90, 0.97])
-    return np.interp(share, knots, grey).astype(np.float32)
+    grey = np.interp((boosted - np.float32(technique)) * np.float32(site.contrast), *_GREY_SCALE)
+    pixels: NDArray[np.uint8] = np.clip(grey * 255 + 0.5, 0, 255).astype(np.uint8)
+    return pixels
 
 
 def encode_png(picture: NDArray[np.uint8], *, bits: int = 8) -> bytes:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +36,10 @@ EMPTY = np.float32(1e4)
 """Front of an empty interval, in mm; its back is the negative."""
 
 
+_CHUNK = 250_000
+"""Values stamped at once; more would leave the processor's cache."""
+
+
 class Interval(NamedTuple):
     """Depths between which rays are inside a body, mm, each (H, W)."""
 
@@ -58,7 +61,10 @@ class Ellipsoid:
 
     @classmethod
     def of(
-        cls, centre: Sequence[float], axes: Sequence[float], direction: Sequence[float] = (1.0, 0.0, 0.0)
+        cls,
+        centre: Sequence[float] | NDArray[np.float64],
+        axes: Sequence[float],
+        direction: Sequence[float] = (1.0, 0.0, 0.0),
     ) -> Ellipsoid:
         """Build an ellipsoid whose first axis points along `direction`, the third as near to +z as it can."""
         first = np.asarray(direction, float) / np.linalg.norm(direction)
@@ -104,7 +110,8 @@ def nothing(camera: Camera) -> Interval:
 
 def length(interval: Interval) -> Array:
     """Depth inside, mm, (H, W)."""
-    return np.maximum(interval.back - interval.front, 0)
+    depth: Array = np.maximum(interval.back - interval.front, 0)
+    return depth
 
 
 def hull(target: Interval, window: Window, front: Array, back: Array) -> None:
@@ -143,7 +150,8 @@ def _quadratic(
     k = [[np.float32(np.sum(p * q)) for q in right] for p in left]
     along_u = k[0][0] + (k[0][1] + k[1][0]) * u + k[1][1] * u * u
     along_v = (k[0][2] + k[2][0]) * v + k[2][2] * v * v
-    return along_u + along_v + ((k[1][2] + k[2][1]) * v) * u
+    product: Array = along_u + along_v + ((k[1][2] + k[2][1]) * v) * u
+    return product
 
 
 def column(
@@ -172,21 +180,33 @@ def column(
 
 
 def free_length(inside: Interval, bodies: Sequence[Interval]) -> Array:
-    """Depth of `inside` that none of `bodies` covers, mm, by inclusion and exclusion."""
-    total = length(inside)
-    for count in range(1, len(bodies) + 1):
-        for group in combinations(bodies, count):
-            front, back = inside
-            for body in group:
-                front, back = np.maximum(front, body.front), np.minimum(back, body.back)
-            shared = np.maximum(back - front, 0)
-            total = total - shared if count % 2 else total + shared
-    return np.maximum(total, 0)
+    """Depth of `inside` that none of `bodies` covers, mm, by inclusion and exclusion, (H, W)."""
+    met = inside.front <= inside.back
+    rows, columns = np.flatnonzero(met.any(axis=1)), np.flatnonzero(met.any(axis=0))
+    total = np.zeros(met.shape, np.float32)
+    if len(rows) == 0:
+        return total
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    part = total[window]
+    _shared(part, inside.at(window), [body.at(window) for body in bodies], 1)
+    np.maximum(part, 0, out=part)
+    return total
+
+
+def _shared(total: Array, inside: Interval, bodies: Sequence[Interval], sign: int) -> None:
+    """Add the depth of `inside` with `sign`, and with the other sign what it shares with each group of bodies."""
+    depth = np.maximum(inside.back - inside.front, 0)
+    if not depth.any():
+        return
+    np.add(total, depth, out=total) if sign > 0 else np.subtract(total, depth, out=total)
+    for i, body in enumerate(bodies):
+        common = Interval(np.maximum(inside.front, body.front), np.minimum(inside.back, body.back))
+        _shared(total, common, bodies[i + 1 :], -sign)
 
 
 def sweep(
     picture: Array, camera: Camera, points: NDArray[np.floating], radius: NDArray[np.floating],
-    weight: NDArray[np.floating], aspect: float = 1.0, core: tuple[float, float] | None = None,
+    weight: NDArray[np.floating], aspect: float = 1.0, core: tuple[NDArray[np.floating], float] | None = None,
 ) -> None:  # fmt: skip
     """Add swept discs to `picture` in place: at every sample a disc of `weight` (mm of axis × density).
 
@@ -197,52 +217,67 @@ def sweep(
         radius: radius of the disc across, (N,), mm; its mass is kept where it is smaller than a pixel.
         weight: step along the axis times density, (N,).
         aspect: width (along u) over height (along v) of the disc, at most 1.
-        core: thickness of a tube's wall in mm and the density that its core lacks, as a share of the wall's.
+        core: thickness of a tube's wall in mm, (N,), and the density that its core lacks, as a share of the wall's.
     """
     projected = camera.project(points)
     magnify = camera.distance_mm / (camera.source_y_mm - points[:, 1]) / camera.spacing_mm
     columns, rows = camera.column(projected[:, 0]), camera.row(projected[:, 1])
     reach = np.ceil(radius * magnify + 0.5).astype(np.int64)
-    near = (
-        (columns > -reach) & (columns < camera.size + reach) & (rows > -reach) & (rows < camera.size + reach)
-    )
-    wall, lack = core or (0.0, 0.0)
+    near = (columns > -reach) & (columns < camera.size + reach) & (rows > -reach) & (rows < camera.size + reach)
+    wall, lack = core or (np.zeros(1), 0.0)
     inner = np.maximum(radius - wall, 0.25 * radius) if core else radius
     samples = np.stack([rows, columns, radius * magnify, weight, inner * magnify]).astype(np.float32)
     margin = int(reach.max(initial=0)) * 2 + 1
-    padded = np.zeros((camera.size + 2 * margin, camera.size + 2 * margin))
+    width = camera.size + 2 * margin
+    padded = np.zeros(width * width)
     for half in np.unique(reach[near]):
-        _stamp(padded, samples[:, near & (reach == half)], int(half), aspect, (margin, lack))
-    picture += padded[margin:-margin, margin:-margin].astype(np.float32)
+        chosen = samples[:, near & (reach == half)]
+        chunk = max(1, _CHUNK // int((2 * half + 1) ** 2))
+        for first in range(0, chosen.shape[1], chunk):
+            flat, cover = _stamp(chosen[:, first : first + chunk], int(half), aspect, (lack, margin, width))
+            padded += np.bincount(flat, weights=cover, minlength=padded.size)
+    picture += padded.reshape(width, width)[margin:-margin, margin:-margin].astype(np.float32)
 
 
 def _stamp(
-    padded: NDArray[np.float64], samples: Array, half: int, aspect: float, settings: tuple[int, float]
-) -> None:
-    """Add discs of one stamp size; `samples` holds row, column, radius (pixels), weight and core radius, (5, N)."""
-    margin, lack = settings
+    samples: Array, half: int, aspect: float, frame: tuple[float, int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Places in the padded picture and values of discs of one stamp size, flat.
+
+    Discs of equal place within a pixel and equal radius, to an eighth and a sixteenth of a pixel, share a stamp.
+
+    Args:
+        samples: row, column, radius (pixels), weight and core radius, (5, N).
+        half: reach of the stamp in pixels.
+        aspect: width over height of the discs.
+        frame: what the core lacks, margin and width of the padded picture.
+    """
     rows, columns, radius, weight, inner = samples
-    across = max(1, int(np.ceil(half * aspect)))
+    lack, margin, width = frame
     row, col = np.rint(rows), np.rint(columns)
+    kinds = np.stack([np.rint((rows - row) * 8), np.rint((columns - col) * 8), np.rint(radius * 16),
+                      np.rint(inner * 16)]).astype(np.int64)  # fmt: skip
+    key = ((kinds[0] + 4) * 9 + kinds[1] + 4) * 2**40 + kinds[2] * 2**20 + kinds[3]
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    kinds = kinds[:, first].astype(np.float32)
+    across = max(1, int(np.ceil(half * aspect)))
     step_r = np.arange(-half, half + 1, dtype=np.float32)
     step_c = np.arange(-across, across + 1, dtype=np.float32)
-    far_r = (step_r[None, :] + (row - rows)[:, None]) ** 2
-    far_c = ((step_c[None, :] + (col - columns)[:, None]) * np.float32(1 / aspect)) ** 2
+    far_r = (step_r - kinds[0][:, None] / 8) ** 2
+    far_c = ((step_c - kinds[1][:, None] / 8) * np.float32(1 / aspect)) ** 2
     distance = np.sqrt(far_r[:, :, None] + far_c[:, None, :])
-    cover = _discs(distance, radius, aspect)
+    stamps = _discs(distance, kinds[2] / 16, aspect)
     if lack:
-        cover -= np.float32(lack) * _discs(distance, inner, aspect)
-    cover *= weight[:, None, None]
-    width = padded.shape[1]
-    first = ((row + margin) * width + col + margin).astype(np.int64)
-    offset = (step_r[:, None] * width + step_c[None, :]).astype(np.int64)
-    flat = first[:, None] + offset.ravel()[None, :]
-    padded += np.bincount(flat.ravel(), weights=cover.ravel(), minlength=padded.size).reshape(padded.shape)
+        stamps -= np.float32(lack) * _discs(distance, kinds[3] / 16, aspect)
+    cover = stamps.reshape(len(first), -1).astype(np.float64)[which] * weight[:, None]
+    corner = (row.astype(np.int64) + margin) * width + col.astype(np.int64) + margin
+    offset = (step_r[:, None] * width + step_c).astype(np.int64)
+    return (corner[:, None] + offset.ravel()).ravel(), cover.ravel()
 
 
 def _discs(distance: Array, radius: Array, aspect: float) -> Array:
-    """Cover of discs on their stamps, (N, K, K), each with the exact area in sum."""
-    cover = np.clip((radius + np.float32(0.5))[:, None, None] - distance, 0, 1)
+    """Cover of discs on their stamps, (N, K, L), each with the exact area in sum."""
+    cover: Array = np.clip((radius + np.float32(0.5))[:, None, None] - distance, 0, 1)
     mass = cover.sum(axis=(1, 2))
     full = np.float32(np.pi * aspect) * radius * radius
     cover *= (full / np.maximum(mass, np.float32(1e-6)))[:, None, None]

@@ -1,11 +1,11 @@
-"""Bones of the chest as swept discs: ribs, spine, clavicles, scapulae, sternum.
+"""Bones of the chest as swept discs: ribs, clavicles, scapulae, arms, and the spine as rounded plates.
 
-N samples along the axes. Weights are mm of compact bone per disc.
+N samples along the axes. Weights are mm of compact bone for each mm of axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +19,15 @@ __all__ = ["Break", "paint_skeleton", "rib_curve", "spline"]
 
 SPONGY = 0.17
 """Share of compact bone that attenuates like spongy bone: μ 0.281/cm against 0.604 compact and 0.215 muscle."""
-_VERTEBRAE = SPINE[2:17]
+_VERTEBRAE = SPINE[2:]
 """T1 … L3."""
 _FRONT_DROP = (45, 58, 66, 72, 76, 82, 88, 92, 95, 92, 70, 45)
-_LEVEL_OF_RIB = tuple(range(2, 14))
+"""How far the front end of each rib lies below its head, mm."""
+_FIRST_RIB_LEVEL = 2
+_RIB_ASPECT = 0.55
+"""A rib is about 13 high and 7 thick."""
+_GAP_MM = 5.0
+"""Samples further apart belong to different bones."""
 
 
 class Break(NamedTuple):
@@ -40,24 +45,26 @@ class Break(NamedTuple):
     """0 fresh … 1 healed with a full callus."""
 
 
+class _Tube(NamedTuple):
+    points: NDArray[np.float64]
+    """(N, 3), mm."""
+    radius: NDArray[np.float64]
+    """(N,), mm."""
+    wall_mm: float
+    """Thickness of the compact bone; the core is spongy."""
+
+
 def spline(points: Sequence[Sequence[float]] | NDArray[np.float64], step_mm: float) -> NDArray[np.float64]:
-    """Sample a Catmull-Rom curve through `points` (n, 3) about every `step_mm`, (N, 3)."""
+    """Sample a Catmull-Rom curve through `points` (n, 3), evenly between knots, at most `step_mm` apart, (N, 3)."""
     knots = np.asarray(points, float)
-    padded = np.concatenate([[2 * knots[0] - knots[1]], knots, [2 * knots[-1] - knots[-2]]])
-    pieces = []
-    for i in range(len(knots) - 1):
-        p0, p1, p2, p3 = padded[i : i + 4]
-        t = np.linspace(0, 1, max(2, int(np.linalg.norm(p2 - p1) / step_mm) + 1), endpoint=False)[:, None]
-        pieces.append(
-            0.5
-            * (
-                2 * p1
-                + (p2 - p0) * t
-                + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
-                + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-            )
-        )
-    return np.concatenate([*pieces, knots[-1:]])
+    padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
+    longest = float(np.sqrt(((knots[1:] - knots[:-1]) ** 2).sum(axis=1).max()))
+    number = max(2, int(longest / step_mm) + 1)
+    t = (np.arange(number) / number)[:, None]
+    basis = (-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2)
+    pieces = [0.5 * weight * padded[k : len(padded) - 3 + k, None] for k, weight in enumerate(basis)]
+    curve = pieces[0] + pieces[1] + pieces[2] + pieces[3]
+    return np.concatenate([curve.reshape(-1, 3), knots[-1:]])
 
 
 def rib_curve(chest: Chest, side: Side, rib: int, step_mm: float) -> NDArray[np.float64]:
@@ -65,65 +72,59 @@ def rib_curve(chest: Chest, side: Side, rib: int, step_mm: float) -> NDArray[np.
 
     The rib lies just outside the cavity's wall and descends by the reference drop times the body's slope.
     """
-    level = _LEVEL_OF_RIB[rib - 1]
-    z0 = SPINE[level, 0] * chest.body.stature
+    curve = spline(_rib_knots(chest, rib), step_mm)
+    curve[:, 0] *= side_sign(side)
+    curve[:, 0] += chest.spine_x(curve[:, 2]) * np.exp(-((np.linspace(0, 1, len(curve)) / 0.15) ** 2))
+    return curve
+
+
+def _rib_knots(chest: Chest, rib: int) -> NDArray[np.float64]:
+    """Knots of a left rib, (n, 3)."""
+    z0 = SPINE[_FIRST_RIB_LEVEL + rib - 1, 0] * chest.body.stature
     drop = _FRONT_DROP[rib - 1] * chest.body.rib_slope * chest.body.stature
-    end = np.deg2rad(62 if rib <= 10 else (20 if rib == 11 else -10))
-    angle = np.linspace(np.deg2rad(-74), end, 28)
-    share = np.linspace(0, 1, 28)
-    fall = drop * (0.10 * share + 0.90 * share**1.25)
+    end = 62 if rib <= 10 else (20 if rib == 11 else -10)
+    angle = np.deg2rad(np.linspace(-74, end, 26))
+    share = np.linspace(0, 1, 26)
     lift = 7 * np.sin(np.pi * np.clip(share * 4, 0, 1)) * (1 if rib <= 9 else 0.4)
-    z = z0 - fall + lift
+    z = z0 - drop * (0.10 * share + 0.90 * share**1.25) + lift
     centre, width, half, middle = chest.cavity.at(z)
-    outer_x, outer_y = centre + width + 4.5, half + 4.5
-    x = outer_x * np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2 / 2.6)
-    y = middle - np.sign(np.sin(angle)) * outer_y * np.abs(np.sin(angle)) ** (2 / 2.2)
-    head = np.array([[20.0, float(chest.spine_y(z0)) + 12, z0]])
-    points = np.concatenate([head, np.stack([x, y, z], axis=1)])
-    keep = np.concatenate([[True], x > 24])
-    points = points[keep]
-    points[:, 0] *= side_sign(side)
-    points[:2, 0] += chest.spine_x(points[:2, 2])
-    return spline(points, step_mm)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    x = (centre + width + 4.5) * np.sign(cosine) * np.abs(cosine) ** (2 / 2.6)
+    y = middle - (half + 4.5) * np.sign(sine) * np.abs(sine) ** (2 / 2.2)
+    head = [[20.0, float(chest.spine_y(z0)) + 12, z0]]
+    return np.concatenate([head, np.stack([x, y, z], axis=1)[x > 24]])
 
 
 def paint_skeleton(picture: Array, camera: Camera, chest: Chest, breaks: Sequence[Break] = ()) -> None:
     """Add all bones to `picture` (mm of compact bone, (H, W)) in place."""
-    step = max(1.1 * camera.spacing_mm, 0.8)
-    for points, radius, wall in _ribs(chest, step, breaks):
-        _tube(picture, camera, points, radius, wall, chest.body.bone, aspect=0.55)
+    _paint_tubes(picture, camera, chest, list(_ribs(chest, max(1.4 * camera.spacing_mm, 0.9), breaks)), _RIB_ASPECT)
+    shoulder = [tube for side in SIDES for tube in (_clavicle(chest, side), *_scapula(chest, side))]
+    _paint_tubes(picture, camera, chest, shoulder, 1.0)
     for side in SIDES:
-        _clavicle(picture, camera, chest, side)
-        _scapula(picture, camera, chest, side)
-    _spine(picture, camera, chest)
+        _paint_blade(picture, camera, chest, side)
+    _paint_spine(picture, camera, chest)
 
 
-def _tube(
-    picture: Array, camera: Camera, points: NDArray[np.float64], radius: NDArray[np.float64], wall: float,
-    mineral: float, aspect: float = 1.0,
-) -> None:  # fmt: skip
-    """Sweep a tube of compact bone with a spongy core."""
-    step = np.linalg.norm(np.diff(points, axis=0, append=points[-1:]), axis=1)
-    step = np.where(step > 5, 0, step)
-    sweep(picture, camera, points, radius, step * mineral, aspect, (wall, 1 - SPONGY))
+def _paint_tubes(picture: Array, camera: Camera, chest: Chest, tubes: list[_Tube], aspect: float) -> None:
+    """Sweep tubes of compact bone with spongy cores."""
+    points = np.concatenate([tube.points for tube in tubes])
+    radius = np.concatenate([tube.radius for tube in tubes])
+    wall = np.concatenate([np.full(len(tube.points), tube.wall_mm) for tube in tubes])
+    step = np.sqrt((np.diff(points, axis=0, append=points[-1:]) ** 2).sum(axis=1))
+    step[step > _GAP_MM] = 0
+    sweep(picture, camera, points, radius, step * chest.body.bone, aspect, (wall, 1 - SPONGY))
 
 
-def _ribs(
-    chest: Chest, step_mm: float, breaks: Sequence[Break]
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
-    """All ribs in one cloud, samples of different ribs apart by a jump."""
-    clouds, radii = [], []
-    for side in SIDES:
-        for rib in range(1, 13):
+def _ribs(chest: Chest, step_mm: float, breaks: Sequence[Break]) -> Iterable[_Tube]:
+    for rib in range(1, 13):
+        for side in SIDES:
             points = rib_curve(chest, side, rib, step_mm)
             share = np.linspace(0, 1, len(points))
-            radius = 6.4 - 1.6 * np.exp(-((share / 0.10) ** 2)) - (1.5 if rib in (11, 12) else 0)
+            radius = 6.4 - 1.6 * np.exp(-((share / 0.10) ** 2)) - (1.5 if rib > 10 else 0.0)
             for crack in breaks:
                 if crack.side == side and crack.rib == rib:
                     points, radius = _crack(points, radius, crack)
-            clouds.append(points)
-            radii.append(radius)
-    return [(np.concatenate(clouds), np.concatenate(radii), 1.35)]
+            yield _Tube(points, radius, 1.35)
 
 
 def _crack(
@@ -141,82 +142,112 @@ def _crack(
     return points[keep], radius[keep]
 
 
-def _clavicle(picture: Array, camera: Camera, chest: Chest, side: Side) -> None:
+def _placed(chest: Chest, side: Side, knots: Sequence[Sequence[float]], step_mm: float = 1.5) -> NDArray[np.float64]:
+    """Sample a curve through places of the reference adult's left side."""
+    return spline(np.array(knots, float) * chest.scale * np.array([side_sign(side), 1, 1]), step_mm)
+
+
+def _clavicle(chest: Chest, side: Side) -> _Tube:
     lift = chest.body.clavicle_mm
-    path = [(14, -72, 243), (40, -68, 247 + 0.2 * lift), (85, -48, 259 + 0.6 * lift), (125, -26, 264 + lift),
-            (162, -14, 264 + lift)]  # fmt: skip
-    points = np.array(path) * chest.scale
-    points[:, 0] *= side_sign(side)
-    curve = spline(points, 1.0)
+    path = ((14, -72, 240), (40, -68, 243 + 0.2 * lift), (85, -48, 255 + 0.6 * lift), (125, -26, 262 + lift),
+            (162, -14, 262 + lift))  # fmt: skip
+    curve = _placed(chest, side, path)
     share = np.linspace(0, 1, len(curve))
-    radius = 5.2 + 2.2 * np.exp(-((share / 0.10) ** 2)) + 1.0 * np.exp(-(((1 - share) / 0.15) ** 2))
-    _tube(picture, camera, curve, radius, 1.1, chest.body.bone)
+    radius = 6.2 + 2.2 * np.exp(-((share / 0.10) ** 2)) + 1.0 * np.exp(-(((1 - share) / 0.15) ** 2))
+    return _Tube(curve, radius, 2.3)
 
 
-def _scapula(picture: Array, camera: Camera, chest: Chest, side: Side) -> None:
-    """Borders, spine, glenoid and humeral head; the blade is a thin fan of bone."""
-    out = chest.body.scapula_mm
-    inferior, superior = np.array([100.0 + out, 84, 112]), np.array([88.0 + out, 78, 246])
-    glenoid = np.array([156.0 + out, 34, 236])
-    sign = np.array([side_sign(side), 1, 1])
-    mineral = chest.body.bone
+class _Scapula(NamedTuple):
+    """Corners of the left shoulder blade of the reference adult."""
 
-    def line(knots: Sequence[NDArray[np.float64]], radius: float, wall: float = 1.0) -> None:
-        curve = spline(np.array(knots) * chest.scale * sign, 1.0)
-        _tube(picture, camera, curve, np.full(len(curve), radius), wall, mineral)
+    inferior: NDArray[np.float64]
+    superior: NDArray[np.float64]
+    glenoid: NDArray[np.float64]
 
-    line([inferior, (inferior + glenoid) / 2 + np.array([-3, 0, -4]), glenoid], 4.2)
-    line([inferior, (inferior + superior) / 2 + np.array([-6, 4, 0]), superior], 1.6, 0.8)
-    line([superior + np.array([2, 0, -28]), glenoid + np.array([2, 14, 20])], 4.0)
-    line([superior, glenoid + np.array([-14, -10, 6])], 2.0, 0.8)
-    fan = np.concatenate([spline(np.array([inferior * (1 - t) + superior * t, inferior * (1 - t) + glenoid * t]), 3.0)
-                          for t in np.linspace(0.06, 0.97, 28)])  # fmt: skip
-    fan = fan * chest.scale * sign
-    sweep(picture, camera, fan, np.full(len(fan), 4.0), np.full(len(fan), 0.20 * mineral))
-    head = np.array([[174.0 + out, 18, 236]]) * chest.scale * sign
-    for radius, weight in ((22.0, 6.0), (17.0, 3.0), (11.0, 2.0)):
-        sweep(picture, camera, head, np.array([radius]), np.array([weight * mineral]))
-    shaft = spline(
-        np.array([[176.0 + out, 18, 230], [188 + out, 16, 190], [196 + out, 14, 120]]) * chest.scale * sign,
-        1.0,
+
+def _corners(chest: Chest) -> _Scapula:
+    out = np.array([chest.body.scapula_mm, 0, 0])
+    return _Scapula(
+        np.array([100.0, 84, 112]) + out, np.array([88.0, 78, 246]) + out, np.array([156.0, 34, 236]) + out
     )
-    _tube(picture, camera, shaft, np.full(len(shaft), 11.5), 3.5, mineral)
 
 
-def _spine(picture: Array, camera: Camera, chest: Chest) -> None:
-    """Vertebral bodies with end plates, pedicles, transverse and spinous processes."""
+def _scapula(chest: Chest, side: Side) -> Iterable[_Tube]:
+    """Borders and spine of the shoulder blade, and the humerus."""
+    inferior, superior, glenoid = _corners(chest)
+    lateral = (inferior, (inferior + glenoid) / 2 + np.array([-3, 0, -4]), glenoid)
+    medial = (inferior, (inferior + superior) / 2 + np.array([-6, 4, 0]), superior)
+    ridge = (superior + np.array([2, 0, -28]), glenoid + np.array([2, 14, 20]))
+    upper = (superior, glenoid + np.array([-14, -10, 6]))
+    shaft = (
+        glenoid + np.array([20, -16, -6]),
+        glenoid + np.array([32, -18, -46]),
+        glenoid + np.array([40, -20, -116]),
+    )
+    for knots, radius, wall in (
+        (lateral, 4.2, 1.0), (medial, 1.6, 0.8), (ridge, 4.0, 1.0), (upper, 2.0, 0.8), (shaft, 11.5, 3.5),
+    ):  # fmt: skip
+        curve = _placed(chest, side, [knot.tolist() for knot in knots])
+        yield _Tube(curve, np.full(len(curve), radius), wall)
+
+
+def _paint_blade(picture: Array, camera: Camera, chest: Chest, side: Side) -> None:
+    """Add the thin blade as a fan of soft-edged discs, and the humeral head as a ball."""
+    inferior, superior, glenoid = _corners(chest)
+    along = np.linspace(0.05, 0.97, 24)[:, None, None]
+    across = np.linspace(0, 1, 16)[None, :, None]
+    fan = (inferior + along * ((1 - across) * superior + across * glenoid - inferior)).reshape(-1, 3)
+    head = glenoid + np.array([18.0, -16, 0])
+    points = np.concatenate([fan, np.repeat(head[None], 3, axis=0)]) * chest.scale
+    points[:, 0] *= side_sign(side)
+    radius = np.concatenate([np.full(len(fan), 4.5), [22.0, 17.0, 11.0]])
+    weight = np.concatenate([np.full(len(fan), 0.22), [5.0, 2.5, 1.5]]) * chest.body.bone
+    sweep(picture, camera, points, radius, weight)
+
+
+def _paint_spine(picture: Array, camera: Camera, chest: Chest) -> None:
+    """Add vertebral bodies with end plates and side walls, pedicles, processes, and the manubrium."""
     z = _VERTEBRAE[:, 0] * chest.body.stature
     y, x = _VERTEBRAE[:, 1] * chest.body.depth, chest.spine_x(z)
     number = np.arange(len(z))
-    half_x = np.minimum(14 + 0.62 * number, 24)
-    half_z = np.minimum(8 + 0.42 * number, 13.5)
-    half_y = np.minimum(9 + 0.6 * number, 17)
-    mineral = chest.body.bone
-    boxes: list[tuple[float, ...]] = []
-    for i in range(len(z)):
-        body = (x[i], y[i], z[i], half_x[i], half_z[i])
-        boxes.append((*body, 2 * half_y[i] * SPONGY))
-        for end in (-1, 1):
-            boxes.append((x[i], y[i], z[i] + end * (half_z[i] - 0.8), half_x[i], 1.0, 3.2))
-        for sign in (-1, 1):
-            boxes.append((x[i] + sign * half_x[i] * 0.68, y[i] + 18, z[i] + 3, 3.6, 5.0, 4.5))
-            boxes.append((x[i] + sign * (half_x[i] - 0.7), y[i], z[i], 0.9, half_z[i], 3.6))
-            boxes.append((x[i] + sign * (half_x[i] + 9), y[i] + 30, z[i] + 4, 10, 4.0, 2.2))
-        boxes.append((x[i], y[i] + 50, z[i] - 8, 2.4, 6.0, 2.6))
-    boxes.append((0.0, -82 * chest.scale[1], 228 * chest.scale[2], 25 * chest.scale[0], 24, 1.6))
-    for box in boxes:
-        _box(picture, camera, box, mineral)
+    wide, high = np.minimum(14 + 0.62 * number, 24), np.minimum(8 + 0.42 * number, 13.5)
+    deep = 2 * np.minimum(9 + 0.6 * number, 17) * SPONGY
+    width, depth, height = chest.scale
+    _plate(picture, camera, (0.0, -82 * depth, 228 * height, 25 * width, 24, 1.6 * chest.body.bone))
+    lowest = camera.height(0.0)[-1] - 40
+    for i in np.flatnonzero(z > lowest):
+        for part in _vertebra(wide[i], high[i], deep[i]):
+            across, behind, above, half_x, half_z, weight = part
+            place = (x[i] + across, y[i] + behind, z[i] + above, half_x, half_z, weight * chest.body.bone)
+            _plate(picture, camera, place)
 
 
-def _box(picture: Array, camera: Camera, box: tuple[float, ...], mineral: float) -> None:
-    """Add a rounded plate facing the detector: x, y, z, half width, half height, mm of compact bone."""
-    x, y, z, half_x, half_z, weight = box
-    window = camera.window(np.array([x, y, z]), np.array([half_x + 2, 0, half_z + 2]))
-    if window is None:
-        return
+def _vertebra(wide: float, high: float, deep: float) -> Iterable[tuple[float, ...]]:
+    """Plates of one vertebra: offsets x, y, z from the body's centre, half width, half height, mm of bone."""
+    yield (0, 0, 0, wide, high, deep)
+    yield (0, 0, high - 0.8, wide, 1.0, 3.2)
+    yield (0, 0, 0.8 - high, wide, 1.0, 3.2)
+    yield (0, 50, -8, 2.4, 6.0, 2.6)
+    for sign in (-1, 1):
+        yield (sign * 0.68 * wide, 18, 3, 3.6, 5.0, 4.5)
+        yield (sign * (wide - 0.7), 0, 0, 0.9, high, 3.6)
+        yield (sign * (wide + 9), 30, 4, 10, 4.0, 2.2)
+
+
+def _plate(picture: Array, camera: Camera, plate: tuple[float, ...]) -> None:
+    """Add a plate that faces the detector: x, y, z, half width, half height in mm, mm of compact bone."""
+    x, y, z, half_x, half_z, weight = plate
     scale = camera.scale(y)
-    soft = np.float32(max(0.5 * camera.spacing_mm, 0.6))
-    across = half_x - np.abs(camera.u[window[1]] * scale - camera.rotation * y - x)
-    up = half_z - np.abs(camera.v[window[0]] * scale + camera.centre_z_mm - z)
-    cover = np.clip(across / soft + 0.5, 0, 1)[None, :] * np.clip(up / soft + 0.5, 0, 1)[:, None]
-    picture[window] += (cover * weight * mineral).astype(np.float32)
+    pixel = camera.spacing_mm * scale
+    soft = max(0.5 * pixel, 0.6)
+    column = float(camera.column((x + camera.rotation * y) / scale))
+    row = float(camera.row((z - camera.centre_z_mm) / scale))
+    cover = []
+    for place, half in ((row, half_z), (column, half_x)):
+        reach = (half + soft) / pixel
+        span = np.arange(max(0, int(place - reach)), min(camera.size, int(place + reach) + 2))
+        cover.append((span, np.minimum(np.maximum((half - np.abs(span - place) * pixel) / soft + 0.5, 0), 1)))
+    (rows, down), (columns, across) = cover
+    if len(rows) and len(columns):
+        window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        picture[window] += (down[:, None] * (across * weight)[None, :]).astype(np.float32)

@@ -42,7 +42,8 @@ def make_study(patient: Patient, size: int = 256) -> MadeStudy:
     report = write_report(patient)
     study = Study(
         id=name, patient=patient.id, images=(_image(film, f"{folder}.png"),),
-        texts=(Text(text=report.findings_text, role="findings"), Text(text=report.impression_text, role="impression")),
+        texts=(Text(text=report.findings_text, role="findings"),
+               Text(text=report.impression_text, role="impression")),
         findings=findings_of(patient), regions=regions, measurements=measure(film, patient.diseases, _IMAGE),
         age_years=float(round(patient.body.age_years)), sex=patient.body.sex, site=patient.site.name,
         provenance=Provenance(source="vesalius virtual patients", licence=LICENCE, virtual=True,
@@ -60,13 +61,11 @@ def _image(film: Film, path: str) -> Image:
 
 
 def findings_of(patient: Patient) -> tuple[Finding, ...]:
-    """State every finding that can be drawn as present (one for each place) or absent: the truth, not the report."""
+    """State every finding that can be drawn, present (once a place) or absent: the truth, not the report."""
     stated = [_present(disease) for disease in patient.diseases]
     for concept in finding_names():
         if concept not in patient.concepts:
-            stated.append(
-                Finding(concept=concept, status="absent", code=finding(concept).code, source="virtual")
-            )
+            stated.append(Finding(concept=concept, status="absent", code=finding(concept).code, source="virtual"))
     normal = "present" if not patient.diseases else "absent"
     stated.append(Finding(concept="no_finding", status=normal, source="virtual"))  # type: ignore[arg-type]
     return tuple(stated)
@@ -86,9 +85,7 @@ def _regions(patient: Patient, film: Film, folder: str, media: dict[str, bytes])
     regions: list[Region] = []
     number: dict[str, int] = defaultdict(int)
     parts = [(region.concept, region.anatomy, region.mask) for region in film.regions]
-    parts += [
-        ("", anatomy.replace("_", " "), mask) for anatomy, mask in anatomy_masks(film)._asdict().items()
-    ]
+    parts += [("", anatomy.replace("_", " "), mask) for anatomy, mask in anatomy_masks(film)._asdict().items()]
     for index, (concept, anatomy, mask) in enumerate(parts):
         box = box_of(mask)
         if box is None:
@@ -97,9 +94,7 @@ def _regions(patient: Patient, film: Film, folder: str, media: dict[str, bytes])
         media[path] = encode_png(mask.astype("uint8") * 255, bits=1)
         instance = number[concept] if concept else None
         number[concept] += 1
-        regions.append(
-            Region(image=_IMAGE, kind="box", concept=concept, anatomy=anatomy, box=box, instance=instance)
-        )
+        regions.append(Region(image=_IMAGE, kind="box", concept=concept, anatomy=anatomy, box=box, instance=instance))
         regions.append(Region(image=_IMAGE, kind="mask", concept=concept, anatomy=anatomy, mask=path, mask_value=255,
                               instance=instance))  # fmt: skip
     return tuple(regions)

@@ -51,14 +51,21 @@ def grow(
         middle = (start + stop) / 2 + 0.10 * span * rng.standard_normal(stop.shape)
         radius = np.full(stop.shape[:2], radius_mm * (size / count) ** (1 / exponent))
         order = np.full(stop.shape[:2], level)
-        flat = [part.reshape(-1, 3) for part in (start, middle, stop)]
-        parts.append(Branches(*flat, radius.ravel(), order.ravel()))
+        parts.append(
+            Branches(start.reshape(-1, 3), middle.reshape(-1, 3), stop.reshape(-1, 3), radius.ravel(), order.ravel())
+        )
         if size == 1:
             break
         clusters = _halve(clusters)
         start = np.repeat(stop, 2, axis=1)
         level += 1
-    return Branches(*(np.concatenate([part[i] for part in parts]) for i in range(5)))
+    return Branches(
+        np.concatenate([part.start for part in parts]),
+        np.concatenate([part.middle for part in parts]),
+        np.concatenate([part.stop for part in parts]),
+        np.concatenate([part.radius for part in parts]),
+        np.concatenate([part.order for part in parts]),
+    )
 
 
 def _halve(clusters: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -101,9 +101,7 @@ def lognormal(rng: np.random.Generator, median: float, sd: float, low: float, hi
     return float(np.clip(median * np.exp(sd * rng.standard_normal()), low, high))
 
 
-def severity_of(
-    value: float, limits: Iterable[float], names: Iterable[str] = ("mild", "moderate", "severe")
-) -> str:
+def severity_of(value: float, limits: Iterable[float], names: Iterable[str] = ("mild", "moderate", "severe")) -> str:
     """Return the name of the grade that `value` falls into, `limits` ascending."""
     return tuple(names)[sum(value >= limit for limit in limits)]
 

@@ -69,14 +69,16 @@ class Consolidation(Disease):
         side = lobe_side(self.anatomy)
         centre = canvas.chest.lung_point(side, *self.place)
         half = self.size_mm / 2
-        parts = [Ellipsoid(centre, half * np.array([0.75, 0.8, 0.75]), np.eye(3))]
-        for _ in range(6):
-            offset = rng.normal(size=3) * half * np.array([0.38, 0.38, 0.42])
-            parts.append(Ellipsoid(centre + offset, half * rng.uniform(0.35, 0.7, 3), np.eye(3)))
-        share = lobe_share(canvas, self.anatomy, side, parts)
+        parts = []
+        for number in range(14):
+            spread = 0.0 if number == 0 else 0.52
+            offset = rng.normal(size=3) * half * spread * np.array([0.85, 0.85, 1.0])
+            size = half * (0.85 if number == 0 else rng.uniform(0.32, 0.75))
+            parts.append(Ellipsoid(centre + offset, size * rng.uniform(0.8, 1.2, 3), np.eye(3)))
+        share = lobe_share(canvas, self.anatomy, side, parts, soft=True)
         size = canvas.camera.size
-        mottle = 1 + 0.22 * smooth_noise(rng, size, 26) + 0.16 * smooth_noise(rng, size, 64)
-        share = share * np.clip(mottle, 0.25, 1.3) * np.float32(self.density)
+        mottle = 0.9 + 0.24 * smooth_noise(rng, size, 30) + 0.22 * smooth_noise(rng, size, 75)
+        share = np.clip(1.25 * share * np.clip(mottle, 0.2, 1.5), 0, 1) * np.float32(self.density)
         canvas.mark(self.concept, self.anatomy, share > 0.16, instance)
         canvas.fill(share)
         if self.bronchogram:

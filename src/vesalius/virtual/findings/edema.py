@@ -20,6 +20,8 @@ from vesalius.virtual.shapes import sweep
 
 __all__ = ["FINDING", "Edema"]
 
+_MOTTLE = ((14, 1.0), (32, 0.8), (62, 0.5))
+"""Bumps across the picture and their share."""
 _GRADES = ("mild", "moderate", "severe")
 
 
@@ -64,8 +66,8 @@ class Edema(Disease):
             low = soft_spot(canvas, base, (42.0, 40.0)) * (0.03, 0.10, 0.24)[self.grade - 1]
             share += np.maximum(near, low) * (canvas.aerated[side] > 0)
         size = canvas.camera.size
-        patchy = (0.10, 0.20, 0.42)[self.grade - 1]
-        mottle = 1 + patchy * smooth_noise(rng, size, 16) + patchy * smooth_noise(rng, size, 40)
+        patchy = (0.10, 0.16, 0.26)[self.grade - 1]
+        mottle = 1 + patchy * sum(share * smooth_noise(rng, size, cells) for cells, share in _MOTTLE)
         smooth = share * np.float32(self.strength)
         canvas.mark(self.concept, self.anatomy, smooth > 0.45 * float(smooth.max()), instance)
         canvas.fill(smooth * np.clip(mottle, 0.1, 2.2))
@@ -84,9 +86,7 @@ class Edema(Disease):
             for z, size in zip(height, long, strict=True):
                 wall = canvas.chest.lung_point(side, 0.985, float(rng.uniform(-0.35, 0.35)), float(z))
                 step = -np.sign(wall[0]) * size * t
-                lines.append(
-                    np.stack([wall[0] + step, np.full_like(t, wall[1]), wall[2] + 0.12 * size * t], axis=1)
-                )
+                lines.append(np.stack([wall[0] + step, np.full_like(t, wall[1]), wall[2] + 0.12 * size * t], axis=1))
             points = np.concatenate(lines)
             step_mm = np.repeat(long / len(t), len(t))
             seen = inside_lung(canvas, side, points)

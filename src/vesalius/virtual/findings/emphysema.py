@@ -53,9 +53,7 @@ class Emphysema(Disease):
         amount = self.share / 0.48
         domes = tuple(_flatten(dome, 0.35 + 0.6 * amount, 8 + 16 * amount) for dome in chest.domes)
         factor = 0.80 - 0.28 * amount
-        heart = tuple(
-            part.scaled(0.96 - 0.08 * amount, chest.place(6.0, -30.0, 125.0)) for part in chest.heart
-        )
+        heart = tuple(part.scaled(0.96 - 0.08 * amount, chest.place(6.0, -30.0, 125.0)) for part in chest.heart)
         return replace(
             chest, domes=(domes[0], domes[1]), heart=heart, vessel_count=0.8 - 0.5 * amount,
             lung_density=(chest.lung_density[0] * factor, chest.lung_density[1] * factor),

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from vesalius.virtual import tissue
-from vesalius.virtual.camera import Camera
+from vesalius.virtual.camera import Array, Camera
 from vesalius.virtual.canvas import Canvas
 from vesalius.virtual.chest import SIDES, Chest, Side
 from vesalius.virtual.findings.atelectasis import raise_dome
@@ -64,22 +64,19 @@ class Fibrosis(Disease):
         canvas.fill(weight * mottle * np.float32(0.10 + 0.30 * self.extent))
         canvas.mark(self.concept, self.anatomy, weight > 0.35, instance)
 
-    def _weight(self, canvas: Canvas, side: Side) -> np.ndarray:
+    def _weight(self, canvas: Canvas, side: Side) -> Array:
         """How much of the disease a ray meets: strongest low and near the wall, 0..1."""
         camera, chest = canvas.camera, canvas.chest
         height = camera.height(0.0) - chest.dome_top(side)
         reach = 40 + 220 * self.extent
         low = np.exp(-np.maximum(height, 0) / (0.55 * reach))[:, None]
         centre, width, _, _ = chest.cavity.at(camera.height(0.0))
-        off = np.abs(np.abs(camera.u[None, :] * camera.scale(0.0)) - centre[:, None]) / np.maximum(
-            width[:, None], 1
-        )
+        off = np.abs(np.abs(camera.u[None, :] * camera.scale(0.0)) - centre[:, None]) / np.maximum(width[:, None], 1)
         near = np.clip(0.35 + 0.75 * off**2, 0, 1)
-        return (low * near * (canvas.aerated[side] > 0)).astype(np.float32)
+        weight: Array = (low * near * (canvas.aerated[side] > 0)).astype(np.float32)
+        return weight
 
-    def _net(
-        self, canvas: Canvas, side: Side, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _net(self, canvas: Canvas, side: Side, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Walls of many small cells under the pleura: rings of 3 to 10 mm."""
         count = int(260 + 1500 * self.extent)
         height = rng.exponential(0.10 + 0.30 * self.extent, count)

@@ -43,7 +43,7 @@ class LungMass(Disease):
             cls(laterality=lobe_side(lobe), anatomy=lobe,
                 severity=severity_of(size, (50, 70), ("small", "medium-sized", "large")), diameter_mm=size,
                 margin=choose(rng, {"spiculated": 0.5, "lobulated": 0.4, "smooth": 0.1}),
-                place=(0.42 if central else min(x, 0.78), y, z)),
+                place=(0.42 if central else min(x, 0.78), y, max(z, 0.2))),
         )  # fmt: skip
 
     @property

@@ -62,7 +62,7 @@ class LungNodule(Disease):
     @property
     def visibility(self) -> float:
         gain = {"solid": 1.0, "ground-glass": 0.55, "calcified": 1.9}[self.consistency]
-        return gain * (self.diameter_mm / 9.5) ** 1.6 + 1.2
+        return float(gain * (self.diameter_mm / 9.5) ** 1.6 + 1.2)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)

@@ -13,6 +13,7 @@ from vesalius.virtual.camera import Camera
 from vesalius.virtual.canvas import Canvas
 from vesalius.virtual.chest import Chest, Side, side_sign
 from vesalius.virtual.findings.base import Case, Disease, choose, lognormal, severity_of
+from vesalius.virtual.mediastinum import occupied
 from vesalius.virtual.shapes import EMPTY, Interval
 
 __all__ = ["FINDING", "PleuralEffusion"]
@@ -37,9 +38,7 @@ class PleuralEffusion(Disease):
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         where = choose(rng, {"right": 0.40, "left": 0.30, "both": 0.30})
         volumes = (lognormal(rng, 430, 0.75, 130, 2000), lognormal(rng, 300, 0.6, 130, 1200))
-        sides: tuple[Side, ...] = (
-            ("right", "left") if where == "both" else ("right" if where == "right" else "left",)
-        )
+        sides: tuple[Side, ...] = ("right", "left") if where == "both" else ("right" if where == "right" else "left",)
         return tuple(
             cls(laterality=side, anatomy="pleural space", volume_ml=volume,
                 severity=severity_of(volume, (300, 1000), ("small", "moderate", "large")))
@@ -69,9 +68,7 @@ class PleuralEffusion(Disease):
         level, rise = self._level(canvas.chest), self._rise
         camera, lung = canvas.camera, canvas.lungs[self.side]
         height = camera.height(0.0)
-        centre, width, half, middle = (
-            part.astype(np.float32)[:, None] for part in canvas.chest.cavity.at(height)
-        )
+        centre, width, half, middle = (part.astype(np.float32)[:, None] for part in canvas.chest.cavity.at(height))
         x = camera.u[None, :] * np.float32(camera.scale(0.0)) * side_sign(self.side)
         off = _off(x, centre + width)
         inside = ((height - level) / rise)[:, None].astype(np.float32) - off * off
@@ -90,15 +87,12 @@ class PleuralEffusion(Disease):
     def _level(self, chest: Chest) -> float:
         """Height of the surface's middle for the drawn volume: the volume of cells below it is counted."""
         z = np.arange(chest.dome_top(self.side) - 60, 280 * chest.body.stature, 6.0)
-        share = np.linspace(-0.975, 0.975, 40)
+        share = np.linspace(-0.96, 0.96, 25)
         off, deep, height = np.meshgrid(share, share, z, indexing="ij")
         centre, width, half, middle = chest.cavity.at(height)
         x, y = side_sign(self.side) * (centre + off * width), middle + deep * half
-        inside = (np.abs(off) ** 3 + deep**2 < 1) & (np.abs(x) > 14) & (x * side_sign(self.side) > 0)
-        points = np.stack([x, y, height], axis=-1)
-        for body in (*chest.heart, *chest.domes):
-            away = ((points - body.centre) @ body.rotation.T) / body.axes
-            inside &= (away**2).sum(axis=-1) > 1
+        inside = (np.abs(off) ** 3 + deep**2 < 1) & (x * side_sign(self.side) > 0)
+        inside &= ~occupied(chest, np.stack([x, y, height], axis=-1))
         cell = (share[1] - share[0]) ** 2 * width * half * 6.0 / 1000
         across = _off(np.abs(x), centre + width)
         surface = (height - self._rise * (across**2 + deep**2))[inside]

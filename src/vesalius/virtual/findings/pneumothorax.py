@@ -78,9 +78,7 @@ class Pneumothorax(Disease):
     def displace(self, canvas: Canvas) -> None:
         lung = meet_outline(canvas.camera, self._outline(canvas.chest.cavity), self.side)
         whole = canvas.lungs[self.side]
-        canvas.lungs[self.side] = Interval(
-            np.maximum(lung.front, whole.front), np.minimum(lung.back, whole.back)
-        )
+        canvas.lungs[self.side] = Interval(np.maximum(lung.front, whole.front), np.minimum(lung.back, whole.back))
         canvas.fluid[self.side] = _AIR
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
