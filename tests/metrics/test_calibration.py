@@ -37,8 +37,7 @@ def test_expected_calibration_error(bins, binning, norm, expected):
 def test_left_closed_bins_are_another_number():
     codes = metrics.equal_width_bins(P, 10, closed="left")
     gaps = [
-        np.sum(codes == code) / 10 * abs(P[codes == code].mean() - Y[codes == code].mean())
-        for code in set(codes)
+        np.sum(codes == code) / 10 * abs(P[codes == code].mean() - Y[codes == code].mean()) for code in set(codes)
     ]
     assert sum(gaps) == pytest.approx(0.26)
 
@@ -156,9 +155,7 @@ def test_properties(pairs):
     base = np.full(len(y), y.mean())
     assert metrics.expected_calibration_error(y, base) == pytest.approx(0, abs=1e-12)
     assert metrics.murphy(y, base).resolution == pytest.approx(0, abs=1e-12)
-    assert metrics.expected_calibration_error(y, p, bins=1, binning="mass") == pytest.approx(
-        abs(p.mean() - y.mean())
-    )
+    assert metrics.expected_calibration_error(y, p, bins=1, binning="mass") == pytest.approx(abs(p.mean() - y.mean()))
     order = np.random.default_rng(0).permutation(len(y))
     assert metrics.expected_calibration_error(y[order], p[order]) == pytest.approx(
         metrics.expected_calibration_error(y, p)

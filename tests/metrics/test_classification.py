@@ -150,9 +150,7 @@ def test_parity_with_scikit_learn(cases):
         warnings.simplefilter("ignore")
         assert float(metrics.mcc(counts)) == pytest.approx(peer.matthews_corrcoef(target, said), abs=1e-12)
         assert float(metrics.f1(counts)) == pytest.approx(peer.f1_score(target, said, zero_division=0))
-        assert float(metrics.balanced_accuracy(counts)) == pytest.approx(
-            peer.balanced_accuracy_score(target, said)
-        )
+        assert float(metrics.balanced_accuracy(counts)) == pytest.approx(peer.balanced_accuracy_score(target, said))
         assert float(metrics.accuracy(counts)) == pytest.approx(peer.accuracy_score(target, said))
         if len(set(target)) == 2:
             assert metrics.auroc(target, score) == pytest.approx(peer.roc_auc_score(target, score))
@@ -178,7 +176,5 @@ def test_multiclass_parity_with_scikit_learn():
         for name in ("ovr_macro", "ovr_weighted", "ovo_macro")
     }
     assert ours["ovr_macro"] == pytest.approx(roc_auc_score(classes, table, multi_class="ovr"))
-    assert ours["ovr_weighted"] == pytest.approx(
-        roc_auc_score(classes, table, multi_class="ovr", average="weighted")
-    )
+    assert ours["ovr_weighted"] == pytest.approx(roc_auc_score(classes, table, multi_class="ovr", average="weighted"))
     assert ours["ovo_macro"] == pytest.approx(roc_auc_score(classes, table, multi_class="ovo"))

@@ -40,9 +40,7 @@ def by_name(scores):
 def test_values_are_the_plain_metrics():
     found = by_name(score_labels([[label(0, name="a"), label(1, name="b")]], WEIGHTS))
     counts = classification.confusion(TARGET[:, 0], SCORE[:, 0] >= 0.5)
-    assert found["a", "auroc"].interval.value == pytest.approx(
-        classification.auroc(TARGET[:, 0], SCORE[:, 0])
-    )
+    assert found["a", "auroc"].interval.value == pytest.approx(classification.auroc(TARGET[:, 0], SCORE[:, 0]))
     assert found["a", "mcc"].interval.value == pytest.approx(float(classification.mcc(counts)))
     assert found["macro", "auroc"].interval.value == pytest.approx(multilabel.auroc(TARGET, SCORE).value)
     said = SCORE >= 0.5
@@ -76,9 +74,7 @@ def test_one_class_is_undefined_and_left_out_of_the_macro():
 def test_a_label_that_could_not_be_learnt_is_undefined():
     unlearnt = replace(label(0), score=np.full(N, np.nan), probability=np.full(N, np.nan))
     found = score_labels([[unlearnt]], WEIGHTS)
-    assert [score.interval.note for score in found] == [
-        "not predicted: the training items do not hold both classes"
-    ]
+    assert [score.interval.note for score in found] == ["not predicted: the training items do not hold both classes"]
 
 
 def test_without_a_threshold_or_a_probability_only_ranks_are_scored():
@@ -97,8 +93,7 @@ def test_what_stands_beside_a_number():
 
 def test_draws_of_the_training_data_widen_the_interval():
     noisy = [
-        [replace(label(0), score=SCORE[:, 0] + np.random.default_rng(seed).normal(size=N) * 2)]
-        for seed in range(3)
+        [replace(label(0), score=SCORE[:, 0] + np.random.default_rng(seed).normal(size=N) * 2)] for seed in range(3)
     ]
     found = by_name(score_labels(noisy, WEIGHTS))["edema", "auroc"]
     each = [classification.auroc(one.target, one.score) for (one,) in noisy]
@@ -113,9 +108,7 @@ def test_a_resample_without_a_class_drops_the_label_there_and_counts_it():
     rare = np.zeros((N, 2))
     rare[:2, 0] = 1  # one patient: absent from about 1/e of the resamples
     rare[::2, 1] = 1
-    found = by_name(
-        score_labels([[label(0, name="rare", target=rare), label(1, name="b", target=rare)]], WEIGHTS)
-    )
+    found = by_name(score_labels([[label(0, name="rare", target=rare), label(1, name="b", target=rare)]], WEIGHTS))
     interval = found["rare", "auroc"].interval
     assert interval.dropped == pytest.approx(200 / np.e, abs=30)
     assert np.isnan(interval.low)

@@ -198,9 +198,7 @@ def test_identical_systems_do_not_differ():
 
 def test_a_clear_difference_has_the_smallest_bootstrap_p():
     weights = patient_weights([str(place) for place in range(60)], resamples=200)
-    found = tests.paired_difference(
-        (0.9, 0.5), (np.full(200, 0.9), np.linspace(0.4, 0.6, 200)), weights=weights
-    )
+    found = tests.paired_difference((0.9, 0.5), (np.full(200, 0.9), np.linspace(0.4, 0.6, 200)), weights=weights)
     assert found.p == 1 / 201
 
 

@@ -55,6 +55,4 @@ def encoded(n: int, *, seed: int, noise: float = 0.25, unknown: float = 0.1) -> 
 
 @pytest.fixture(scope="session")
 def data() -> TaskData:
-    return TaskData(
-        test=encoded(80, seed=1), val=encoded(60, seed=2), train=encoded(160, seed=3), embed_text=embed
-    )
+    return TaskData(test=encoded(80, seed=1), val=encoded(60, seed=2), train=encoded(160, seed=3), embed_text=embed)

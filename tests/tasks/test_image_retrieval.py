@@ -13,9 +13,7 @@ from vesalius.tasks.image_retrieval import ImageRetrieval
 
 def scored(data, **settings):
     task = ImageRetrieval(**settings)
-    return {
-        (score.label, score.metric): score for score in task.score(task.predict(data), resamples=50, seed=0)
-    }
+    return {(score.label, score.metric): score for score in task.score(task.predict(data), resamples=50, seed=0)}
 
 
 def test_images_of_one_finding_lie_near_one_another(data):

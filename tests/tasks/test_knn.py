@@ -46,9 +46,7 @@ def test_blocks_give_the_same_votes(monkeypatch):
 def test_more_labels_and_three_draws(data):
     task = Neighbours()
     table = task.predict(data)
-    scores = {
-        (score.task, score.metric, score.label): score for score in task.score(table, resamples=50, seed=0)
-    }
+    scores = {(score.task, score.metric, score.label): score for score in task.score(table, resamples=50, seed=0)}
     assert {name for name, _, _ in scores} == {"knn_1", "knn_10", "knn_100"}
     assert scores["knn_10", "auroc", "edema"].extra["draws"] == 3
     assert scores["knn_100", "auroc", "edema"].extra["draws"] == 1

@@ -14,9 +14,7 @@ from vesalius.tasks.retrieval import Retrieval
 
 def scored(data, **settings):
     task = Retrieval(**settings)
-    return {
-        (score.label, score.metric): score for score in task.score(task.predict(data), resamples=50, seed=0)
-    }
+    return {(score.label, score.metric): score for score in task.score(task.predict(data), resamples=50, seed=0)}
 
 
 def test_both_directions_and_both_matchings(data):
@@ -38,9 +36,7 @@ def test_both_directions_and_both_matchings(data):
 def test_exact_duplicates_are_not_errors(data):
     same = replace(data.test, text_joint=data.test.joint)
     rows = [
-        row
-        for row in Retrieval().predict(replace(data, test=same)).to_pylist()
-        if row["label"] == "image_to_text"
+        row for row in Retrieval().predict(replace(data, test=same)).to_pylist() if row["label"] == "image_to_text"
     ]
     by_matching = {}
     for row in rows:

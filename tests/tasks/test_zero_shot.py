@@ -14,9 +14,7 @@ from vesalius.tasks.base import column
 from vesalius.tasks.zero_shot import ZeroShot, pair_probability, prompt_scores
 
 
-@pytest.mark.parametrize(
-    ("temperature", "expected"), [(0.07, 0.671347453), (1, 0.512497396), (0.01, 0.993307149)]
-)
+@pytest.mark.parametrize(("temperature", "expected"), [(0.07, 0.671347453), (1, 0.512497396), (0.01, 0.993307149)])
 def test_pair_probability(temperature, expected):
     assert pair_probability(0.30, 0.25, temperature=temperature) == pytest.approx(expected)
 
@@ -90,9 +88,7 @@ def test_the_threshold_is_that_of_validation_never_of_test(data):
     assert json.loads(rows[0]["detail"])["threshold_from"] == "validation"
 
 
-@pytest.mark.parametrize(
-    ("ensemble", "threshold"), [("embedding", 0.0), ("cosine", 0.0), ("probability", 0.5)]
-)
+@pytest.mark.parametrize(("ensemble", "threshold"), [("embedding", 0.0), ("cosine", 0.0), ("probability", 0.5)])
 def test_without_validation_the_pair_has_a_natural_threshold(data, ensemble, threshold):
     rows = _ensemble_rows(ZeroShot(ensemble=ensemble).predict(replace(data, val=None)), "edema")
     assert {row["threshold"] for row in rows} == {threshold}
@@ -111,9 +107,7 @@ def test_unknown_labels_are_left_out_and_counted_and_one_class_is_undefined(data
     labels = np.array(data.test.labels)
     labels[:, 1] = np.where(np.isfinite(labels[:, 1]), 0.0, np.nan)
     task = ZeroShot()
-    scores = task.score(
-        task.predict(replace(data, test=replace(data.test, labels=labels))), resamples=20, seed=0
-    )
+    scores = task.score(task.predict(replace(data, test=replace(data.test, labels=labels))), resamples=20, seed=0)
     edema = [score for score in scores if score.label == "edema"]
     assert len(edema) == 1
     assert np.isnan(edema[0].value)

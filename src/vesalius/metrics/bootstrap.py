@@ -41,7 +41,7 @@ MOST_DROPPED = 0.05
 """A larger share of undefined resamples leaves no interval."""
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.uint16]
+Counts = NDArray[np.uint16] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +94,21 @@ class PatientWeights:
     def items(self, start: int, stop: int, rows: NDArray[Any] | None = None) -> Floats:
         """Return the weights of items (of `rows`, in that order) in a block of resamples, (n, b)."""
         codes = self.codes if rows is None else self.codes[rows]
-        return self.draw(start, stop)[codes].astype(np.float64)
+        return self.draw(start, stop)[codes].astype(np.float64, copy=False)
 
     def sums(self, values: ArrayLike) -> Floats:
         """Return the weighted sums of (n, k) values in every resample, (B, k); (n,) gives (B,)."""
         columns = np.asarray(values, dtype=np.float64)
         table = columns.reshape(self.num_items, -1)
-        totals = np.zeros((self.num_groups, table.shape[1]))
-        np.add.at(totals, self.codes, table)
+        order = np.argsort(self.codes, kind="stable")
+        starts = np.flatnonzero(np.diff(self.codes[order], prepend=-1))
+        totals = np.add.reduceat(table[order], starts, axis=0) if len(starts) else table
+        patients = self.codes[order][starts]
         sums = np.empty((self.num_draws, table.shape[1]))
-        for start, stop in self.blocks(self.num_groups):
-            sums[start:stop] = self.draw(start, stop).astype(np.float64).T @ totals
+        for start, stop in self.blocks(len(patients)):
+            counts = self.draw(start, stop)
+            seen = counts if len(patients) == self.num_groups else counts[patients]
+            sums[start:stop] = (totals.T @ seen.astype(np.float64, copy=False)).T
         return sums[:, 0] if columns.ndim == 1 else sums
 
     def whole(self) -> PatientWeights:
@@ -146,9 +150,7 @@ def patient_weights(patients: Sequence[str], *, resamples: int = 1000, seed: int
             counts[:, column] = np.bincount(stream.integers(0, groups, groups), minlength=groups)
         return counts
 
-    return PatientWeights(
-        codes=codes, num_groups=groups, num_draws=resamples, draw=_kept(draw, groups, resamples)
-    )
+    return PatientWeights(codes=codes, num_groups=groups, num_draws=resamples, draw=_kept(draw, groups, resamples))
 
 
 def every_resample(patients: Sequence[str]) -> PatientWeights:
@@ -180,9 +182,7 @@ def percentile(value: float, draws: Floats, *, weights: PatientWeights, level: f
     return _bounded(value, draws, tails, weights, method="percentile")
 
 
-def bca(
-    value: float, draws: Floats, jackknife: Floats, *, weights: PatientWeights, level: float = 0.95
-) -> Interval:
+def bca(value: float, draws: Floats, jackknife: Floats, *, weights: PatientWeights, level: float = 0.95) -> Interval:
     """Bias-corrected and accelerated interval; ties with the value count half in the bias.
 
     Args:
@@ -198,9 +198,7 @@ def bca(
     return _bounded(value, draws, tails, weights, method="bca")
 
 
-def bca_levels(
-    value: float, draws: Floats, jackknife: Floats, *, level: float = 0.95
-) -> tuple[float, float] | None:
+def bca_levels(value: float, draws: Floats, jackknife: Floats, *, level: float = 0.95) -> tuple[float, float] | None:
     """Return the two quantile levels of the BCa interval, or None where they are not defined."""
     normal = NormalDist()
     defined = draws[np.isfinite(draws)]
@@ -283,5 +281,6 @@ def _kept(draw: Callable[[int, int], Counts], groups: int, resamples: int) -> Ca
     """Keep all counts where they fit into one block; otherwise they are drawn again block by block."""
     if groups * resamples * 2 > BLOCK_BYTES:
         return draw
-    counts = draw(0, resamples)
+    drawn = draw(0, resamples)
+    counts = drawn.astype(np.float64) if groups * resamples * 8 <= BLOCK_BYTES else drawn
     return lambda start, stop: counts[:, start:stop]

@@ -89,9 +89,7 @@ class Murphy(NamedTuple):
     within_covariance: float
 
 
-def equal_width_bins(
-    probability: ArrayLike, bins: int, *, closed: Literal["right", "left"] = "right"
-) -> Codes:
+def equal_width_bins(probability: ArrayLike, bins: int, *, closed: Literal["right", "left"] = "right") -> Codes:
     """Number of the equal-width bin of each probability, (n,).
 
     Bins are (l, r], the first also holds 0; ``left`` makes them [l, r), the last also holds 1. The product
@@ -103,9 +101,7 @@ def equal_width_bins(
     return np.minimum(np.floor(scaled).astype(np.intp), bins - 1)
 
 
-def equal_mass_bins(
-    probability: ArrayLike, bins: int, *, ties: Literal["split", "together"] = "split"
-) -> Codes:
+def equal_mass_bins(probability: ArrayLike, bins: int, *, ties: Literal["split", "together"] = "split") -> Codes:
     """Number of the equal-mass bin of each probability, (n,); the first n mod B bins hold one more.
 
     Equal probabilities may fall into two bins by their order in the list; ``together`` moves them all into
@@ -163,8 +159,7 @@ def classwise_calibration_error(target: ArrayLike, probability: ArrayLike, *, bi
     """Mean over classes of the ECE of a class's probability; target (n,), probability (n, K)."""
     table, classes = np.asarray(probability, dtype=np.float64), np.asarray(target)
     each = [
-        expected_calibration_error(classes == number, table[:, number], bins=bins)
-        for number in range(table.shape[1])
+        expected_calibration_error(classes == number, table[:, number], bins=bins) for number in range(table.shape[1])
     ]
     return float(np.mean(each))
 
@@ -288,9 +283,7 @@ def calibration_line(target: ArrayLike, probability: ArrayLike) -> tuple[float, 
     logit = _logit(values)
 
     def loss(line: Floats) -> float:
-        return float(
-            np.mean(np.logaddexp(0, line[0] * logit + line[1]) - truth * (line[0] * logit + line[1]))
-        )
+        return float(np.mean(np.logaddexp(0, line[0] * logit + line[1]) - truth * (line[0] * logit + line[1])))
 
     found = minimize(loss, np.array([1.0, 0.0]), method="BFGS", options={"gtol": 1e-8})
     return float(found.x[0]), float(found.x[1])

@@ -91,14 +91,15 @@ def score_labels(draws: Sequence[Sequence[LabelData]], weights: PatientWeights) 
 def estimates(label: LabelData, weights: PatientWeights) -> dict[str, Estimate]:
     """Return every metric that the label's answers allow, on the sample and in every resample."""
     seen = weights.select(label.rows)
-    whole = seen.whole()
-
-    def both(metric: Any, *arguments: Any) -> Estimate:
-        return Estimate(float(metric(*arguments, whole)[0]), metric(*arguments, seen))
-
     found = {
-        "auroc": both(resampled.auroc, label.target, label.score),
-        "auprc": both(resampled.average_precision, label.target, label.score),
+        "auroc": Estimate(
+            classification.auroc(label.target, label.score),
+            resampled.auroc(label.target, label.score, seen),
+        ),
+        "auprc": Estimate(
+            classification.average_precision(label.target, label.score),
+            resampled.average_precision(label.target, label.score, seen),
+        ),
     }
     if np.isfinite(label.threshold):
         said = label.score >= label.threshold
@@ -107,10 +108,12 @@ def estimates(label: LabelData, weights: PatientWeights) -> dict[str, Estimate]:
         for metric, function in _DECISIONS.items():
             found[metric] = Estimate(float(function(sample)), function(counts))
     if np.isfinite(label.probability).all():
-        codes = calibration.equal_width_bins(label.probability, ECE_BINS)
-        found["brier"] = both(resampled.mean, (label.probability - label.target) ** 2)
-        found[f"ece_width{ECE_BINS}"] = both(
-            resampled.calibration_error, label.target, label.probability, codes
+        target, stated = label.target, label.probability
+        codes = calibration.equal_width_bins(stated, ECE_BINS)
+        found["brier"] = Estimate(calibration.brier(target, stated), resampled.mean((stated - target) ** 2, seen))
+        found[f"ece_width{ECE_BINS}"] = Estimate(
+            calibration.expected_calibration_error(target, stated, bins=ECE_BINS),
+            resampled.calibration_error(target, stated, codes, seen),
         )
     return found
 
@@ -133,9 +136,7 @@ def _reason(labels: Sequence[LabelData]) -> str:
     return ""
 
 
-def _score(
-    metric: str, each: Sequence[Estimate], labels: Sequence[LabelData], weights: PatientWeights
-) -> LabelScore:
+def _score(metric: str, each: Sequence[Estimate], labels: Sequence[LabelData], weights: PatientWeights) -> LabelScore:
     interval, mean = _interval(metric, each, weights.select(labels[0].rows))
     extra = {**_beside(metric, labels[0]), "unknown": labels[0].unknown, "draws": len(labels)}
     return LabelScore(metric=metric, label=labels[0].name, interval=interval, extra=extra, draws=mean)

@@ -40,18 +40,16 @@ def wilson(successes: float, n: float, *, level: float = 0.95) -> Bounds:
 
 def clopper_pearson(successes: int, n: int, *, level: float = 0.95) -> Bounds:
     """Exact interval with guaranteed coverage; wider than Wilson."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     _counts(successes, n)
     tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(beta.ppf(1 - tail, successes + 1, n - successes))
+    low = 0.0 if successes == 0 else float(betaincinv(successes, n - successes + 1, tail))
+    high = 1.0 if successes == n else float(betaincinv(successes + 1, n - successes, 1 - tail))
     return Bounds(low, high)
 
 
-def paired_cases_needed(
-    only_first: float, only_second: float, *, power: float = 0.8, level: float = 0.05
-) -> float:
+def paired_cases_needed(only_first: float, only_second: float, *, power: float = 0.8, level: float = 0.05) -> float:
     """Cases for McNemar's test to find the difference of two discordant rates; round up.
 
     Multiply by the design effect where patients repeat.

@@ -34,9 +34,10 @@ class Macro(NamedTuple):
 def mean(values: ArrayLike, weights: PatientWeights) -> Floats:
     """Weighted mean (sum over sum) of the items' values, (B,) for (n,), (B, k) for (n, k)."""
     columns = np.asarray(values, dtype=np.float64)
-    totals = weights.sums(columns)
-    count = weights.sums(np.ones(weights.num_items))
-    return _divide(totals, count if columns.ndim == 1 else count[:, None])
+    table = columns.reshape(weights.num_items, -1)
+    totals = weights.sums(np.concatenate([table, np.ones((len(table), 1))], axis=1))
+    means = _divide(totals[:, :-1], totals[:, -1:])
+    return means[:, 0] if columns.ndim == 1 else means
 
 
 def confusion(target: ArrayLike, predicted: ArrayLike, weights: PatientWeights) -> Confusion:
@@ -65,9 +66,7 @@ def auroc(target: ArrayLike, score: ArrayLike, weights: PatientWeights) -> Float
     for start, stop in weights.blocks(len(positive) + 2 * len(hits)):
         positives = weights.items(start, stop, hits)
         running = _running(weights.items(start, stop, others))
-        won = np.einsum("pb,pb->b", positives, running[below]) + np.einsum(
-            "pb,pb->b", positives, running[level]
-        )
+        won = np.einsum("pb,pb->b", positives, running[below]) + np.einsum("pb,pb->b", positives, running[level])
         result[start:stop] = _divide(won, 2 * positives.sum(axis=0) * running[-1])
     return result
 
@@ -108,11 +107,12 @@ def calibration_error(
         codes: bin of each item, (n,).
         weights: the resamples.
     """
-    gap = np.asarray(target, dtype=np.float64) - np.asarray(probability, dtype=np.float64)
-    cells = np.zeros((len(codes), int(codes.max()) + 1))
-    cells[np.arange(len(codes)), codes] = gap
-    total = weights.sums(np.ones(len(codes)))
-    return _divide(np.abs(weights.sums(cells)).sum(axis=1), total)
+    used, places = np.unique(codes, return_inverse=True)
+    cells = np.zeros((len(codes), len(used) + 1))
+    cells[np.arange(len(codes)), places] = np.asarray(target, float) - np.asarray(probability, float)
+    cells[:, -1] = 1
+    totals = weights.sums(cells)
+    return _divide(np.abs(totals[:, :-1]).sum(axis=1), totals[:, -1])
 
 
 def median(values: ArrayLike, weights: PatientWeights) -> Floats:

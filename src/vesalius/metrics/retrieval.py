@@ -148,8 +148,8 @@ def class_precision_at(
         if excluded is not None:
             same = np.asarray(excluded[0])[rows, None] == np.asarray(excluded[1])[None, :]
             similarity = np.where(same, -np.inf, similarity)
-        ordered = -np.sort(-similarity, axis=1)
-        columns = [_precision(similarity, ordered, hit, k, tie_width) for k in ks]
+        lasts = _kth_largest(similarity, ks)
+        columns = [_precision(similarity, lasts[k], hit, k, tie_width) for k in ks]
         blocks.append(np.stack(columns, axis=1))
     return np.concatenate(blocks) if blocks else np.empty((0, len(ks)))
 
@@ -220,10 +220,17 @@ def _nearest(similarity: Floats, top: int) -> NDArray[np.intp]:
     return np.take_along_axis(part, order, axis=1)
 
 
-def _precision(similarity: Floats, ordered: Floats, hit: NDArray[Any], k: int, tie_width: float) -> Floats:
-    if k > ordered.shape[1]:
-        return np.full(len(similarity), np.nan)
-    last = ordered[:, k - 1 : k]
+def _kth_largest(similarity: Floats, ks: Sequence[int]) -> dict[int, Floats]:
+    """Return the k-th largest similarity of each row, (q, 1), or minus infinity where a row is shorter."""
+    width = similarity.shape[1]
+    places = sorted({width - k for k in ks if 0 < k <= width})
+    parted = np.partition(similarity, places, axis=1) if places else similarity
+    missing = np.full((len(similarity), 1), -np.inf)
+    return {k: parted[:, width - k : width - k + 1] if 0 < k <= width else missing for k in ks}
+
+
+def _precision(similarity: Floats, last: Floats, hit: NDArray[Any], k: int, tie_width: float) -> Floats:
+    """Expected precision among the k nearest of which `last` is the last, (q,)."""
     above = similarity > last + tie_width
     level = (similarity >= last - tie_width) & ~above & np.isfinite(similarity)
     places = k - above.sum(axis=1)

@@ -69,7 +69,7 @@ class DeLong(NamedTuple):
 
     def compare(self, first: int = 0, second: int = 1) -> tuple[float, float]:
         """Return z and the two-sided p of the difference; NaN where its variance is 0 (not estimable)."""
-        from scipy.stats import norm
+        from scipy.special import ndtr
 
         gap = self.auroc[first] - self.auroc[second]
         parts = self.covariance[[first, second]][:, [first, second]]
@@ -77,7 +77,7 @@ class DeLong(NamedTuple):
         if variance <= 0:
             return float("nan"), float("nan")
         z = float(gap / variance**0.5)
-        return z, float(2 * norm.sf(abs(z)))
+        return z, float(2 * ndtr(-abs(z)))
 
 
 class Equivalence(NamedTuple):
@@ -224,16 +224,17 @@ def mcnemar(only_first: int, only_second: int) -> McNemar:
 
     Several items a patient make it wrong: use `sign_flip` over patients.
     """
-    from scipy.stats import binom, chi2
+    from scipy.special import bdtr, chdtrc
 
     total, fewer = only_first + only_second, min(only_first, only_second)
     if not total:
         return McNemar(1.0, 1.0, 1.0, 1.0)
-    exact = min(1.0, 2 * float(binom.cdf(fewer, total, 0.5)))
-    mid = 2 * float(binom.cdf(fewer, total, 0.5)) - float(binom.pmf(fewer, total, 0.5))
+    twice = 2 * float(bdtr(fewer, total, 0.5))
+    below = float(bdtr(fewer - 1, total, 0.5)) if fewer else 0.0
+    exact, mid = min(1.0, twice), twice / 2 + below
     apart = abs(only_first - only_second)
-    corrected = float(chi2.sf(max(apart - 1, 0) ** 2 / total, 1))
-    return McNemar(exact, min(1.0, mid), float(chi2.sf(apart**2 / total, 1)), corrected)
+    corrected = float(chdtrc(1, max(apart - 1, 0) ** 2 / total))
+    return McNemar(exact, min(1.0, mid), float(chdtrc(1, apart**2 / total)), corrected)
 
 
 def delong(
@@ -286,17 +287,13 @@ def adjust(p: ArrayLike, *, method: Adjusted = "holm") -> Floats:
         factor = m * (np.sum(1 / places) if method == "by" else 1.0)
         stepped = np.minimum.accumulate((factor * values[order] / places)[::-1])[::-1]
     else:
-        raise ConfigError(
-            f"unknown method {method!r}{did_you_mean(method, ['bonferroni', 'holm', 'bh', 'by'])}"
-        )
+        raise ConfigError(f"unknown method {method!r}{did_you_mean(method, ['bonferroni', 'holm', 'bh', 'by'])}")
     adjusted = np.empty(m)
     adjusted[order] = np.minimum(1.0, stepped)
     return adjusted
 
 
-def equivalence(
-    value: float, error: float, degrees: float, *, margin: float, level: float = 0.05
-) -> Equivalence:
+def equivalence(value: float, error: float, degrees: float, *, margin: float, level: float = 0.05) -> Equivalence:
     """Two one-sided t tests of a difference against a margin that was written down before the run.
 
     Args:
@@ -306,18 +303,16 @@ def equivalence(
         margin: the largest difference that does not matter.
         level: level of each one-sided test.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr, stdtrit
 
     if margin <= 0:
-        raise ConfigError(
-            f"margin {margin} must be above 0: it is the largest difference that does not matter"
-        )
+        raise ConfigError(f"margin {margin} must be above 0: it is the largest difference that does not matter")
     if error == 0:
         inside = abs(value) < margin
         return Equivalence(float(value <= -margin), float(value >= margin), value, value, inside)
-    below = float(t.sf((value + margin) / error, degrees))
-    above = float(t.cdf((value - margin) / error, degrees))
-    half = float(t.ppf(1 - level, degrees)) * error
+    below = float(stdtr(degrees, -(value + margin) / error))
+    above = float(stdtr(degrees, (value - margin) / error))
+    half = float(stdtrit(degrees, 1 - level)) * error
     low, high = value - half, value + half
     return Equivalence(below, above, low, high, -margin < low and high < margin)
 

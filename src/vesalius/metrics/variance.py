@@ -251,10 +251,10 @@ def over_datasets(differences: ArrayLike, errors: ArrayLike, *, level: float = 0
 
 
 def _spread(value: float, variance: float, degrees: float, *, level: float, note: str) -> Spread:
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtrit
 
     tail = (1 + level) / 2
-    quantile = float(norm.ppf(tail) if np.isinf(degrees) else t.ppf(tail, degrees))
+    quantile = float(ndtri(tail) if np.isinf(degrees) else stdtrit(degrees, tail))
     error = variance**0.5
     return Spread(value, error, float(degrees), value - quantile * error, value + quantile * error, note)
 

@@ -73,6 +73,8 @@ def training_split(data: TaskData, task: str) -> Encoded:
         raise DataError(f"task {task}: there is no training split to learn from")
     if not data.test.concepts:
         raise DataError(f"task {task}: it asks for findings, and the test split states none")
+    if data.train.concepts != data.test.concepts:
+        raise DataError(f"task {task}: training labels are {data.train.concepts}, test labels {data.test.concepts}")
     check_apart(data.train, data.test, task)
     return data.train
 

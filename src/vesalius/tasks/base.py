@@ -40,18 +40,14 @@ Floats = NDArray[np.floating[Any]]
 
 PREDICTIONS = pa.schema(
     [
-        pa.field(
-            "task", pa.string(), metadata={"meaning": "name of the score's task, such as linear_probe_10"}
-        ),
+        pa.field("task", pa.string(), metadata={"meaning": "name of the score's task, such as linear_probe_10"}),
         pa.field("item", pa.string(), metadata={"meaning": "id of the study that was the question"}),
         pa.field("patient", pa.string(), metadata={"meaning": "unit of resampling"}),
         pa.field("label", pa.string(), metadata={"meaning": "concept, or direction of a retrieval"}),
         pa.field("target", pa.float64(), metadata={"meaning": "1 present, 0 absent; NaN where not known"}),
         pa.field("score", pa.float64(), metadata={"meaning": "larger means more likely present"}),
         pa.field("probability", pa.float64(), metadata={"meaning": "stated probability of 1, or NaN"}),
-        pa.field(
-            "rank", pa.float64(), metadata={"meaning": "rank of the best right item, from 1; ties half"}
-        ),
+        pa.field("rank", pa.float64(), metadata={"meaning": "rank of the best right item, from 1; ties half"}),
         pa.field("threshold", pa.float64(), metadata={"meaning": "present means score >= threshold"}),
         pa.field("detail", pa.string(), metadata={"meaning": "JSON object: variant, prompt, draw, gallery"}),
     ]
@@ -144,9 +140,7 @@ class Encoded:
         if wrong:
             raise DataError(f"encoded split: {n} ids but {wrong}; every part needs one row a study")
         if self.labels.shape[1:] != (len(self.concepts),):
-            raise DataError(
-                f"encoded split: labels are {self.labels.shape} for {len(self.concepts)} concepts"
-            )
+            raise DataError(f"encoded split: labels are {self.labels.shape} for {len(self.concepts)} concepts")
         for name in ("features", "joint"):
             broken = np.flatnonzero(~np.isfinite(getattr(self, name)).all(axis=1))
             if len(broken):
@@ -210,9 +204,7 @@ def make_task(name: str, **settings: Any) -> Task:
     unknown = set(settings) - set(kind.__dataclass_fields__)
     if unknown:
         first = sorted(unknown)[0]
-        raise ConfigError(
-            f"task {name!r} has no setting {first!r}{did_you_mean(first, kind.__dataclass_fields__)}"
-        )
+        raise ConfigError(f"task {name!r} has no setting {first!r}{did_you_mean(first, kind.__dataclass_fields__)}")
     task: Task = kind(**settings)
     return task
 

@@ -37,9 +37,7 @@ class ImageRetrieval:
         tables = [self._table(data.test, place, patients) for place in range(len(data.test.concepts))]
         tables = [table for table in tables if table.num_rows]
         if not tables:
-            raise DataError(
-                "image retrieval needs a concept that is present in some test images, absent in others"
-            )
+            raise DataError("image retrieval needs a concept that is present in some test images, absent in others")
         return pa.concat_tables(tables)
 
     def score(self, table: pa.Table, *, resamples: int, seed: int) -> list[Score]:

@@ -107,17 +107,19 @@ def neighbour_votes(
             usable = np.flatnonzero(pattern)
             concepts = np.flatnonzero(pattern_of.reshape(-1) == number)
             if len(usable):
-                votes[rows, concepts] = _votes(
-                    similarity[:, usable], labels[usable][:, concepts], k, temperature
-                )
+                votes[rows, concepts] = _votes(similarity[:, usable], labels[usable][:, concepts], k, temperature)
     return votes
 
 
 def _votes(similarity: Floats, labels: Floats, k: int, temperature: float) -> Floats:
     count = min(k, similarity.shape[1])
-    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
+    last = np.partition(similarity, similarity.shape[1] - count, axis=1)[:, -count]
+    above = similarity > last[:, None]
+    level = similarity == last[:, None]
+    chosen = above | (level & (np.cumsum(level, axis=1) <= count - above.sum(axis=1, keepdims=True)))
+    nearest = np.nonzero(chosen)[1].reshape(len(similarity), count)
     weights = np.take_along_axis(similarity, nearest, axis=1)
-    weights = np.exp((weights - weights[:, :1]) / temperature)
+    weights = np.exp((weights - weights.max(axis=1, keepdims=True)) / temperature)
     voted = np.einsum("nk,nkc->nc", weights, labels[nearest])
     # an exact 1 may come out a rounding error above it
     return np.asarray(np.clip(voted / weights.sum(axis=1, keepdims=True), 0.0, 1.0))

@@ -43,9 +43,7 @@ class Retrieval:
         test = data.test
         kept = np.flatnonzero([bool(retrieval.normalise_text(text)) for text in test.texts])
         if len(kept) < 2:
-            raise DataError(
-                f"retrieval needs at least two studies with a text; {len(kept)} of {len(test)} have one"
-            )
+            raise DataError(f"retrieval needs at least two studies with a text; {len(kept)} of {len(test)} have one")
         groups = {
             DUPLICATES: retrieval.same_text([test.texts[place] for place in kept]),
             IDENTITY: np.arange(len(kept)),
@@ -110,9 +108,7 @@ class Retrieval:
             "duplicates": float(np.mean(relevant > 1)),
             "without_text": details[0]["without_text"],
         }
-        measured = {
-            f"r_at_{k}": (retrieval.recall_at(ranks, k), resampled.mean(ranks <= k, seen)) for k in self.ks
-        }
+        measured = {f"r_at_{k}": (retrieval.recall_at(ranks, k), resampled.mean(ranks <= k, seen)) for k in self.ks}
         measured["mrr"] = (retrieval.mrr(ranks), resampled.mean(1 / ranks, seen))
         measured["median_rank"] = (float(np.median(ranks)), resampled.median(ranks, seen))
         suffix = "_identity" if matching == IDENTITY else ""
@@ -120,9 +116,7 @@ class Retrieval:
         for metric, (value, draws) in measured.items():
             extra: dict[str, Any] = {"matching": matching, "ties": "mean", **beside}
             if metric.startswith("r_at_"):
-                extra["chance"] = retrieval.chance_recall_at(
-                    relevant, gallery, int(metric.removeprefix("r_at_"))
-                )
+                extra["chance"] = retrieval.chance_recall_at(relevant, gallery, int(metric.removeprefix("r_at_")))
             interval = percentile(value, draws, weights=seen)
             scores.append(
                 Score.of(

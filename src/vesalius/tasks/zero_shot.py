@@ -97,9 +97,7 @@ class ZeroShot:
         found = scored(data.test)
         thresholds, sources = dict.fromkeys(concepts, np.nan), dict.fromkeys(concepts, "none")
         if template is None:
-            natural = (
-                np.nan if prompts.scoring == "single" else 0.5 if self.ensemble == "probability" else 0.0
-            )
+            natural = np.nan if prompts.scoring == "single" else 0.5 if self.ensemble == "probability" else 0.0
             validation = None if data.val is None else (data.val.labels, scored(data.val).score)
             thresholds, sources = choose_thresholds(validation, concepts, fallback=natural)
         details = {
@@ -188,9 +186,7 @@ def _sides(
     return positive, np.stack(negative) if negative else np.empty((0, positive.shape[1]))
 
 
-def _template_scores(
-    rows: Rows, selected: NDArray[np.bool_], weights: PatientWeights, *, task: str
-) -> list[Score]:
+def _template_scores(rows: Rows, selected: NDArray[np.bool_], weights: PatientWeights, *, task: str) -> list[Score]:
     """Mean AUROC over single templates of every label that has both classes, and its mean over labels."""
     kinds = [number for number, variant in enumerate(rows.variants) if variant["template"] != ENSEMBLE]
     known = selected & np.isfinite(rows.target)
@@ -205,14 +201,10 @@ def _template_scores(
         return []
     every = np.concatenate(items)
     distinct = every[np.unique(rows.item[every], return_index=True)[1]]
-    draws = resampled.macro(
-        np.stack([score.draws for score in scores if score.draws is not None], axis=1)
-    ).draws
+    draws = resampled.macro(np.stack([score.draws for score in scores if score.draws is not None], axis=1)).draws
     value = float(np.mean([score.value for score in scores]))
     interval = percentile(value, draws, weights=weights.select(distinct))
-    low, high = (
-        float(np.mean([score.extra[key] for score in scores])) for key in ("template_low", "template_high")
-    )
+    low, high = (float(np.mean([score.extra[key] for score in scores])) for key in ("template_low", "template_high"))
     extra = {"labels": len(scores), "template_low": low, "template_high": high}
     return [*scores, Score.of(interval, task=task, metric=TEMPLATES, label="macro", extra=extra, draws=draws)]
 
@@ -222,9 +214,7 @@ def _over_templates(
 ) -> Score:
     """Mean over templates with the deviation and range, and how often a decision hangs on the template."""
     values = [auroc(rows.target[places], rows.score[places]) for places in chosen]
-    each = [
-        resampled.auroc(rows.target[places], rows.score[places], weights.select(places)) for places in chosen
-    ]
+    each = [resampled.auroc(rows.target[places], rows.score[places], weights.select(places)) for places in chosen]
     draws = np.mean(each, axis=0)
     interval = percentile(float(np.mean(values)), draws, weights=weights.select(chosen[0]))
     extra: dict[str, Any] = {

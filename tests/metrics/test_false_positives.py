@@ -1,0 +1,138 @@
+"""How often equal systems are called different, or covered, by right and by wrong habits (slow; print: -s).
+
+Every figure is a rate over simulated runs with its Wilson interval. What must hold: the formulas for seeds and
+patients stay near their level, tests over patients too, and the wrong habits do not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vesalius.metrics import classification, resampled, variance
+from vesalius.metrics.bootstrap import patient_weights, percentile
+from vesalius.metrics.proportions import wilson
+from vesalius.metrics.significance import adjust, delong, mcnemar, sign_flip
+
+pytestmark = pytest.mark.slow
+RUNS = 4000
+
+
+def rate(name: str, found: list[bool]) -> float:
+    """Print and return the share of runs."""
+    share = float(np.mean(found))
+    low, high = wilson(sum(found), len(found))
+    print(f"{name}: {share:.3f} [{low:.3f}, {high:.3f}] of {len(found)} runs")
+    return share
+
+
+# seeds, cases, deviation of seeds, then rates: one seed, seed means over cases, Welch over seeds, our formula
+CELLS = [
+    (3, 100, 0.02, 0.142, 0.117, 0.054, 0.050),
+    (3, 400, 0.02, 0.332, 0.283, 0.053, 0.070),
+    (5, 400, 0.02, 0.334, 0.244, 0.065, 0.055),
+    (3, 2000, 0.02, 0.631, 0.591, 0.033, 0.046),
+    (3, 400, 0.0, 0.053, 0.050, 0.074, 0.032),
+]
+
+
+@pytest.mark.parametrize(("seeds", "cases", "sigma", "one_seed", "over_cases", "welch", "ours"), CELLS)
+def test_seeds_and_cases(seeds, cases, sigma, one_seed, over_cases, welch, ours):
+    from scipy.stats import ttest_1samp, ttest_ind
+
+    stream = np.random.default_rng(0)
+    found: dict[str, list[bool]] = {name: [] for name in ("one seed", "over cases", "Welch", "ours")}
+    for _ in range(RUNS):
+        case = stream.normal(0, 0.3, cases)
+        tables = [
+            case
+            + stream.normal(0, 0.1, cases)
+            + stream.normal(0, sigma, (seeds, 1))
+            + stream.normal(0, 0.2, (seeds, cases))
+            for _ in range(2)
+        ]
+        first, second = tables
+        found["one seed"].append(ttest_1samp(first[0] - second[0], 0).pvalue < 0.05)
+        found["over cases"].append(ttest_1samp(first.mean(0) - second.mean(0), 0).pvalue < 0.05)
+        found["Welch"].append(ttest_ind(first.mean(1), second.mean(1), equal_var=False).pvalue < 0.05)
+        interval = variance.seeds_of_two(first, second)
+        found["ours"].append(not interval.low <= 0 <= interval.high)
+    title = f"{seeds} seeds, {cases} cases, sigma {sigma}"
+    rates = {name: rate(f"{title}, {name}", hits) for name, hits in found.items()}
+    assert rates["ours"] <= 0.075
+    expected = {"one seed": one_seed, "over cases": over_cases, "Welch": welch, "ours": ours}
+    for name, value in expected.items():
+        # two simulations of 4000 runs: four deviations of their difference
+        assert rates[name] == pytest.approx(value, abs=4 * (2 * value * (1 - value) / RUNS) ** 0.5)
+
+
+def test_clustered_binary_items_need_a_test_over_patients():
+    stream = np.random.default_rng(1)
+    patients, items, runs = 40, 5, 600
+    names = np.repeat(np.arange(patients), items)
+    by_item, by_patient = [], []
+    for _ in range(runs):
+        # correlation .3 within a patient and system by a shared coin
+        answers = []
+        for _ in range(2):
+            shared = np.repeat(stream.random(patients) < 0.7, items)
+            own = stream.random(patients * items) < 0.7
+            answers.append(np.where(stream.random(patients * items) < 0.3**0.5, shared, own).astype(float))
+        first, second = answers
+        only_first, only_second = int(np.sum(first > second)), int(np.sum(first < second))
+        by_item.append(mcnemar(only_first, only_second).exact < 0.05)
+        by_patient.append(sign_flip(first - second, names, swaps=999) < 0.05)
+    assert rate("clustered items, McNemar over items", by_item) > 0.08
+    # 600 runs: .05 + 3 deviations
+    assert rate("clustered items, sign flip over patients", by_patient) < 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
+
+
+@pytest.mark.parametrize(("habit", "choices"), [("best of 10 checkpoints", 10), ("best of 5 prompts", 5)])
+def test_choosing_on_the_test_set_finds_differences(habit, choices):
+    stream = np.random.default_rng(2)
+    runs, cases = 2000, 200
+    chosen, fixed = [], []
+    for _ in range(runs):
+        case = stream.normal(0, 0.3, cases)
+        baseline = case + stream.normal(0, 0.2, cases)
+        options = case + stream.normal(0, 0.2, (choices, cases))
+        best = options[options.mean(axis=1).argmax()]
+        for hits, option in ((chosen, best), (fixed, options[0])):
+            interval = variance.mean_interval(option - baseline, np.arange(cases))
+            hits.append(not interval.low <= 0 <= interval.high)
+    allowed = 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
+    assert rate(f"{habit} on test", chosen) > allowed
+    assert rate(f"{habit}, fixed before", fixed) < allowed
+
+
+def test_twenty_metrics_need_a_correction():
+    from scipy.stats import ttest_1samp
+
+    stream = np.random.default_rng(3)
+    runs = 1000
+    p = np.stack([ttest_1samp(stream.normal(size=(50, 20)), 0).pvalue for _ in range(runs)])
+    raw = [bool(row.min() < 0.05) for row in p]
+    held = [bool(adjust(row).min() < 0.05) for row in p]
+    # 1 - .95^20 = .64
+    assert rate("20 metrics without correction", raw) == pytest.approx(0.64, abs=0.06)
+    assert rate("20 metrics with Holm", held) < 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
+
+
+def test_coverage_of_an_auroc_with_ten_positives():
+    from scipy.stats import norm
+
+    stream = np.random.default_rng(4)
+    target = np.arange(100) < 10
+    truth = float(norm.cdf(1.2 / 2**0.5))  # P(N(1.2, 1) > N(0, 1))
+    weights = patient_weights([str(place) for place in range(100)], resamples=1000)
+    by_bootstrap, by_delong, runs = [], [], 1000
+    for _ in range(runs):
+        score = stream.normal(size=100) + 1.2 * target
+        area = classification.auroc(target, score)
+        interval = percentile(area, resampled.auroc(target, score, weights), weights=weights)
+        by_bootstrap.append(interval.low <= truth <= interval.high)
+        error = delong(target, [score]).covariance[0, 0] ** 0.5
+        by_delong.append(abs(area - truth) <= 1.959963985 * error)
+    # with so few positives both cover a little less than 95 %
+    assert 0.87 < rate("10 positives, percentile covers", by_bootstrap) < 0.97
+    assert 0.87 < rate("10 positives, DeLong covers", by_delong) < 0.97
