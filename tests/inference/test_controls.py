@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vesalius.errors import DataError
-from vesalius.inference.controls import blind, derangement, shuffled
-from vesalius.tasks.base import Encoded
+from vesalius.inference.controls import blind, derangement, frequencies, shuffled, stating_frequencies
+from vesalius.tasks.base import Encoded, predictions
 
 
 def encoded(patients: list[str]) -> Encoded:
@@ -63,3 +65,23 @@ def test_blind_items_are_alike_and_have_the_mean_of_training() -> None:
     np.testing.assert_allclose(seen.features, np.full((3, 2), 1.5))
     np.testing.assert_allclose(np.linalg.norm(seen.joint, axis=1), 1, atol=1e-6)  # float32
     assert (seen.joint == seen.joint[0]).all()
+
+
+def test_frequencies_count_known_items_and_answer_by_the_majority() -> None:
+    labels = np.array([[1.0, 1], [0, np.nan], [0, 1], [np.nan, np.nan]], np.float32)
+    seen = replace(encoded(["a", "b", "c", "d"]), labels=labels, concepts=("edema", "fibrosis"))
+    shares = frequencies(seen)
+    assert shares == {"edema": pytest.approx(1 / 3), "fibrosis": 1.0}
+    columns = {
+        "item": ["s0", "s0", "s0"],
+        "patient": ["a", "a", "a"],
+        "label": ["edema", "fibrosis", "image_to_text"],
+        "score": [0.7, 0.2, 0.9],
+        "probability": [0.6, 0.4, np.nan],
+        "threshold": [0.1, 0.1, np.nan],
+    }
+    told = stating_frequencies(predictions("zero_shot", columns), shares).to_pydict()
+    assert told["probability"][:2] == [pytest.approx(1 / 3), 1.0]
+    said = [score >= threshold for score, threshold in zip(told["score"][:2], told["threshold"][:2], strict=True)]
+    assert said == [False, True]  # absent in most, present in most
+    assert told["score"][2] == 0.9  # a row without a probability stays

@@ -124,12 +124,17 @@ def frequencies(encoded: Encoded) -> dict[str, float]:
 
 
 def stating_frequencies(table: pa.Table, shares: Mapping[str, float]) -> pa.Table:
-    """Replace every stated probability by the share of its finding: the best guess of one who does not look."""
-    stated = table["probability"].to_numpy()
+    """Answer by the share of each finding where a probability is stated: the best guess of one who does not look.
+
+    Score and probability become the share and the threshold a half, so that the decision is the majority's.
+    """
     told = np.array([shares.get(label, np.nan) for label in table["label"].to_pylist()])
-    probability = np.where(np.isfinite(stated) & np.isfinite(told), told, stated)
-    place = table.schema.get_field_index("probability")
-    return table.set_column(place, table.schema.field(place), pa.array(probability))
+    replaced = np.isfinite(table["probability"].to_numpy()) & np.isfinite(told)
+    for name, values in (("score", told), ("probability", told), ("threshold", np.full(len(told), 0.5))):
+        place = table.schema.get_field_index(name)
+        kept = np.where(replaced, values, table[name].to_numpy())
+        table = table.set_column(place, table.schema.field(place), pa.array(kept))
+    return table
 
 
 def shuffled(encoded: Encoded, *, seed: int) -> Encoded:

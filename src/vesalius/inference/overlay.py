@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["heat_map", "model_frame", "picture"]
 
-_STOPS = np.array([[18, 32, 60], [15, 107, 116], [242, 196, 84], [253, 240, 200]], dtype=np.float32)
-"""Colours of a map from low to high: dark blue, teal, yellow, cream."""
+_STOPS = np.array([[150, 40, 20], [226, 110, 30], [250, 190, 60], [255, 238, 150]], dtype=np.float32)
+"""Colours of a map from low to high: dark red, orange, amber, light yellow; the lowest are not seen at all."""
 
 
 def picture(pixels: Pixels) -> NDArray[np.float32]:
@@ -47,13 +47,13 @@ def heat_map(
     *,
     boxes: Sequence[Box] = (),
     padded: bool = True,
-    strength: float = 0.55,
+    strength: float = 0.6,
 ) -> NDArray[np.float32]:
     """Lay a similarity map over a picture, with outlines of what the corpus marks.
 
     Args:
         shown: picture of 0..1, (H, W) or (H, W, 3).
-        similarity: cosine of each patch with a sentence, (h, w); stretched from least to largest value.
+        similarity: cosine of each patch with a sentence, (h, w); coloured from its median to its largest value.
         boxes: outlines in pixels of the picture.
         padded: the model saw the picture padded to its input's shape, not stretched.
         strength: share of colour where the similarity is largest.
@@ -66,13 +66,13 @@ def heat_map(
     plane = similarity if similarity.ndim == 2 else similarity[similarity.shape[0] // 2]
     if padded:
         plane = plane[model_frame(shown, plane.shape)]
-    low, high = float(plane.min()), float(plane.max())
-    scaled = (plane - low) / (high - low) if high > low else np.zeros_like(plane)
+    middle, high = float(np.median(plane)), float(plane.max())
+    scaled = np.clip((plane - middle) / (high - middle), 0, 1) if high > middle else np.zeros_like(plane)
     height, width = shown.shape[:2]
     smooth = Image.fromarray(scaled.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     level = np.clip(np.asarray(smooth), 0, 1)[..., None]
     grey = shown if shown.ndim == 3 else np.repeat(shown[..., None], 3, axis=2)
-    share = strength * (0.25 + 0.75 * level)
+    share = strength * level
     mixed: NDArray[np.float32] = (1 - share) * grey + share * _colours(level[..., 0])
     for box in boxes:
         _outline(mixed, box)

@@ -87,6 +87,6 @@ def _head(evaluation: Evaluation, document: Mapping[str, Any]) -> str:
     parts += [paragraph(text, kind="notice") for text in document["warnings"]]
     shown = headlines(evaluation)
     standings = {one.overall for one in shown}
-    kind = "below" if "not above" in standings else "above" if standings == {"above"} else "open"
+    kind = "above" if standings == {"above"} else "open" if "above" in standings else "below"
     parts.append(f'<p class="verdict {kind}">{escape(verdict(shown))}</p>')
     return "".join(parts)

@@ -151,7 +151,7 @@ def heat_maps(gallery: Gallery) -> Section:
     return Section(
         anchor="maps",
         title="Where the words apply",
-        lead="Likeness of each patch with a sentence, from least (dark blue) to most (yellow) in that image. "
+        lead="Patches that are more like the sentence than the middle one of that image: the brighter, the more. "
         "A white frame is what the corpus marks; the model never saw it. A map proves no reason.",
         body=f'<div class="grid wide">{"".join(cards)}</div>' if cards else "",
     )
@@ -248,13 +248,11 @@ def _misranked(table: pa.Table) -> list[tuple[float, str, str, bool]]:
 
 
 def _error(gallery: Gallery, wrong: float, item: str, label: str, present: bool) -> str:
-    words = concept_name(label)
-    if present:
-        told = f"{words} is stated, but {100 * wrong:.0f} % of the other images rank higher"
-    else:
-        told = f"{words} is denied, but this image ranks above {100 * wrong:.0f} % of the others"
+    share = "all" if wrong == 1 else f"{min(99, round(100 * wrong))} %"
+    ranks = f"{share} of the other images rank higher" if present else f"ranks above {share} of the other images"
+    told = f"{concept_name(label)}: {'present' if present else 'absent'}, but {ranks}"
     text = f'<div class="text">{escape(gallery.text(item))}</div>'
-    body = f'<h3>{escape(told[0].upper() + told[1:])}</h3><div class="study">{escape(item)}</div>{text}'
+    body = f'<h3>{escape(told)}</h3><div class="study">{escape(item)}</div>{text}'
     return card(f'<div class="case">{gallery.thumbnail(item)}<div>{body}</div></div>')
 
 

@@ -176,7 +176,7 @@ def _text(x: float, y: float, words: str, *, anchor: str = "middle") -> str:
 
 
 def _tick(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}".replace(",", " ")
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}".replace(",", " ")
 
 
 def _svg(width: float, height: float, parts: Sequence[str], title: str) -> str:

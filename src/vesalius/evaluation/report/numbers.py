@@ -43,6 +43,8 @@ _STATE: Mapping[Standing, tuple[str, str]] = {
     "undecided": ("open", "intervals overlap with a control"),
     "undefined": ("open", "no control to compare with"),
 }
+_SHOWN_CURVES = ("recall_5", "median_rank")
+"""Validation scores that are drawn beside the loss."""
 _BAND_RESAMPLES = 200
 """Enough for a drawn band; the intervals in the tables have the evaluation's own number."""
 
@@ -124,9 +126,9 @@ def training(run: Path | None) -> Section:
     """Training curves, where the model is of a run that is at hand."""
     found = curves.training_curves(run) if run is not None else []
     losses = [curve for curve in found if curve.name in ("loss", "eval_loss")]
-    others = [curve for curve in found if curve.name not in ("loss", "eval_loss") and _worth_showing(curve.name)]
+    others = [curve for name in _SHOWN_CURVES for curve in found if curve.name == f"eval_{name}"]
     cards = _curve_card("Loss", losses) if losses else ""
-    cards += "".join(_curve_card(curve.name.removeprefix("eval_").replace("_", " "), [curve]) for curve in others[:5])
+    cards += "".join(_curve_card(curve.name.removeprefix("eval_").replace("_", " "), [curve]) for curve in others)
     legend = '<p class="legend"><span><i></i>training</span><span><i class="m"></i>validation</span></p>'
     return Section(
         anchor="training",
@@ -157,7 +159,7 @@ def controls(evaluation: Evaluation) -> Section:
         anchor="controls",
         title="Controls",
         lead="A number is worth what it has over these.",
-        body=definitions(lines) + (table(heads, body) if notes else ""),
+        body=definitions(lines) + (details(f"All {len(body)} mean scores", table(heads, body)) if notes else ""),
     )
 
 
@@ -208,10 +210,16 @@ def _headline(one: Headline) -> str:
     rows = [_dot("model", score, model=True), *(_dot(name, row) for name, row in one.controls.items())]
     chance = score.get("extra", {}).get("chance")
     chance = 0.5 if chance is None and score["metric"] == "auroc" else chance
-    plot = charts.dots(rows, title=one.words, reference=chance, x_range=(0.0, 1.0))
+    plot = charts.dots(rows, title=one.words, reference=chance, x_range=(0.0, _reach(rows, chance)))
     size = f'<div class="study">{score["n"]} studies of {score["n_patients"]} patients</div>'
     note = paragraph(score["note"], kind="note") if score["note"] else ""
     return card(f'<div class="state {kind}">{words}</div>{value}{plot}{size}{note}', title=one.words)
+
+
+def _reach(rows: Sequence[Dot], chance: float | None) -> float:
+    """Right end of an axis from 0 that holds all rows: 1 unless all are small."""
+    most = max((value for row in rows for value in (row.value, row.high, chance) if value is not None), default=1.0)
+    return next(end for end in (0.1, 0.2, 0.5, 1.0) if most <= end or end == 1.0)
 
 
 def _finding(evaluation: Evaluation, row: Mapping[str, Any], x_range: tuple[float, float]) -> list[Cell]:
@@ -259,7 +267,7 @@ def _roc(label: str, group: Mapping[str, Any]) -> str:
     curve = curves.roc(group["target"], group["score"], weights)
     if curve is None:
         return ""
-    frame = Frame(x_range=(0, 1), y_range=(0, 1), width=190, height=176, left=34)
+    frame = Frame(x_range=(0, 1), y_range=(0, 1), width=190, height=176, left=40)
     layers = [
         charts.polyline(frame, [0, 1], [0, 1], kind="ref"),
         charts.band(frame, curve.false_positive, curve.low, curve.high) if np.isfinite(curve.low).all() else "",
@@ -279,7 +287,7 @@ def _reliability(label: str, group: Mapping[str, Any]) -> str:
     found = curves.reliability(group["target"], group["probability"], weights)
     if found is None:
         return ""
-    frame = Frame(x_range=(0, 1), y_range=(0, 1), width=190, height=176, left=34)
+    frame = Frame(x_range=(0, 1), y_range=(0, 1), width=190, height=176, left=40)
     counts = np.histogram(group["probability"], bins=10, range=(0, 1))[0]
     layers = [
         charts.bars(frame, np.linspace(0, 1, 11).tolist(), (0.3 * counts / counts.max()).tolist()),
@@ -299,17 +307,13 @@ def _curve_card(title: str, found: Sequence[curves.TrainingCurve]) -> str:
     low, high = float(values.min()), float(values.max())
     margin = 0.06 * (high - low) or 0.5
     last = max(curve.steps[-1] for curve in found)
-    frame = Frame(x_range=(0, last), y_range=(low - margin, high + margin), width=310, height=190, left=50)
+    frame = Frame(x_range=(0, last), y_range=(low - margin, high + margin), width=310, height=190, left=50, right=16)
     layers = [
         charts.polyline(frame, curve.steps, curve.values, kind="m" if curve.name.startswith("eval") else "c")
         for curve in found
     ]
     plot = charts.chart(frame, layers, x_label="step", y_label="", title=title)
     return card(plot, title=title)
-
-
-def _worth_showing(name: str) -> bool:
-    return name.startswith("eval_") and not any(part in name for part in ("runtime", "per_second", "epoch"))
 
 
 def _dot(name: str, row: Mapping[str, Any], *, model: bool = False) -> Dot:
