@@ -8,6 +8,7 @@ Every tuple with one entry an axis is in the order of the array's axes: (rows, c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -49,7 +50,7 @@ class Geometry:
     """Where the spacing holds: in the patient, or in the plane of the detector or film (magnified)."""
 
     def __post_init__(self) -> None:
-        if not self.spacing_mm or not all(np.isfinite(step) and step > 0 for step in self.spacing_mm):
+        if not self.spacing_mm or not all(math.isfinite(step) and step > 0 for step in self.spacing_mm):
             raise DataError(f"spacing {self.spacing_mm} mm from {self.source or 'the file'} is not positive")
         if bool(self.directions) != bool(self.origin_mm):
             raise DataError("orientation and position must be stated together, only one was")
@@ -57,17 +58,15 @@ class Geometry:
             self._check_directions()
 
     def _check_directions(self) -> None:
-        matrix = np.array(self.directions, dtype=np.float64)
-        if matrix.shape != (len(self.spacing_mm), 3) or not np.isfinite(self.origin_mm).all():
-            raise DataError(
-                f"orientation {self.directions} at {self.origin_mm} does not fit {self.spacing_mm}"
-            )
-        lengths = np.linalg.norm(matrix, axis=1)
-        if not np.allclose(lengths, 1.0, rtol=0.0, atol=_UNIT_TOLERANCE):
-            raise DataError(
-                f"orientation {self.directions}: direction cosines have lengths {lengths.round(4)}, not 1"
-            )
-        if np.linalg.matrix_rank(matrix, tol=_UNIT_TOLERANCE) < len(matrix):
+        # In plain Python, because this is done for every slice and NumPy is slow on three numbers.
+        sizes = {*map(len, (self.origin_mm, *self.directions))}
+        fits = len(self.directions) == len(self.spacing_mm) and sizes == {3}
+        if not fits or not all(map(math.isfinite, self.origin_mm)):
+            raise DataError(f"orientation {self.directions} at {self.origin_mm} does not fit {self.spacing_mm}")
+        lengths = [math.hypot(*direction) for direction in self.directions]
+        if not all(abs(length - 1.0) <= _UNIT_TOLERANCE for length in lengths):
+            raise DataError(f"orientation {self.directions}: direction cosines have lengths {lengths}, not 1")
+        if len(self.directions) > 1 and _spanned(self.directions) <= _UNIT_TOLERANCE:
             raise DataError(f"orientation {self.directions}: the axes lie in one plane or line")
 
     @classmethod
@@ -106,9 +105,7 @@ class Geometry:
     def affine(self) -> NDArray[np.float64]:
         """Matrix that takes (slice, row, column, 1) to LPS mm, (4, 4); needs three stated axes."""
         if len(self.directions) != 3:
-            raise DataError(
-                f"an affine needs position and orientation of three axes; stated are {self.directions}"
-            )
+            raise DataError(f"an affine needs position and orientation of three axes; stated are {self.directions}")
         matrix = np.eye(4)
         matrix[:3, :3] = np.array(self.directions).T * np.array(self.spacing_mm)
         matrix[:3, 3] = self.origin_mm
@@ -170,6 +167,15 @@ class Geometry:
             source=self.source,
             plane=self.plane,
         )
+
+
+def _spanned(directions: tuple[Vector, ...]) -> float:
+    """Area between two directions, or volume between three."""
+    (a, b, c), (d, e, f) = directions[:2]
+    normal = (b * f - c * e, c * d - a * f, a * e - b * d)
+    if len(directions) == 2:
+        return math.hypot(*normal)
+    return abs(sum(first * second for first, second in zip(normal, directions[2], strict=True)))
 
 
 def _vector(values: NDArray[np.float64]) -> Vector:

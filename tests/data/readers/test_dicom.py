@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -269,7 +268,3 @@ def test_stored_is_before_the_modality_transform(make_dicom) -> None:
     path = make_dicom(GREY, Modality="CT", RescaleSlope="2", RescaleIntercept="-1024")
     assert (dicom.stored(path) == GREY).all()
     assert (readers.read(path).array == GREY.astype(int) * 2 - 1024).all()
-
-
-def test_no_frame_without_frames() -> None:
-    assert dicom._frames(SimpleNamespace(get=lambda keyword: None)) == 1

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
 from vesalius.data.readers.dicom_codecs import DEFLATED_DATASET, codec_of, decode
 from vesalius.data.readers.dicom_geometry import Found, frame_geometry, stack_geometry
+from vesalius.data.readers.dicom_tags import number, text, whole
 from vesalius.data.readers.dicom_values import Values, presentation, rescaled
 from vesalius.data.readers.limits import DECODER_FAULTS, MAX_DECODED_BYTES, check_size
 from vesalius.data.readers.pixels import Axes, Pixels
@@ -37,7 +38,6 @@ _REQUIRED = {
     "Columns": "(0028,0011)",
     "SamplesPerPixel": "(0028,0002)",
     "BitsAllocated": "(0028,0100)",
-    "PhotometricInterpretation": "(0028,0004)",
 }
 _INFO = {
     "body_part": "BodyPartExamined",
@@ -55,15 +55,15 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
             tag.
     """
     name = str(path)
-    dataset = open_dataset(path, defer=frame is not None)
-    array, uid = _decoded(path, dataset, frame)
-    total = _frames(dataset)
-    frames = range(total) if frame is None else range(frame, frame + 1)
-    with _guarded(name), quiet():
+    with quiet(), _guarded(name):
+        dataset = open_dataset(path, defer=frame is not None)
+        array, uid = _decoded(path, dataset, frame)
+        total = _frames(dataset)
+        frames = range(total) if frame is None else range(frame, frame + 1)
         info = _info(dataset, uid, total)
         values = _values(dataset, array, frames, info)
         axes, found = _located(dataset, frames)
-        modality = str(dataset.get("Modality", "") or "")
+        modality = text(dataset, "Modality")
         shown = presentation(dataset, values, frames[0], info)
     info.update({"geometry_missing": found.missing} if found.missing else {})
     info.update({"position_missing": found.position} if found.position else {})
@@ -100,9 +100,16 @@ def open_dataset(path: Path, *, defer: bool = False, pixels: bool = True) -> Dat
     from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.uid import UID
 
-    _check_deflated(path)
     with _guarded(str(path), InvalidDicomError, BytesLengthException), quiet():
-        dataset = dcmread(path, force=True, defer_size=_DEFER_BYTES if defer else None, stop_before_pixels=not pixels)
+        with path.open("rb") as file:
+            _check_deflated(path, file)
+            # What is left on the disk is found again by name, so that then the path is needed.
+            dataset = dcmread(
+                path if defer else file,
+                force=True,
+                defer_size=_DEFER_BYTES if defer else None,
+                stop_before_pixels=not pixels,
+            )
         if "TransferSyntaxUID" not in dataset.file_meta:
             implicit, little = dataset.original_encoding
             plain = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
@@ -117,57 +124,68 @@ def _decoded(path: Path, dataset: Dataset, frame: int | None) -> tuple[NDArray[A
     name = str(path)
     with _guarded(name), quiet():
         uid = str(dataset.file_meta.TransferSyntaxUID)
-        _check_module(name, dataset)
+        rows, columns, samples, bits = _module(name, dataset)
         total = _frames(dataset)
         if frame is not None and frame >= total:
             raise DataError(f"{name}: frame {frame} asked for, the file has {total} (0028,0008)")
         codec_of(name, uid)
-        samples = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * (total if frame is None else 1)
-        check_size(name, samples * max(dataset.BitsAllocated, 8) // 8)
+        count = rows * columns * samples * (total if frame is None else 1)
+        check_size(name, count * max(bits, 8) // 8)
         array = _decode(path, dataset, uid, frame)
-    rows, columns = dataset.Rows, dataset.Columns
     if (rows, columns) not in (array.shape[:2], array.shape[-2:], array.shape[-3:-1]):
         raise DataError(f"{name}: decoded to {array.shape}, its header states {rows} rows and {columns} columns")
     return array, uid
 
 
 def _decode(path: Path, dataset: Dataset, uid: str, frame: int | None) -> NDArray[Any]:
-    tag = next(tag for tag in _PIXEL_TAGS if tag in dataset)
+    tag = next(tag for tag in _PIXEL_TAGS if tag in dataset.keys())  # noqa: SIM118 - `in dataset` parses its key
     element = dataset.get_item(tag)
-    if frame is not None and getattr(element, "value", b"") is None and uid != DEFLATED_DATASET:
+    if frame is not None and element.value is None and uid != DEFLATED_DATASET:
         with path.open("rb") as file:
             file.seek(element.value_tell)
             return decode(dataset, file, uid, frame)
-    return decode(dataset, dataset[tag].value, uid, frame)
+    value = element.value
+    return decode(dataset, value if isinstance(value, bytes) else dataset[tag].value, uid, frame)
 
 
-def _check_module(name: str, dataset: Dataset) -> None:
-    """Raise where there are no pixels, or where the image pixel module is not whole."""
-    if not any(tag in dataset for tag in _PIXEL_TAGS):
+def _module(name: str, dataset: Dataset) -> tuple[int, int, int, int]:
+    """Return rows, columns, samples a pixel and bits allocated.
+
+    Raises:
+        DataError: there are no pixels, or the image pixel module is not whole.
+    """
+    if not any(tag in dataset.keys() for tag in _PIXEL_TAGS):  # noqa: SIM118 - `in dataset` parses its key
         stated = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
         kind = getattr(stated, "name", "") or "unknown class"
         raise DataError(
             f"{name}: DICOM of class {kind!r} without pixel data (7FE0,0010); expected an image; "
             f"if it should be one, the file is truncated"
         )
-    for keyword, tag in _REQUIRED.items():
-        if dataset.get(keyword) in (None, "", 0):
+    found = {keyword: whole(dataset, keyword) for keyword in _REQUIRED}
+    found["PhotometricInterpretation"] = len(text(dataset, "PhotometricInterpretation"))
+    for keyword, value in found.items():
+        if not value:
+            tag = _REQUIRED.get(keyword, "(0028,0004)")
             raise DataError(f"{name}: {keyword} {tag} is missing or 0, so the pixels cannot be laid out")
+    rows, columns, samples, bits = (int(found[keyword] or 0) for keyword in _REQUIRED)
+    return rows, columns, samples, bits
 
 
 def _frames(dataset: Dataset) -> int:
-    return int(dataset.get("NumberOfFrames") or 1)
+    return int(number(dataset, "NumberOfFrames") or 1)
 
 
 def _values(dataset: Dataset, array: NDArray[Any], frames: range, info: dict[str, str]) -> Values:
-    native = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+    native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    if text(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut
 
         return Values(apply_color_lut(native, dataset), "rgb")
-    if dataset.SamplesPerPixel > 1:
+    if whole(dataset, "SamplesPerPixel") != 1:
         return Values(native, "rgb")
     values = rescaled(dataset, native, frames)
+    if not values.array.flags.writeable:
+        values = values._replace(array=values.array.copy())
     if values.reason:
         info["units_reason"] = values.reason
     return values
@@ -190,33 +208,31 @@ def _located(dataset: Dataset, frames: range) -> tuple[Axes, Found]:
 def _info(dataset: Dataset, uid: str, total: int) -> dict[str, str]:
     info = {"format": "dicom", "transfer_syntax": uid, "frames": str(total)}
     for key, keyword in _INFO.items():
-        value = str(dataset.get(keyword, "") or "")
+        value = text(dataset, keyword)
         if value:
             info[key] = value
-    rate = next((float(dataset[keyword].value) for keyword in _RATES if dataset.get(keyword)), 0.0)
-    if not rate and dataset.get("FrameTime"):
-        rate = 1000.0 / float(dataset.FrameTime)
-    if total > 1 and rate > 0:
-        info["frames_per_second"] = f"{rate:g}"
+    if total > 1:
+        rate = next((rate for keyword in _RATES if (rate := number(dataset, keyword) or 0.0)), 0.0)
+        milliseconds = number(dataset, "FrameTime") or 0.0
+        rate = rate or (1000.0 / milliseconds if milliseconds else 0.0)
+        info.update({"frames_per_second": f"{rate:g}"} if rate > 0 else {})
     return info
 
 
-def _check_deflated(path: Path) -> None:
+def _check_deflated(path: Path, file: BinaryIO) -> None:
     """Refuse a deflated dataset beyond the limit, before pydicom inflates it in one piece."""
-    with path.open("rb") as file:
-        if DEFLATED_DATASET.encode() not in file.read(2048):
-            return
+    if DEFLATED_DATASET.encode() in file.read(2048):
         from pydicom.filereader import read_file_meta_info
 
-        with _guarded(str(path)), quiet():
-            length = int(read_file_meta_info(path).FileMetaInformationGroupLength)
-            file.seek(132 + 12 + length)
-            inflater, size = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
-            while block := file.read(2**16):
-                while block:
-                    size += len(inflater.decompress(block, 2**24))
-                    check_size(str(path), min(size, MAX_DECODED_BYTES + 1))
-                    block = inflater.unconsumed_tail
+        length = int(read_file_meta_info(path).FileMetaInformationGroupLength)
+        file.seek(132 + 12 + length)
+        inflater, size = zlib.decompressobj(wbits=-zlib.MAX_WBITS), 0
+        while block := file.read(2**16):
+            while block:
+                size += len(inflater.decompress(block, 2**24))
+                check_size(str(path), min(size, MAX_DECODED_BYTES + 1))
+                block = inflater.unconsumed_tail
+    file.seek(0)
 
 
 @contextmanager

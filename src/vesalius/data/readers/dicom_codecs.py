@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.data.readers.dicom_tags import has, number, whole
 from vesalius.errors import DataError
 from vesalius.optional import require
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFLATED_DATASET", "SUPPORTED", "Codec", "codec_of", "decode"]
 
 DEFLATED_DATASET = "1.2.840.10008.1.2.1.99"
+_PLAIN = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", DEFLATED_DATASET)
 _JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _RLE = "1.2.840.10008.1.2.5"
 _DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
@@ -70,19 +73,26 @@ def codec_of(name: str, uid: str) -> Codec:
         DataError: no decoder exists; names the file and the syntax.
         MissingDependency: its package is not installed.
     """
-    from pydicom.uid import UID
-
     codec = SUPPORTED.get(uid)
     if codec is None:
+        from pydicom.uid import UID
+
         known = UID(uid).name
         shown = f"{uid} ({known})" if known != uid else repr(uid)
         raise DataError(
             f"{name}: transfer syntax {shown} cannot be decoded; convert it to Explicit VR Little Endian, "
             f"for example with `gdcmconv --raw in.dcm out.dcm`"
         )
-    if codec.packages:
-        require(*codec.packages, purpose=f"{name}: decoding {UID(uid).name}")
+    _require(uid)
     return codec
+
+
+@cache
+def _require(uid: str) -> None:
+    from pydicom.uid import UID
+
+    if SUPPORTED[uid].packages:
+        require(*SUPPORTED[uid].packages, purpose=f"decoding {UID(uid).name}")
 
 
 def decode(dataset: Dataset, source: bytes | BinaryIO, uid: str, frame: int | None) -> NDArray[Any]:
@@ -99,6 +109,9 @@ def decode(dataset: Dataset, source: bytes | BinaryIO, uid: str, frame: int | No
         Samples as stored, (rows, columns) or (frames, rows, columns), with a last axis of 3 for colour that
         has been turned to RGB.
     """
+    plain = _plain(dataset, source, uid)
+    if plain is not None:
+        return plain if frame is None or plain.ndim == 2 else plain[frame]
     special = _special(dataset, uid)
     if special is not None:
         return _decode_frames(dataset, source, special, frame)
@@ -116,8 +129,31 @@ def decode(dataset: Dataset, source: bytes | BinaryIO, uid: str, frame: int | No
     return np.asarray(array)
 
 
+def _plain(dataset: Dataset, source: bytes | BinaryIO, uid: str) -> NDArray[Any] | None:
+    """Look at native grey samples where they lie, without a copy; None where there is more to do than that."""
+    if uid not in _PLAIN or not isinstance(source, bytes) or whole(dataset, "SamplesPerPixel") != 1:
+        return None
+    allocated, stored = whole(dataset, "BitsAllocated"), whole(dataset, "BitsStored")
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+    frames = int(number(dataset, "NumberOfFrames") or 1)
+    if allocated not in (8, 16) or not stored or not rows or not columns or not has(dataset, "PixelData"):
+        return None
+    count = rows * columns * frames
+    if len(source) < count * allocated // 8:
+        return None
+    signed = bool(whole(dataset, "PixelRepresentation"))
+    array = np.frombuffer(source, dtype=f"<{'i' if signed else 'u'}{allocated // 8}", count=count)
+    if stored < allocated:
+        # Bits beyond the stored ones may hold something else, which pydicom then removes.
+        low, high = (-(2 ** (stored - 1)), 2 ** (stored - 1)) if signed else (0, 2**stored)
+        if array.max() >= high or array.min() < low:
+            return None
+    return array.reshape((rows, columns) if frames == 1 else (frames, rows, columns))
+
+
 def _name_float_samples(dataset: Dataset, options: dict[str, Any]) -> None:
-    keyword = next((name for name in ("FloatPixelData", "DoubleFloatPixelData") if name in dataset), "PixelData")
+    floats = ("FloatPixelData", "DoubleFloatPixelData")
+    keyword = next((name for name in floats if has(dataset, name)), "PixelData")
     options["pixel_keyword"] = keyword
     # Bytes of big endian words are swapped, so that the form in which they were written counts.
     options["pixel_vr"] = dataset.get_item(keyword).VR or "OW"

@@ -18,11 +18,13 @@ slices comes from their positions.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from vesalius.data.geometry import Geometry, Vector
+from vesalius.data.readers.dicom_tags import numbers, text
 from vesalius.data.readers.dicom_values import functional_group
 from vesalius.errors import DataError
 
@@ -59,19 +61,18 @@ def frame_geometry(dataset: Dataset, frame: int) -> Found:
     spacing = _spacing(dataset, frame)
     if isinstance(spacing, str):
         return Found(None, missing=spacing)
+    values, source, plane = spacing
     place = _place(dataset, frame)
-    missing = place if isinstance(place, str) else ""
-    try:
-        geometry = Geometry(
-            spacing_mm=spacing.values,
-            directions=() if isinstance(place, str) else place.directions,
-            origin_mm=() if isinstance(place, str) else place.origin,
-            source=spacing.source,
-            plane=spacing.plane,
-        )
-    except DataError as error:
-        return Found(None, missing=str(error))
-    return Found(geometry, position=missing)
+    reason = place if isinstance(place, str) else ""
+    if not isinstance(place, str):
+        origin, directions = place
+        try:
+            return Found(
+                Geometry(spacing_mm=values, directions=directions, origin_mm=origin, source=source, plane=plane)
+            )
+        except DataError as error:
+            reason = f"ImageOrientationPatient (0020,0037) is wrong: {error}"
+    return Found(Geometry(spacing_mm=values, source=source, plane=plane), position=reason)
 
 
 def stack_geometry(dataset: Dataset, frames: int) -> Found:
@@ -105,10 +106,9 @@ def _moved(dataset: Dataset, place: _Place, frame: int) -> _Place | str:
     Planes of a dose grid lie at offsets along the normal of the first (PS3.3 C.8.8.3.2), which either start
     with 0 or with the z coordinate of the position.
     """
-    offsets = dataset.get("GridFrameOffsetVector")
-    if offsets is None:
+    values = numbers(dataset, "GridFrameOffsetVector")
+    if not values:
         return "the file states no position for every frame, such as (5200,9230)"
-    values = [float(offset) for offset in np.atleast_1d(offsets)]
     if frame >= len(values):
         return f"GridFrameOffsetVector (3004,000C) has {len(values)} entries, none for frame {frame}"
     rows, columns = place.directions
@@ -130,46 +130,40 @@ def _spacing(dataset: Dataset, frame: int) -> _Spacing | str:
     ):
         if value is None:
             continue
-        if not (np.isfinite(value).all() and min(value) > 0):
+        if not all(math.isfinite(step) and step > 0 for step in value):
             return f"{name} is {value[0]:g} by {value[1]:g} mm, expected two positive numbers"
         if value is scanned:
             return _Spacing(value, name, "film")
         if value is imager:
             return _Spacing(value, name, "detector")
-        calibrated = bool(dataset.get("PixelSpacingCalibrationType")) or imager is None or imager != stated
+        calibrated = bool(text(dataset, "PixelSpacingCalibrationType")) or imager is None or imager != stated
         return _Spacing(value, name, "patient" if calibrated else "detector")
     return "neither PixelSpacing (0028,0030) nor ImagerPixelSpacing (0018,1164) is stated"
 
 
 def _pair(item: Dataset, keyword: str) -> tuple[float, float] | None:
-    value = item.get(keyword)
-    if value is None or value == "":
+    values = numbers(item, keyword)
+    if not values:
         return None
-    numbers = tuple(float(number) for number in np.atleast_1d(value))
-    return numbers if len(numbers) == 2 else (float("nan"), float("nan"))
+    return (values[0], values[1]) if len(values) == 2 else (math.nan, math.nan)
 
 
 def _place(dataset: Dataset, frame: int) -> _Place | str:
     """Return position and axes of a frame in the patient, or what is missing or wrong."""
     position_group = functional_group(dataset, frame, "PlanePositionSequence") or dataset
     orientation_group = functional_group(dataset, frame, "PlaneOrientationSequence") or dataset
-    position = position_group.get("ImagePositionPatient")
-    cosines = orientation_group.get("ImageOrientationPatient")
+    position = numbers(position_group, "ImagePositionPatient")
+    cosines = numbers(orientation_group, "ImageOrientationPatient")
     if not cosines:
         return "ImageOrientationPatient (0020,0037) is not stated"
     if not position:
         return "ImagePositionPatient (0020,0032) is not stated"
     if len(cosines) != 6 or len(position) != 3:
         return f"{len(cosines)} direction cosines (0020,0037) and {len(position)} coordinates, not 6 and 3"
-    values = np.array([float(value) for value in cosines])
     # First the direction in which the columns index grows, then that of the rows index.
-    along_columns, along_rows = values[:3], values[3:]
-    if not np.isfinite(values).all() or abs(float(along_columns @ along_rows)) > _ORTHOGONAL_TOLERANCE:
-        return f"ImageOrientationPatient (0020,0037) is {values.tolist()}: not at right angles"
-    origin = tuple(float(value) for value in position)
-    place = _Place(origin, (tuple(along_rows.tolist()), tuple(along_columns.tolist())))  # type: ignore[arg-type]
-    try:
-        Geometry(spacing_mm=(1.0, 1.0), directions=place.directions, origin_mm=place.origin)
-    except DataError as error:
-        return f"ImageOrientationPatient (0020,0037) is wrong: {error}"
+    cx, cy, cz, rx, ry, rz = cosines
+    if not abs(cx * rx + cy * ry + cz * rz) <= _ORTHOGONAL_TOLERANCE:
+        return f"ImageOrientationPatient (0020,0037) is {cosines}: not at right angles"
+    x, y, z = position
+    place = _Place((x, y, z), ((rx, ry, rz), (cx, cy, cz)))
     return place if position_group is not dataset or frame == 0 else _moved(dataset, place, frame)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.data.readers.dicom_tags import items, number, numbers, text, whole
 from vesalius.data.readers.pixels import LookupTable, Presentation, Units, Window
 from vesalius.errors import DataError
 
@@ -47,12 +48,10 @@ class _Rescale(NamedTuple):
 
 def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | None:
     """Return the first item of a functional group sequence: the frame's own, else the shared one."""
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or ()
-    shared = dataset.get("SharedFunctionalGroupsSequence") or ()
-    for groups in (*frames[frame : frame + 1], *shared[:1]):
-        items = groups.get(sequence)
-        if items:
-            return items[0]
+    for place, groups in ((frame, "PerFrameFunctionalGroupsSequence"), (0, "SharedFunctionalGroupsSequence")):
+        for group in items(dataset, groups)[place : place + 1]:
+            if found := items(group, sequence):
+                return found[0]
     return None
 
 
@@ -63,11 +62,10 @@ def rescaled(dataset: Dataset, array: NDArray[Any], frames: range) -> Values:
         array: stored samples, (rows, columns) or (frames, rows, columns).
         frames: indices of the frames in the file.
     """
-    modality = str(dataset.get("Modality", ""))
-    if dataset.get("ModalityLUTSequence"):
-        item = dataset.ModalityLUTSequence[0]
-        table = _lookup(item, signed=bool(dataset.get("PixelRepresentation", 0)))
-        kind = str(item.get("ModalityLUTType", ""))
+    modality = text(dataset, "Modality")
+    if tables := items(dataset, "ModalityLUTSequence"):
+        table = _lookup(tables[0], signed=bool(whole(dataset, "PixelRepresentation")))
+        kind = text(tables[0], "ModalityLUTType")
         values = table(array)
         return Values(values, "HU") if kind == "HU" else Values(values, "stored", f"modality table of type {kind!r}")
     transforms = [_rescale(dataset, frame) for frame in frames]
@@ -87,63 +85,63 @@ def rescaled(dataset: Dataset, array: NDArray[Any], frames: range) -> Values:
 def _untransformed(dataset: Dataset, array: NDArray[Any], modality: str) -> Values:
     if modality == "CT":
         return Values(array, "stored", "CT without RescaleSlope (0028,1053) and RescaleIntercept (0028,1052)")
-    rendered = str(dataset.get("SOPClassUID", "")).startswith(_RENDERED_CLASSES)
-    if rendered and array.dtype == np.uint8 and dataset.get("PhotometricInterpretation") == "MONOCHROME2":
+    rendered = text(dataset, "SOPClassUID").startswith(_RENDERED_CLASSES)
+    if rendered and array.dtype == np.uint8 and text(dataset, "PhotometricInterpretation") == "MONOCHROME2":
         return Values(array, "display")
     if modality == "PT":
         return _uptake(dataset, array)
-    if "DoseGridScaling" in dataset:
-        scaling = float(dataset.DoseGridScaling)
-        return Values(array, "stored", f"multiply by {scaling:g} for the dose in {dataset.get('DoseUnits', 'GY')}")
+    scaling = number(dataset, "DoseGridScaling")
+    if scaling is not None:
+        unit = text(dataset, "DoseUnits") or "GY"
+        return Values(array, "stored", f"multiply by {scaling:g} for the dose in {unit}")
     return Values(array, "stored", f"{modality or 'unknown modality'} has no absolute scale")
 
 
 def _rescale(dataset: Dataset, frame: int) -> _Rescale | None:
     item = functional_group(dataset, frame, "PixelValueTransformationSequence") or dataset
-    slope, intercept = item.get("RescaleSlope"), item.get("RescaleIntercept")
+    slope, intercept = number(item, "RescaleSlope"), number(item, "RescaleIntercept")
     if slope is None or intercept is None:
         return None
-    if not np.isfinite([float(slope), float(intercept)]).all() or float(slope) == 0.0:
-        raise DataError(f"RescaleSlope (0028,1053) is {slope} and RescaleIntercept (0028,1052) {intercept}")
-    return _Rescale(float(slope), float(intercept), str(item.get("RescaleType", "") or "").strip())
+    if not (math.isfinite(slope) and math.isfinite(intercept) and slope):
+        raise DataError(f"RescaleSlope (0028,1053) is {slope:g} and RescaleIntercept (0028,1052) {intercept:g}")
+    return _Rescale(slope, intercept, text(item, "RescaleType"))
 
 
 def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
     """Multiply and add; whole numbers stay whole, in the smallest signed type that holds them."""
-    slopes = np.array([transform.slope for transform in transforms])
-    intercepts = np.array([transform.intercept for transform in transforms])
-    if len(set(transforms)) == 1 or array.ndim == 2:
-        slopes, intercepts = slopes[:1], intercepts[:1]
-    if not (slopes != 1).any() and not intercepts.any():
+    slope: Any
+    intercept: Any
+    if len(set(transforms)) == 1:
+        slope, intercept, _ = transforms[0]
+    else:
+        shape = (-1,) + (1,) * (array.ndim - 1)
+        slope = np.array([transform.slope for transform in transforms]).reshape(shape)
+        intercept = np.array([transform.intercept for transform in transforms]).reshape(shape)
+    if np.all(slope == 1) and not np.any(intercept):
         return array
-    shape = (-1,) + (1,) * (array.ndim - 1) if len(slopes) > 1 else ()
-    slopes, intercepts = slopes.reshape(shape), intercepts.reshape(shape)
-    exact = array.dtype.kind in "iu" and not (slopes % 1).any() and not (intercepts % 1).any()
-    if not exact:
+    if array.dtype.kind not in "iu" or np.any(slope % 1) or np.any(intercept % 1):
         wide = np.float64 if array.dtype.itemsize > 2 else np.float32
-        return np.asarray(array * slopes + intercepts, dtype=wide)
-    kind = _whole_kind(array, slopes, intercepts)
-    result: NDArray[Any] = array.astype(kind, copy=False)
-    if (slopes != 1).any():
-        result = result * slopes.astype(kind)
-    result = result + intercepts.astype(kind)
+        return np.asarray(array * slope + intercept, dtype=wide)
+    kind = _whole_kind(array, slope, intercept)
+    if not np.all(slope == 1):
+        array = array * np.asarray(slope, dtype=kind)
+    result: NDArray[Any] = np.add(array, np.asarray(intercept, dtype=kind), dtype=kind, casting="unsafe")
     return result
 
 
-def _whole_kind(array: NDArray[Any], slopes: NDArray[np.float64], intercepts: NDArray[np.float64]) -> type[Any]:
+def _whole_kind(array: NDArray[Any], slope: Any, intercept: Any) -> type[Any]:
     """Smallest signed type that holds the values before and after the transform."""
-    ends = np.array([float(array.min()), float(array.max())])
-    reached = np.append(np.multiply.outer(ends, slopes.ravel()) + intercepts.ravel(), ends)
-    low, high = reached.min(), reached.max()
+    ends = (float(array.min()), float(array.max()))
+    reached = [*ends, *(value for end in ends for value in np.ravel(slope * end + intercept))]
     for kind in (np.int16, np.int32):
-        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+        if np.iinfo(kind).min <= min(reached) and max(reached) <= np.iinfo(kind).max:
             return kind
     return np.int64
 
 
 def _uptake(dataset: Dataset, array: NDArray[Any]) -> Values:
     """Turn activity into SUV by body weight where the file states everything that this needs."""
-    units = str(dataset.get("Units", ""))
+    units = text(dataset, "Units")
     if units == "GML":
         return Values(array, "SUV")
     if units != "BQML":
@@ -160,41 +158,40 @@ def _suv_factor(dataset: Dataset) -> float | str:
     Body weight in grams divided by the dose left at the time that the activities were corrected to:
     the scan's start (DecayCorrection START) or the injection (ADMIN).
     """
-    doses = dataset.get("RadiopharmaceuticalInformationSequence") or ()
-    weight, correction = dataset.get("PatientWeight"), str(dataset.get("DecayCorrection", ""))
-    if not doses or not doses[0].get("RadionuclideTotalDose"):
+    doses = items(dataset, "RadiopharmaceuticalInformationSequence")
+    weight, correction = number(dataset, "PatientWeight"), text(dataset, "DecayCorrection")
+    dose = number(doses[0], "RadionuclideTotalDose") if doses else None
+    if not dose:
         return "RadionuclideTotalDose (0018,1074) is missing"
     if not weight:
         return "PatientWeight (0010,1030) is missing"
-    dose = float(doses[0].RadionuclideTotalDose)
     if correction == "ADMIN":
-        return float(weight) * 1000.0 / dose
+        return weight * 1000.0 / dose
     if correction != "START":
         return f"DecayCorrection (0054,1102) is {correction!r}, expected START or ADMIN"
-    half_life = doses[0].get("RadionuclideHalfLife")
+    half_life = number(doses[0], "RadionuclideHalfLife")
     elapsed = _seconds_since_injection(dataset, doses[0])
     if not half_life or elapsed is None:
         return "RadionuclideHalfLife (0018,1075), injection time or series time is missing"
     if elapsed < 0:
         return "the series starts before the injection"
-    left = dose * math.exp2(-elapsed / float(half_life))
-    return float(weight) * 1000.0 / left
+    return weight * 1000.0 / (dose * math.exp2(-elapsed / half_life))
 
 
 def _seconds_since_injection(dataset: Dataset, dose: Dataset) -> float | None:
-    day = str(dataset.get("SeriesDate", ""))
-    series = _moment(day + str(dataset.get("SeriesTime", "")))
-    stated = str(dose.get("RadiopharmaceuticalStartDateTime", ""))
-    injected = _moment(stated or day + str(dose.get("RadiopharmaceuticalStartTime", "")))
+    day = text(dataset, "SeriesDate")
+    series = _moment(day + text(dataset, "SeriesTime"))
+    stated = text(dose, "RadiopharmaceuticalStartDateTime")
+    injected = _moment(stated or day + text(dose, "RadiopharmaceuticalStartTime"))
     return (series - injected).total_seconds() if series and injected else None
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(stated: str) -> datetime | None:
     """Read a DICOM date and time such as 20240131093015.5, without a zone."""
-    text = text.partition("+")[0].partition("-")[0]
+    stated = stated.partition("+")[0].partition("-")[0]
     for pattern in ("%Y%m%d%H%M%S.%f", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
         try:
-            return datetime.strptime(text, pattern)
+            return datetime.strptime(stated, pattern)
         except ValueError:
             continue
     return None
@@ -202,11 +199,12 @@ def _moment(text: str) -> datetime | None:
 
 def presentation(dataset: Dataset, values: Values, frame: int, info: dict[str, str]) -> Presentation:
     """Read windows, VOI table and inversion of a frame; a wrong window is named in `info`."""
-    photometric = str(dataset.get("PhotometricInterpretation", ""))
-    inverted = photometric == "MONOCHROME1" or str(dataset.get("PresentationLUTShape", "")) == "INVERSE"
+    photometric = text(dataset, "PhotometricInterpretation")
+    inverted = photometric == "MONOCHROME1" or text(dataset, "PresentationLUTShape") == "INVERSE"
     if values.units in ("display", "rgb"):
         looked_up = photometric == "PALETTE COLOR"
-        bits = 8 * values.array.dtype.itemsize if looked_up else int(dataset.BitsStored)
+        stored = None if looked_up else whole(dataset, "BitsStored")
+        bits = stored or 8 * values.array.dtype.itemsize
         return Presentation(white=float(2**bits - 1))
     item = functional_group(dataset, frame, "FrameVOILUTSequence") or dataset
     windows = []
@@ -215,23 +213,17 @@ def presentation(dataset: Dataset, values: Values, frame: int, info: dict[str, s
             windows.append(Window(centre, width, shape))  # type: ignore[arg-type]
         except DataError as error:
             info["window_ignored"] = str(error)
-    tables = dataset.get("VOILUTSequence")
-    signed = bool(dataset.get("PixelRepresentation", 0)) or float(dataset.get("RescaleIntercept") or 0) < 0
+    tables = items(dataset, "VOILUTSequence")
+    signed = bool(whole(dataset, "PixelRepresentation")) or (number(dataset, "RescaleIntercept") or 0.0) < 0
     table = _lookup(tables[0], signed=signed) if tables else None
     return Presentation(windows=tuple(windows), lookup=table, inverted=inverted)
 
 
 def _stated_windows(item: Dataset) -> Iterator[tuple[float, float, str]]:
-    shape = str(item.get("VOILUTFunction") or "LINEAR")
-    centres, widths = (_numbers(item.get(keyword)) for keyword in ("WindowCenter", "WindowWidth"))
+    shape = text(item, "VOILUTFunction")
+    centres, widths = numbers(item, "WindowCenter"), numbers(item, "WindowWidth")
     for centre, width in zip(centres, widths, strict=False):
         yield centre, width, shape if shape in ("LINEAR", "LINEAR_EXACT", "SIGMOID") else "LINEAR"
-
-
-def _numbers(value: Any) -> list[float]:
-    if value is None or value == "":
-        return []
-    return [float(number) for number in value] if hasattr(value, "__iter__") else [float(value)]
 
 
 def _lookup(item: Dataset, *, signed: bool) -> LookupTable:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 __all__ = ["quiet"]
 
-_LOGGERS = ("pydicom", "openjpeg", "pylibjpeg", "tifffile", "nibabel", "PIL")
+_LOGGERS = [logging.getLogger(name) for name in ("pydicom", "openjpeg", "pylibjpeg", "tifffile", "nibabel", "PIL")]
 _NOWHERE = logging.NullHandler()
 
 
@@ -28,9 +28,9 @@ class _Silence:
                 self._saved = warnings.catch_warnings()
                 self._saved.__enter__()
                 warnings.simplefilter("ignore")
-                for name in _LOGGERS:
-                    logging.getLogger(name).addHandler(_NOWHERE)
-                    logging.getLogger(name).propagate = False
+                for logger in _LOGGERS:
+                    logger.addHandler(_NOWHERE)
+                    logger.propagate = False
             self._depth += 1
 
     def leave(self) -> None:
@@ -38,9 +38,9 @@ class _Silence:
             self._depth -= 1
             if self._depth == 0 and self._saved is not None:
                 self._saved.__exit__(None, None, None)
-                for name in _LOGGERS:
-                    logging.getLogger(name).removeHandler(_NOWHERE)
-                    logging.getLogger(name).propagate = True
+                for logger in _LOGGERS:
+                    logger.removeHandler(_NOWHERE)
+                    logger.propagate = True
 
 
 _SILENCE = _Silence()
