@@ -59,9 +59,7 @@ class MethodConfig(Config):
 class Method(nn.Module):
     """A training idea on a dual encoder."""
 
-    capabilities: ClassVar[frozenset[str]] = frozenset(
-        {"embed_image", "embed_text", "score", "similarity_map"}
-    )
+    capabilities: ClassVar[frozenset[str]] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
 
     def __init__(self, settings: MethodConfig, model: DualEncoder):
         super().__init__()

@@ -102,9 +102,7 @@ class ConVIRTConfig(MethodConfig):
         usual = {part.name: part.default for part in fields(ConVIRTConfig)} | {"view": _PAPER_VIEW}
         for name, value in _VARIANTS[self.variant].items():
             if getattr(self, name) not in (usual[name], value):
-                raise ValueError(
-                    f"variant {self.variant!r} fixes {name} at {value}: leave it out, or use 'paper'"
-                )
+                raise ValueError(f"variant {self.variant!r} fixes {name} at {value}: leave it out, or use 'paper'")
 
     @property
     def resolved(self) -> ConVIRTConfig:
@@ -160,8 +158,8 @@ class ConVIRT(Method):
         )
         return {
             "loss": value.loss,
-            "image_to_text": value.image_to_text.detach(),
-            "text_to_image": value.text_to_image.detach(),
+            "image_to_text": value.image_to_text,
+            "text_to_image": value.text_to_image,
         }
 
 

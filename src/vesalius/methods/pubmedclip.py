@@ -59,9 +59,7 @@ class PubMedCLIPConfig(MethodConfig):
     """Multiply the logits by exp(0.01) / exp(0.07), as the released code does."""
     caption_characters: int | None = None
     """Cut captions after so many characters and write them in compatibility form (NFKD); the release: 77."""
-    view: ViewConfig = field(
-        default_factory=lambda: ViewConfig(crop=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5)
-    )
+    view: ViewConfig = field(default_factory=lambda: ViewConfig(crop=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5))
     """Random view of the image (released code: random resized crop and mirror image)."""
 
     def __post_init__(self) -> None:
@@ -98,8 +96,8 @@ class PubMedCLIP(Method):
         )
         return {
             "loss": value.loss,
-            "image_to_text": value.image_to_text.detach(),
-            "text_to_image": value.text_to_image.detach(),
+            "image_to_text": value.image_to_text,
+            "text_to_image": value.text_to_image,
             "logit_scale": scale.detach(),
         }
 

@@ -9,7 +9,7 @@ Legend: N rows of this process, M keys (rows of all processes), K extra negative
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -80,7 +80,7 @@ class Targets:
 
 
 class ContrastLoss(NamedTuple):
-    """Weighted sum, and its two directions before weighting."""
+    """Weighted sum, and its two directions before weighting, which carry no gradient."""
 
     loss: Tensor
     image_to_text: Tensor
@@ -117,20 +117,28 @@ def contrast(
     scale = torch.as_tensor(logit_scale, dtype=image.dtype, device=image.device)
     bias = None if logit_bias is None else torch.as_tensor(logit_bias, dtype=image.dtype, device=image.device)
     share = keys.processes / len(keys.image)
-
-    to_text = _Plan(settings, keys.first, _toward_text(targets))
-    texts = _joined(keys.text, keys.extra_text)
-    image_to_text = share * _rows(image, texts, scale, bias, to_text)
+    texts, images = _joined(keys.text, keys.extra_text), _joined(keys.image, keys.extra_image)
+    toward_text = _Direction(image, texts, share, settings.image_weight, keys.first, _toward_text(targets))
+    toward_image = _Direction(text, images, share, settings.text_weight, keys.first, _toward_image(targets))
     if settings.form == "sigmoid":
-        text_to_image = image_to_text.new_zeros(())
-        if keys.extra_image is not None:
-            nothing = _Plan(settings, None, None)
-            text_to_image = share * _rows(text, _exact(keys.extra_image), scale, bias, nothing)
-        return ContrastLoss(image_to_text + text_to_image, image_to_text, text_to_image)
-    to_image = _Plan(settings, keys.first, _toward_image(targets))
-    text_to_image = share * _rows(text, _joined(keys.image, keys.extra_image), scale, bias, to_image)
-    total = settings.image_weight * image_to_text + settings.text_weight * text_to_image
-    return ContrastLoss(total, image_to_text, text_to_image)
+        # Every pair is seen once; only what images there are beside the rows' own is left for the other way.
+        others = images.new_zeros((0, images.shape[1])) if keys.extra_image is None else _exact(keys.extra_image)
+        toward_text = replace(toward_text, weight=1.0)
+        toward_image = _Direction(text, others, share, 1.0, None, None)
+    total, forth, back = _blockwise((toward_text, toward_image), scale, bias, settings)
+    return ContrastLoss(total, forth, back)
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """Rows that look for their keys; `first` is the place of row 0 among the keys, None where no key is right."""
+
+    rows: Tensor
+    keys: Tensor
+    share: float
+    weight: float
+    first: int | None
+    target: _Target | None
 
 
 @dataclass(frozen=True)
@@ -153,15 +161,6 @@ class _Target:
     def shares(self) -> bool:
         """Whether a row's members share a weight of 1 in a softmax."""
         return self.weights is None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What a direction is to do; `first` is the place of row 0 among the keys, None where no key is right."""
-
-    settings: ContrastConfig
-    first: int | None
-    target: _Target | None
 
 
 def _toward_text(targets: Targets | None) -> _Target | None:
@@ -187,74 +186,112 @@ def _joined(keys: Tensor, extra: Tensor | None) -> Tensor:
     return _exact(keys) if extra is None else torch.cat([_exact(keys), _exact(extra).to(keys.device)])
 
 
-def _rows(rows: Tensor, keys: Tensor, scale: Tensor, bias: Tensor | None, plan: _Plan) -> Tensor:
-    inputs = (rows, keys, scale, bias)
-    differentiate = torch.is_grad_enabled() and any(
-        part is not None and part.requires_grad for part in inputs
-    )
-    out: Tensor = _Direction.apply(*inputs, plan, differentiate)  # type: ignore[no-untyped-call]
+def _blockwise(
+    directions: tuple[_Direction, ...], scale: Tensor, bias: Tensor | None, settings: ContrastConfig
+) -> tuple[Tensor, ...]:
+    """Weighted sum of the directions, with gradient, and the directions themselves, without."""
+    tensors: list[Tensor] = []
+    for direction in directions:
+        # A tensor that is rows here and keys there is listed once, and has one gradient.
+        tensors += [
+            tensor for tensor in (direction.rows, direction.keys) if not any(tensor is known for known in tensors)
+        ]
+    inputs = (scale, bias, *tensors)
+    wanted = torch.is_grad_enabled() and any(part is not None and part.requires_grad for part in inputs)
+    out: tuple[Tensor, ...] = _Blocks.apply(directions, settings, wanted, *inputs)  # type: ignore[no-untyped-call]
     return out
 
 
-class _Direction(torch.autograd.Function):
-    """Sum over the rows of one direction's loss; the gradient is made block by block on the way forward."""
+class _Blocks(torch.autograd.Function):
+    """Losses of the directions; the gradient is made block by block on the way forward and kept once."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        rows: Tensor,
-        keys: Tensor,
+        directions: tuple[_Direction, ...],
+        settings: ContrastConfig,
+        wanted: bool,
         scale: Tensor,
         bias: Tensor | None,
-        plan: _Plan,
-        differentiate: bool,
-    ) -> Tensor:
-        total = rows.new_zeros(())
-        row_gradient = torch.empty_like(rows) if differentiate else rows
-        key_gradient = torch.zeros_like(keys) if differentiate else keys
-        bias_gradient = rows.new_zeros(())
-        step = max(1, plan.settings.block_elements // max(1, len(keys)))
-        with torch.autocast(rows.device.type, enabled=False):
-            for start in range(0, len(rows), step):
-                block = slice(start, min(start + step, len(rows)))
-                logits = (rows[block] @ keys.T).mul_(scale)
-                if bias is not None:
-                    logits.add_(bias)
-                total += _loss_then_gradient(logits, block, plan)
-                if differentiate:
-                    torch.mm(logits, keys, out=row_gradient[block])
-                    key_gradient.addmm_(logits.T, rows[block])
-                    bias_gradient += logits.sum()
-        if differentiate:
-            scale_gradient = (row_gradient * rows).sum()
-            ctx.save_for_backward(
-                row_gradient.mul_(scale), key_gradient.mul_(scale), scale_gradient, bias_gradient
-            )
-        return total
+        *tensors: Tensor,
+    ) -> tuple[Tensor, ...]:
+        gradients = _Gradients(tensors, scale) if wanted else None
+        with torch.autocast(scale.device.type, enabled=False):
+            parts = [_one_way(direction, settings, scale, bias, gradients) for direction in directions]
+        total = torch.stack([part * way.weight for part, way in zip(parts, directions, strict=True)]).sum()
+        if gradients is not None:
+            ctx.save_for_backward(gradients.scale, gradients.bias, *gradients.scaled(scale))
+        ctx.mark_non_differentiable(*parts)
+        return total, *parts
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        needed = ctx.needs_input_grad
-        gradients = (
-            outer * part if need else None for part, need in zip(ctx.saved_tensors, needed, strict=False)
-        )
-        return (*gradients, None, None)
+    def backward(ctx: Any, outer: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        needed = ctx.needs_input_grad[3:]
+        gradients = (outer * part if need else None for part, need in zip(ctx.saved_tensors, needed, strict=True))
+        return None, None, None, *gradients
 
 
-def _loss_then_gradient(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+class _Gradients:
+    """Sums of the gradients by the tensors, not yet multiplied by the scale, by the scale and by the bias."""
+
+    def __init__(self, tensors: tuple[Tensor, ...], scale: Tensor):
+        self.tensors = tensors
+        self.sums = [torch.zeros_like(tensor) for tensor in tensors]
+        self.scale, self.bias = torch.zeros_like(scale), torch.zeros_like(scale)
+
+    def add(self, by_logits: Tensor, direction: _Direction, block: slice) -> None:
+        """Add what a block's gradient by its logits (rows, M + K) means for rows, keys, scale and bias."""
+        rows = direction.rows[block]
+        by_rows = by_logits @ direction.keys
+        self.scale += (by_rows * rows).sum()
+        self.bias += by_logits.sum()
+        self._of(direction.rows)[block].add_(by_rows)
+        self._of(direction.keys).addmm_(by_logits.T, rows)
+
+    def scaled(self, scale: Tensor) -> list[Tensor]:
+        """Return the gradients by the tensors."""
+        return [total.mul_(scale) for total in self.sums]
+
+    def _of(self, tensor: Tensor) -> Tensor:
+        return next(total for known, total in zip(self.tensors, self.sums, strict=True) if known is tensor)
+
+
+def _one_way(
+    direction: _Direction,
+    settings: ContrastConfig,
+    scale: Tensor,
+    bias: Tensor | None,
+    gradients: _Gradients | None,
+) -> Tensor:
+    """Loss of one direction before its weight; its weighted gradient is added to `gradients`."""
+    rows, keys = direction.rows, direction.keys
+    loss = rows.new_zeros(())
+    step = max(1, settings.block_elements // max(1, len(keys)))
+    for start in range(0, len(rows) if len(keys) else 0, step):
+        block = slice(start, min(start + step, len(rows)))
+        logits = (rows[block] @ keys.T).mul_(scale)
+        if bias is not None:
+            logits.add_(bias)
+        loss += _loss_then_gradient(logits, block, direction, settings)
+        if gradients is not None:
+            gradients.add(logits.mul_(direction.share * direction.weight), direction, block)
+    return loss * direction.share
+
+
+def _loss_then_gradient(logits: Tensor, block: slice, direction: _Direction, settings: ContrastConfig) -> Tensor:
     """Return the block's summed loss and overwrite its logits (rows, M + K) with the gradient by them."""
-    if plan.settings.form == "sigmoid":
-        return _sigmoid(logits, block, plan)
-    if plan.target is None:
-        return _softmax_one(logits, block, plan)
-    return _softmax_many(logits, block, plan)
+    if settings.form == "sigmoid":
+        return _sigmoid(logits, block, direction)
+    if direction.target is None:
+        return _softmax_one(logits, block, direction)
+    return _softmax_many(logits, block, direction.target, settings)
 
 
-def _softmax_one(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+def _softmax_one(logits: Tensor, block: slice, direction: _Direction) -> Tensor:
     """One right key: log Σ exp s - s⁺, then softmax - 1⁺."""
-    assert plan.first is not None
-    places = torch.arange(block.start, block.stop, device=logits.device).add_(plan.first).unsqueeze(1)
+    assert direction.first is not None
+    places = torch.arange(block.start, block.stop, device=logits.device).add_(direction.first).unsqueeze(1)
     logits.sub_(logits.amax(dim=1, keepdim=True))
     right = logits.gather(1, places).sum()
     total = logits.exp_().sum(dim=1, keepdim=True)
@@ -264,18 +301,17 @@ def _softmax_one(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
     return loss
 
 
-def _softmax_many(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+def _softmax_many(logits: Tensor, block: slice, target: _Target, settings: ContrastConfig) -> Tensor:
     """Weights p of the keys: Σ p (log Σ exp s - s), then (Σ p) softmax - p; any of them: -log Σ⁺ softmax."""
-    assert plan.target is not None
-    weights = plan.target.block(block, like=logits)
+    weights = target.block(block, like=logits)
     logits.sub_(logits.amax(dim=1, keepdim=True))
-    if plan.settings.positives == "any":
+    if settings.positives == "any":
         chosen = logits[:, : weights.shape[1]].masked_fill(weights == 0, float("-inf"))
         weights = chosen.softmax(dim=1)
         right = chosen.logsumexp(dim=1, keepdim=True)
         mass = torch.ones_like(right)
     else:
-        if plan.target.shares:
+        if target.shares:
             weights.div_(weights.sum(dim=1, keepdim=True))
         right = (logits[:, : weights.shape[1]] * weights).sum(dim=1, keepdim=True)
         mass = weights.sum(dim=1, keepdim=True)
@@ -286,20 +322,20 @@ def _softmax_many(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
     return loss
 
 
-def _sigmoid(logits: Tensor, block: slice, plan: _Plan) -> Tensor:
+def _sigmoid(logits: Tensor, block: slice, direction: _Direction) -> Tensor:
     """Binary cross-entropy of every pair with target t: softplus(s) - t s, then sigmoid(s) - t."""
     loss = functional.softplus(logits).sum()
-    if plan.target is not None:
-        weights = plan.target.block(block, like=logits)
+    if direction.target is not None:
+        weights = direction.target.block(block, like=logits)
         real = logits[:, : weights.shape[1]]
         loss = loss - (real * weights).sum()
         logits.sigmoid_()
         real.sub_(weights)
         return loss
-    if plan.first is None:
+    if direction.first is None:
         logits.sigmoid_()
         return loss
-    places = torch.arange(block.start, block.stop, device=logits.device).add_(plan.first).unsqueeze(1)
+    places = torch.arange(block.start, block.stop, device=logits.device).add_(direction.first).unsqueeze(1)
     loss = loss - logits.gather(1, places).sum()
     logits.sigmoid_().scatter_add_(1, places, logits.new_full((len(places), 1), -1.0))
     return loss
