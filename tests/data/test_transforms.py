@@ -78,7 +78,7 @@ def test_a_volume_is_resampled_along_the_slices_too() -> None:
 
 
 def test_a_volume_for_a_flat_model_is_an_error_that_says_so() -> None:
-    with pytest.raises(DataError, match="three numbers in `model.image_size`"):
+    with pytest.raises(DataError, match="needs three numbers"):
         ImageProcessor(size=8)(grey(np.zeros((4, 8, 8), np.uint8), axes="ZYX"))
     with pytest.raises(DataError, match="axes YX"):
         ImageProcessor(size=(4, 8, 8))(grey(np.zeros((8, 8), np.uint8)))

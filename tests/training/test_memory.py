@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from vesalius.methods.base import Method, MethodConfig
 from vesalius.methods.convirt import ConVIRTConfig, build
@@ -30,7 +30,7 @@ def make_method(*, dtype: torch.dtype = torch.float64, dropout: float = 0.0, see
     torch.manual_seed(seed)
     model = DualEncoder.build(SMALL).to(dtype)
     for head in (model.vision_head, model.text_head):
-        head.register_forward_hook(lambda module, given, out: F.dropout(out, dropout, module.training))
+        head.register_forward_hook(lambda module, given, out: functional.dropout(out, dropout, module.training))
     return build(ConVIRTConfig(temperature=None), model).train()
 
 
@@ -141,7 +141,7 @@ def test_running_statistics_are_updated_once_a_chunk() -> None:
             self.projection = nn.Linear(256, 4).double()
 
         def encode(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-            return {"image": F.normalize(self.projection(self.norm(batch["pixel_values"].flatten(1))))}
+            return {"image": functional.normalize(self.projection(self.norm(batch["pixel_values"].flatten(1))))}
 
         def loss(self, representations: dict[str, Tensor]) -> dict[str, Tensor]:
             return {"loss": representations["image"].sum()}

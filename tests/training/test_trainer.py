@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch.nn import functional as F
-
 from shapes_corpus import TINY, make_corpus
+from torch.nn import functional
+
 from vesalius.data.corpus import Corpus
 from vesalius.errors import CheckpointError, ConfigError, DataError, TrainingError
 from vesalius.methods.convirt import ConVIRT
@@ -73,7 +73,7 @@ def _dropout(monkeypatch: pytest.MonkeyPatch) -> None:
     def with_dropout(settings: Any) -> DualEncoder:
         model = build(settings)
         for head in (model.vision_head, model.text_head):
-            head.register_forward_hook(lambda module, given, out: F.dropout(out, 0.2, module.training))
+            head.register_forward_hook(lambda module, given, out: functional.dropout(out, 0.2, module.training))
         return model
 
     monkeypatch.setattr(DualEncoder, "build", with_dropout)
@@ -146,12 +146,12 @@ def test_equal_seeds_give_equal_weights_and_other_seeds_do_not(corpus: Corpus, t
 
 
 def test_training_learns_what_is_drawn(tmp_path: Path) -> None:
-    chosen = settings(make_corpus(tmp_path / "corpus", count=96), "optimisation.epochs=60", "optimisation.lr=0.003")
-    chosen += ["method.view={}", "optimisation.batch=16"]
-    run = train("convirt", overrides=chosen, out=tmp_path / "run")
+    data = make_corpus(tmp_path / "corpus", count=96)
+    chosen = ["data.roles=[impression]", "method.view={}", "optimisation.batch=16", "optimisation.lr=0.003"]
+    run = train("convirt", overrides=settings(data, *chosen, "optimisation.epochs=20"), out=tmp_path / "run")
     lines = [line for line in run.metrics() if "eval_loss" in line]
-    # 16 validation pairs of 8 kinds (place × shape that occur there): chance of the loss is log 16 = 2.77.
     assert lines[-1]["eval_loss"] < lines[0]["eval_loss"]
+    # 16 validation pairs: a mean rank of 8.5 is chance; 1.7 to 2.4 was measured over several encoders and rates.
     assert min(line["eval_mean_rank"] for line in lines) < 4
 
 
@@ -191,7 +191,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(
         trainer.parts.method.model.vision_head.layers[0].weight.grad[0, 0] = float("inf")
 
     at_step(monkeypatch, 2, poison)
-    with pytest.raises(TrainingError, match="the norm of the gradient is (inf|nan) at step 3"):
+    with pytest.raises(TrainingError, match=r"the norm of the gradient is (inf|nan) at step 3"):
         train("convirt", overrides=settings(corpus, "optimisation.steps=5"), out=tmp_path / "run")
 
 
@@ -262,22 +262,6 @@ def test_a_folder_that_holds_a_run_is_not_written_over(corpus: Corpus, copy: Pat
         train("convirt", overrides=settings(corpus, "optimisation.steps=4"), out=copy)
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "message"),
-    [
-        ("optimizer.pt", lambda path: path.write_bytes(path.read_bytes()[:-9]), "bytes, written were"),
-        ("optimizer.pt", lambda path: path.unlink(), "is missing"),
-        ("model.safetensors", lambda path: flip(path), "has changed since it was written"),
-        ("scheduler.pt", lambda path: pickled(path), "refused, it cannot be read as tensors and plain values"),
-        ("files.json", lambda path: path.write_text("{"), "not readable JSON"),
-    ],
-)
-def test_a_damaged_checkpoint_is_refused(copy: Path, name: str, change: Callable[[Path], None], message: str) -> None:
-    change(copy / "checkpoint-4" / name)
-    with pytest.raises(CheckpointError, match=message):
-        train(resume=copy, overrides=["optimisation.steps=6"])
-
-
 def flip(path: Path) -> None:
     """Change one bit in the middle."""
     data = bytearray(path.read_bytes())
@@ -294,6 +278,22 @@ def pickled(path: Path) -> None:
     """Put a pickle that runs code in the place of a state, with a seal that fits."""
     torch.save(_Harmful(), path)
     seal(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("optimizer.pt", lambda path: path.write_bytes(path.read_bytes()[:-9]), "bytes, written were"),
+        ("optimizer.pt", lambda path: path.unlink(), "is missing"),
+        ("model.safetensors", flip, "has changed since it was written"),
+        ("scheduler.pt", pickled, "refused, it cannot be read as tensors and plain values"),
+        ("files.json", lambda path: path.write_text("{"), "not readable JSON"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(copy: Path, name: str, change: Callable[[Path], None], message: str) -> None:
+    change(copy / "checkpoint-4" / name)
+    with pytest.raises(CheckpointError, match=message):
+        train(resume=copy, overrides=["optimisation.steps=6"])
 
 
 def test_nothing_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

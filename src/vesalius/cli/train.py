@@ -18,10 +18,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def train(
     context: typer.Context,
     recipe: str = typer.Argument("", help="Recipe (convirt, convirt/small) or path of a YAML file."),
-    out: Path | None = typer.Option(None, "--out", help="Folder of the run; runs/NAME if not given."),
-    resume: str | None = typer.Option(
-        None, "--resume", help="`latest`, a run or a checkpoint: go on exactly where it was stopped."
-    ),
+    out: str = typer.Option("", "--out", help="Folder of the run; runs/NAME if not given."),
+    resume: str = typer.Option("", "--resume", help="`latest`, a run or a checkpoint: go on where it was stopped."),
     plan_only: bool = typer.Option(False, "--plan", help="Print parameters, time and memory, and stop."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document and nothing else on stdout."),
 ) -> None:
@@ -38,7 +36,7 @@ def train(
         emit(forecast.to_dict(), as_json, forecast.text())
         return
     run = trainer.train(
-        recipe or None, overrides=settings, resume=resume, out=out, progress=progress, say=say
+        recipe or None, overrides=settings, resume=resume or None, out=out or None, progress=progress, say=say
     )
     if distributed.rank() > 0:
         return

@@ -26,6 +26,7 @@ class PixelCache:
     ) -> None:
         self._rows_path, self._states_path = folder / f"{key}.pixels", folder / f"{key}.states"
         self._dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
+        self._top = 255 if bits == 8 else 65535
         self._shape = shape
         self._num_images = num_images
         self.row_bytes = int(np.prod(shape)) * self._dtype.itemsize
@@ -36,7 +37,7 @@ class PixelCache:
         """What the user should know, such as that not all images fit; empty where all fit."""
         if self.slots < num_images:
             self.note = (
-                f"the image cache holds {self.slots} of {num_images} images in {bound_bytes / 2**30:.2f} GiB; the others "
+                f"the image cache holds {self.slots} of {num_images} images in {bound_bytes / 2**30:.2f} GiB; others "
                 "are decoded again in every epoch (raise data.cache_gib to keep more)"
             )
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,20 +56,19 @@ class PixelCache:
         if number >= self.slots or self._states[number] != _KEPT:
             return None
         assert self._rows is not None
-        return self._rows[number].astype(np.float32) * np.float32(1.0 / np.iinfo(self._dtype).max)
+        return np.asarray(self._rows[number], dtype=np.float32) * np.float32(1.0 / self._top)
 
     def put(self, number: int, image: np.ndarray) -> np.ndarray:
         """Keep an image of 0..1 if it has a slot; return it rounded to the cache's depth whether kept or not.
 
         The rounding is done always, so that an image beyond the bound has the same values as a kept one.
         """
-        top = np.iinfo(self._dtype).max
-        rounded = np.rint(image * np.float32(top)).astype(self._dtype)
+        rounded = np.rint(image * np.float32(self._top)).astype(self._dtype)
         if number < self.slots:
             assert self._rows is not None
             self._rows[number] = rounded
             self._states[number] = _KEPT
-        return rounded.astype(np.float32) * np.float32(1.0 / top)
+        return rounded.astype(np.float32) * np.float32(1.0 / self._top)
 
     def mark_unreadable(self, number: int) -> int:
         """Remember that an image cannot be read; return how many cannot."""
@@ -93,9 +93,7 @@ class PixelCache:
         self._states = np.memmap(self._states_path, dtype=np.uint8, mode="r+", shape=(self._num_images,))
         self._rows = None
         if self.slots:
-            self._rows = np.memmap(
-                self._rows_path, dtype=self._dtype, mode="r+", shape=(self.slots, *self._shape)
-            )
+            self._rows = np.memmap(self._rows_path, dtype=self._dtype, mode="r+", shape=(self.slots, *self._shape))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_states", "_rows")}

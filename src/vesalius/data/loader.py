@@ -85,8 +85,8 @@ class PairDataset:
     """Studies that have an image and a text, as samples; a map-style dataset of torch without importing it.
 
     Studies without a fitting image or text are left out and counted in `dropped`. An image that cannot be read is
-    named in `unreadable.jsonl` and replaced by that of another row, drawn from the same seed; above `unreadable_share`
-    of all images the error is raised.
+    named in `unreadable` and replaced by that of another row, drawn from the same seed; above `unreadable_share` of
+    all images the error is raised.
     """
 
     def __init__(
@@ -187,9 +187,7 @@ class PairDataset:
             ends.append(len(paths))
             spoken.append(said)
         if not ids:
-            raise DataError(
-                f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}"
-            )
+            raise DataError(f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}")
         # Arrow columns hold strings without a Python object each: small, and not copied into worker processes.
         self.ids = pa.array(ids)
         """Study id of every row."""
@@ -214,9 +212,7 @@ class PairDataset:
             if image is not None:
                 return image, row
             row = int(rng.integers(len(self)))
-        raise DataError(
-            f"study {self.ids[draw.row].as_py()!r}: its image and {_SUBSTITUTES} others cannot be read"
-        )
+        raise DataError(f"study {self.ids[draw.row].as_py()!r}: its image and {_SUBSTITUTES} others cannot be read")
 
     def _pixels(self, number: int, row: int) -> np.ndarray | None:
         """Return the processed image with this number, from the cache or the file; None where it cannot be read."""

@@ -1,4 +1,4 @@
-"""From the pixels of a file to the array that a model takes: greyscale or colour, size, then mean and standard deviation.
+"""From the pixels of a file to the array that a model takes: grey or colour, size, then mean and deviation.
 
 NumPy and PIL only; resizing is antialiased and in floating point, so that 16-bit values keep their depth.
 """
@@ -42,9 +42,7 @@ class ImageProcessor(Config):
 
     def __post_init__(self) -> None:
         if len(self.shape) not in (3, 4) or min(self.shape) < 1:
-            raise ConfigError(
-                f"image size {self.size!r} is not a side, (H, W) or (D, H, W) of positive numbers"
-            )
+            raise ConfigError(f"image size {self.size!r} is not a side, (H, W) or (D, H, W) of positive numbers")
         for name in ("mean", "std"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.channels:

@@ -90,9 +90,7 @@ class Parts:
         if rows > most:
             chosen = np.sort(np.random.default_rng(self.recipe.optimisation.seed).permutation(rows)[:most])
         draws = [Draw(-1, int(row)) for row in chosen]
-        return PairLoader(
-            self.validation, _Chunks(draws, self.recipe.optimisation.batch), self.collator, workers=0
-        )
+        return PairLoader(self.validation, _Chunks(draws, self.recipe.optimisation.batch), self.collator, workers=0)
 
     @property
     def workers(self) -> int:

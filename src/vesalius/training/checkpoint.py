@@ -130,18 +130,12 @@ def verify(folder: Path) -> None:
     for name, expected in _read_json(folder / _SEAL).items():
         path = folder / name
         if not path.is_file():
-            raise CheckpointError(
-                f"checkpoint {folder}: {name} is missing; copy the folder again or use another"
-            )
+            raise CheckpointError(f"checkpoint {folder}: {name} is missing; copy the folder again or use another")
         size = path.stat().st_size
         if size != expected["bytes"]:
-            raise CheckpointError(
-                f"checkpoint {folder}: {name} has {size} bytes, written were {expected['bytes']}"
-            )
+            raise CheckpointError(f"checkpoint {folder}: {name} has {size} bytes, written were {expected['bytes']}")
         if _sha256(path) != expected["sha256"]:
-            raise CheckpointError(
-                f"checkpoint {folder}: {name} has changed since it was written (SHA-256 differs)"
-            )
+            raise CheckpointError(f"checkpoint {folder}: {name} has changed since it was written (SHA-256 differs)")
 
 
 def verify_state(folder: Path) -> None:
@@ -202,9 +196,7 @@ def save_model(
     from safetensors.torch import save_file
 
     state = {name: value.detach() for name, value in (weights or method.state_dict()).items()}
-    of_model = {
-        name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")
-    }
+    of_model = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
     own = {name: value.contiguous() for name, value in state.items() if not name.startswith("model.")}
     card = {
         "method": type(method).__module__.rsplit(".", 1)[-1],
@@ -236,9 +228,7 @@ def load_model(path: str | Path) -> LoadedModel:
     card = _read_json(folder / CARD)
     module = registry.load("vesalius.methods", str(card.get("method")))
     settings = validate(module.SETTINGS, card.get("settings", {}), where=str(folder / CARD))
-    processor = ImageProcessor.from_dict(
-        _read_json(folder / "processor.json"), where=str(folder / "processor.json")
-    )
+    processor = ImageProcessor.from_dict(_read_json(folder / "processor.json"), where=str(folder / "processor.json"))
     method: Method = module.build(settings, _dual_encoder(folder))
     _load_own(method, folder)
     return LoadedModel(
@@ -322,13 +312,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise CheckpointError(f"checkpoint {path.parent}: {path.name} is missing") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(
-            f"checkpoint {path.parent}: {path.name} is not readable JSON: {error}"
-        ) from None
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} is not readable JSON: {error}") from None
     if not isinstance(values, dict):
-        raise CheckpointError(
-            f"checkpoint {path.parent}: {path.name} holds {type(values).__name__}, expected keys"
-        )
+        raise CheckpointError(f"checkpoint {path.parent}: {path.name} holds {type(values).__name__}, expected keys")
     return values
 
 

@@ -112,7 +112,7 @@ def keep_scalars_whole(module: nn.Module, plugin: Any) -> None:
     plugin.ignored_modules = [nn.ParameterList(scalars)] if scalars else None
     for weight in scalars:
         if weight.requires_grad:
-            weight.register_post_accumulate_grad_hook(_average_gradient)
+            weight.register_post_accumulate_grad_hook(_average_gradient)  # type: ignore[no-untyped-call]
 
 
 def whole_weights(module: nn.Module) -> dict[str, Tensor]:

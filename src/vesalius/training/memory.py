@@ -50,9 +50,7 @@ class TrainingStep(nn.Module):
             return self.method.training_step(batch)
         representations = self.method.encode(batch)
         made = {**representations, **dict(self.method.named_parameters())}
-        return {
-            "loss": torch.stack([(made[name] * gradient).sum() for name, gradient in upstream.items()]).sum()
-        }
+        return {"loss": torch.stack([(made[name] * gradient).sum() for name, gradient in upstream.items()]).sum()}
 
 
 class _RandomState(NamedTuple):
@@ -63,7 +61,7 @@ class _RandomState(NamedTuple):
 
     @classmethod
     def capture(cls) -> _RandomState:
-        on_cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+        on_cuda = torch.cuda.is_available()
         return cls(torch.get_rng_state(), torch.cuda.get_rng_state() if on_cuda else None)
 
     def restore(self) -> None:
@@ -76,8 +74,7 @@ def split(batch: Batch, chunk: int) -> list[dict[str, Tensor]]:
     """Cut a batch into pieces of at most `chunk` rows."""
     rows = len(next(iter(batch.values())))
     return [
-        {name: tensor[start : start + chunk] for name, tensor in batch.items()}
-        for start in range(0, rows, chunk)
+        {name: tensor[start : start + chunk] for name, tensor in batch.items()} for start in range(0, rows, chunk)
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from torch import Tensor, nn
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerControl, TrainingArguments
 
 from vesalius.training import checkpoint, distributed
 from vesalius.training.assembly import PairLoader, Parts
@@ -35,13 +35,11 @@ _SCRATCH = ".checkpoint.writing"
 class MethodTrainer(Trainer):  # type: ignore[misc]
     """Trains a method on pairs.
 
-    Added to the Trainer: batches by seed and epoch, the gradient cache, scores and the best model, a moving average of
-    the weights, checkpoints that are whole or not there, and a stop at numbers that are not finite.
+    Added to the Trainer: batches by seed and epoch, the gradient cache, scores and the best model, a moving average
+    of the weights, checkpoints that are whole or not there, and a stop at numbers that are not finite.
     """
 
-    def __init__(
-        self, parts: Parts, folder: Path, *, precision: str, progress: Progress | None = None
-    ) -> None:
+    def __init__(self, parts: Parts, folder: Path, *, precision: str, progress: Progress | None = None) -> None:
         chosen, run = parts.recipe.optimisation, parts.recipe.run
         self.parts = parts
         self.folder = folder
@@ -50,6 +48,8 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         self.best = BestScore(chosen.score)
         self.average = WeightAverage(self.step_module, decay=chosen.ema) if chosen.ema else None
         self.interruption = Interruption()
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.control: TrainerControl
         self._validation = parts.validation_loader()
         self._saving_in: Path | None = None
         callbacks: list[Any] = [
@@ -142,7 +142,8 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             autocast=self.accelerator.autocast,
         )
         self._count(parts, inputs)
-        return parts["loss"] / self.current_gradient_accumulation_steps
+        share: Tensor = parts["loss"] / self.current_gradient_accumulation_steps
+        return share
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the parts of the loss and the clock to a training log."""

@@ -70,18 +70,15 @@ class Plan:
         lines = [
             f"parameters  {_count(trained)} trained, {_count(frozen)} frozen ({of_parts})",
             f"data        {self.train_pairs} training pairs, {self.validation_pairs} validation pairs",
-            f"steps       {self.steps} of {self.batch * self.accumulate} pairs "
-            f"({self.steps_per_epoch} an epoch, {self.processes} process{'es' if self.processes > 1 else ''}, "
-            f"{self.workers} loader workers)",
+            f"steps       {self.steps} of {self.batch * self.accumulate} pairs ({self.steps_per_epoch} an epoch)",
+            f"processes   {self.processes}, each with {self.workers} loader workers",
             f"precision   {self.precision} ({self.precision_reason})",
         ]
         if self.total_seconds is not None and self.peak_bytes is not None:
-            lines += [
-                f"time        {_duration(self.total_seconds)}: a step {self.step_seconds:.3f} s + data "
-                f"{self.data_seconds:.3f} s, decoding {self.decode_seconds:.1f} s, "
-                f"a validation {self.validation_seconds:.1f} s",
-                f"memory      {_bytes(self.peak_bytes)} at the peak",
-            ]
+            step = f"a step {self.step_seconds:.3f} s + data {self.data_seconds:.3f} s"
+            rest = f"decoding {self.decode_seconds:.1f} s, a validation {self.validation_seconds:.1f} s"
+            lines.append(f"time        {_duration(self.total_seconds)}: {step}, {rest}")
+            lines.append(f"memory      {_bytes(self.peak_bytes)} at the peak")
         lines.append(f"disk        {_bytes(self.disk_bytes)}")
         return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
 

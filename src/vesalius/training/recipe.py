@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, make_dataclass
+from dataclasses import asdict, dataclass, fields, make_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,9 +52,7 @@ class Recipe:
 
     def save(self, path: Path) -> None:
         """Write the resolved recipe as YAML; `load_recipe` reads it back to an equal recipe."""
-        path.write_text(
-            yaml.safe_dump(_plain(self.to_dict()), sort_keys=False, allow_unicode=True), encoding="utf-8"
-        )
+        path.write_text(yaml.safe_dump(_plain(self.to_dict()), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
     def processor(self) -> ImageProcessor:
         """Return the image processor that the model and the data ask for together."""
@@ -150,15 +148,17 @@ def _one_length(values: dict[str, Any]) -> dict[str, Any]:
 
 def _top_level(values: Mapping[str, Any], where: str) -> list[str]:
     known = ("method", *_SECTIONS)
-    homes = {
-        key: f"{section}.{key}" for section, kind in _SECTIONS.items() for key in kind.__dataclass_fields__
-    }
+    homes = {key: f"{section}.{key}" for section, kind in _SECTIONS.items() for key in _names(kind)}
     faults = []
     for key in values:
         if key not in known:
             hint = f"; did you mean {homes[key]!r}?" if key in homes else did_you_mean(key, known)
             faults.append(f"{where}: unknown key {key!r} in the top level{hint}")
     return faults
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _method_settings(given: Any, where: str, faults: list[str]) -> tuple[str, type | None]:
@@ -202,13 +202,9 @@ def _cross_faults(built: Mapping[str, Any], where: str) -> list[str]:
         for key in ("mean", "std"):
             value = getattr(data, key)
             if isinstance(value, tuple) and len(value) != model.channels:
-                faults.append(
-                    f"{where}: data.{key} has {len(value)} numbers for model.channels {model.channels}"
-                )
+                faults.append(f"{where}: data.{key} has {len(value)} numbers for model.channels {model.channels}")
     if data is not None and optimisation is not None and not data.validation and optimisation.patience:
-        faults.append(
-            f"{where}: optimisation.patience {optimisation.patience} needs data.validation, which is empty"
-        )
+        faults.append(f"{where}: optimisation.patience {optimisation.patience} needs data.validation, which is empty")
     if optimisation is not None and run is not None and run.sharding == "fsdp":
         unfit = [key for key in ("cache_chunk", "ema") if getattr(optimisation, key)]
         faults += [f"{where}: optimisation.{key} does not go with run.sharding fsdp" for key in unfit]

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vesalius import __version__
+from vesalius.environment import describe
 from vesalius.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from vesalius.training.recipe import Recipe
 
 __all__ = ["Run", "environment", "new_folder"]
-
-_PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "safetensors", "numpy", "pillow", "pyarrow")
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,7 @@ class Run:
         """
         folder = self.folder / which
         if not folder.is_dir():
-            raise CheckpointError(
-                f"run {self.folder} has no {which}/; was it stopped before the first validation?"
-            )
+            raise CheckpointError(f"run {self.folder} has no {which}/; was it stopped before the first validation?")
         return folder
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -65,9 +59,7 @@ def new_folder(out: str, name: str) -> Path:
     if out:
         folder = Path(out)
         if folder.exists() and any(folder.iterdir()):
-            raise ConfigError(
-                f"{folder} is not empty; go on with it by --resume latest, or choose another --out"
-            )
+            raise ConfigError(f"{folder} is not empty; go on with it by --resume latest, or choose another --out")
         return folder
     stem = Path("runs") / name.replace("/", "-")
     number = 1
@@ -78,26 +70,12 @@ def new_folder(out: str, name: str) -> Path:
 
 def environment() -> dict[str, Any]:
     """Return what a run depends on beside its recipe: versions, machine, threads, code; no names of user or host."""
-    import torch
-
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
+    arguments = [Path(argument).name if Path(argument).is_absolute() else argument for argument in sys.argv]
     return {
-        "vesalius": __version__,
+        **describe(),
         "commit": _commit(),
-        "python": platform.python_version(),
-        "versions": versions,
-        "platform": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": arguments,
     }
 
 
@@ -120,11 +98,3 @@ def _commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return head.stdout.strip() + ("+changes" if edited.returncode else "")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

@@ -158,9 +158,7 @@ class RunSettings(Config):
         )
 
 
-def _below(
-    settings: object, *, above_zero: tuple[str, ...] = (), at_least_zero: tuple[str, ...] = ()
-) -> list[str]:
+def _below(settings: object, *, above_zero: tuple[str, ...] = (), at_least_zero: tuple[str, ...] = ()) -> list[str]:
     faults = [
         f"key {name!r}: {getattr(settings, name)} must be above 0"
         for name in above_zero

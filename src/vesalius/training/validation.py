@@ -19,9 +19,7 @@ _ROWS_AT_ONCE = 512
 
 
 @torch.no_grad()
-def validate(
-    step: nn.Module, batches: Iterable[dict[str, Tensor]], *, device: torch.device
-) -> dict[str, float]:
+def validate(step: nn.Module, batches: Iterable[dict[str, Tensor]], *, device: torch.device) -> dict[str, float]:
     """Score a method on validation batches.
 
     Args:

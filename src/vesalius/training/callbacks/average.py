@@ -21,15 +21,13 @@ _FILE = "average.safetensors"
 class WeightAverage(TrainerCallback):  # type: ignore[misc]
     """Exponential moving average of the trained weights.
 
-    The decay of step n is the smaller of `decay` and (1 + n) / (10 + n), so that the first weights are soon forgotten.
+    Step n decays by the smaller of `decay` and (1 + n) / (10 + n), so that the first weights are soon forgotten.
     """
 
     def __init__(self, module: nn.Module, *, decay: float) -> None:
         self._decay = decay
         self._weights = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
-        self.average: dict[str, Tensor] = {
-            name: weight.detach().clone() for name, weight in self._weights.items()
-        }
+        self.average: dict[str, Tensor] = {name: weight.detach().clone() for name, weight in self._weights.items()}
         """Averaged weights by name."""
 
     @torch.no_grad()
@@ -65,9 +63,7 @@ class WeightAverage(TrainerCallback):  # type: ignore[misc]
 
         path = folder / _FILE
         if not path.is_file():
-            raise CheckpointError(
-                f"checkpoint {folder} has no {_FILE}; it was trained with optimisation.ema 0"
-            )
+            raise CheckpointError(f"checkpoint {folder} has no {_FILE}; it was trained with optimisation.ema 0")
         loaded = load_file(path)
         if set(loaded) != set(self.average):
             raise CheckpointError(f"checkpoint {folder}: {_FILE} is of another model")

@@ -29,9 +29,7 @@ def require_finite(value: Tensor, *, what: str, step: int, studies: Sequence[str
     """
     if bool(torch.isfinite(value).all()):
         return
-    shown = ", ".join(studies[:_SHOWN]) + (
-        f" and {len(studies) - _SHOWN} more" if len(studies) > _SHOWN else ""
-    )
+    shown = ", ".join(studies[:_SHOWN]) + (f" and {len(studies) - _SHOWN} more" if len(studies) > _SHOWN else "")
     raise TrainingError(
         f"{what} is {float(value.detach().float().mean())} at step {step}; training stopped before the weights were "
         f"changed. Studies of the batch: {shown}. {kept} Lower optimisation.lr, set optimisation.clip, try "

@@ -89,9 +89,7 @@ class MetricsLog(TrainerCallback):  # type: ignore[misc]
             self._path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         if self._tensorboard:
             board = require("torch.utils.tensorboard", "tensorboard", purpose="run.report_to tensorboard")
-            self._writer = board.SummaryWriter(
-                str(self._folder / "tensorboard"), purge_step=state.global_step + 1
-            )
+            self._writer = board.SummaryWriter(str(self._folder / "tensorboard"), purge_step=state.global_step + 1)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any

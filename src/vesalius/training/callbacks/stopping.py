@@ -32,9 +32,7 @@ class BestScore:
     def update(self, value: float, step: int) -> bool:
         """Take in the value of a validation; return whether it is the best so far. NaN is never the best."""
         lower = self.score in LOWER_IS_BETTER
-        better = value == value and (
-            self.value is None or (value < self.value if lower else value > self.value)
-        )
+        better = value == value and (self.value is None or (value < self.value if lower else value > self.value))
         if better:
             self.value, self.step, self.validations_without = value, step, 0
         else:
@@ -79,9 +77,7 @@ class Interruption(TrainerCallback):  # type: ignore[misc]
         """Say whether a signal came to any process; all of them must stop at the same step."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return self.caught is not None
-        flag = torch.tensor(
-            [self.caught or 0], device="cuda" if distributed.get_backend() == "nccl" else "cpu"
-        )
+        flag = torch.tensor([self.caught or 0], device="cuda" if distributed.get_backend() == "nccl" else "cpu")
         distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
         self.caught = int(flag.item()) or None
         return self.caught is not None
