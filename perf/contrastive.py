@@ -22,7 +22,7 @@ from measure import peer_python, save, spread
 
 WORKER = Path(__file__).parent / "contrastive_worker.py"
 THREADS = "2"
-ROUNDS, STEPS = 8, 2
+ROUNDS, STEPS = 6, 1
 BATCHES = (32, 64)
 LOSS_ROWS = (4096, 8192, 16384)
 
