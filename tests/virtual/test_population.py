@@ -64,7 +64,8 @@ def test_masks_and_boxes_agree(corpus: Corpus) -> None:
         masks = [region for region in study.regions if region.kind == "mask"]
         assert [(box.concept, box.instance) for box in boxes] == [(mask.concept, mask.instance) for mask in masks]
         for box, mask in zip(boxes, masks, strict=True):
-            pixels = np.asarray(Image.open(corpus.path(mask.mask)).convert("L"))
+            with Image.open(corpus.path(mask.mask)) as image:
+                pixels = np.asarray(image.convert("L"))
             assert set(np.unique(pixels)) <= {0, mask.mask_value}
             assert box_of(pixels == mask.mask_value) == box.box
             seen += 1
@@ -83,17 +84,17 @@ def test_every_visible_finding_has_a_region(corpus: Corpus) -> None:
 
 def test_files_say_virtual_and_nothing_of_the_case(corpus: Corpus) -> None:
     for study in corpus:
-        image = Image.open(corpus.path(study.images[0].path))
-        assert "virtual" in image.info["VIRTUAL"]
+        with Image.open(corpus.path(study.images[0].path)) as image:
+            assert "virtual" in image.info["VIRTUAL"]
+            assert set(image.info) == {"VIRTUAL"}
         names = " ".join([study.id, study.patient, *(region.mask for region in study.regions), study.images[0].path])
         assert not any(concept in names for concept in finding_names())
-        assert set(image.info) == {"VIRTUAL"}
 
 
 def test_content_does_not_depend_on_workers(corpus: Corpus, tmp_path: Path) -> None:
     shared = make(tmp_path / "two", patients=24, image_size=SIZE, workers=2)
     assert shared.content_hash == corpus.content_hash
-    assert shared.split("test").patients == corpus.split("test").patients
+    assert sorted(shared.split("test").patients) == sorted(corpus.split("test").patients)
 
 
 def test_interrupted_work_goes_on(corpus: Corpus, tmp_path: Path) -> None:

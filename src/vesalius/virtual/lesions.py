@@ -64,6 +64,10 @@ def soft_spot(canvas: Canvas, centre: NDArray[np.float64], reach_mm: tuple[float
     return bump
 
 
+_EDGE = {"smooth": 0.5, "lobulated": 0.6, "spiculated": 0.85}
+"""How the thickness falls to the edge, as a power of 1 - r²: 0.5 is a ball, more is less sharp."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RoundLesion:
     """A nodule or a mass."""
@@ -93,7 +97,7 @@ def paint_round(canvas: Canvas, side: Side, lesion: RoundLesion, rng: np.random.
     z = (camera.v[window[0]] - v)[:, None] * scale
     reach = radius * _wobble(np.arctan2(z, x), lesion.margin, rng)
     away = np.sqrt(x * x + z * z) / reach
-    chord[window] = 2 * radius * np.sqrt(np.maximum(1 - away**2, 0))
+    chord[window] = 2 * radius * np.maximum(1 - away**2, 0) ** _EDGE[lesion.margin]
     if lesion.margin == "spiculated":
         _spicules(canvas, chord, lesion, rng)
     mask[window] = away < 1

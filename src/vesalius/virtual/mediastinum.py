@@ -20,9 +20,9 @@ __all__ = [
 ]
 
 # Upright vessels and fat of the reference adult: rows of z, x, y, half width, half depth.
-_CORE = ((20, 4, 6, 13, 44), (150, 4, 6, 13, 44), (190, 0, -2, 20, 54), (235, 0, -2, 26, 60),
-         (262, 0, 2, 29, 50), (300, 0, 0, 32, 45))  # fmt: skip
-_JUNCTION = ((-40, 2, -4, 16, 98), (150, 2, -4, 15, 92), (205, 1, -4, 14, 84), (240, 0, -2, 14, 64))
+_CORE = ((150, 3, 4, 8, 30), (190, 0, -2, 18, 50), (235, 0, -2, 25, 60), (262, 0, 2, 28, 50),
+         (300, 0, 0, 31, 45))  # fmt: skip
+_JUNCTION = ((-40, 3, -4, 25, 100), (150, 3, -4, 25, 94), (205, 1, -4, 26, 86), (240, 0, -2, 28, 66))
 _CAVA = ((120, -24, -24, 9, 12), (165, -29, -24, 10, 12), (205, -29, -27, 10, 14), (238, -27, -28, 11, 14),
          (262, -32, -24, 13, 14), (290, -40, -20, 14, 14))  # fmt: skip
 _SUBCLAVIAN = ((205, 20, 4, 8, 9), (224, 21, 3, 9, 10), (245, 29, 2, 9, 10), (266, 42, 0, 10, 10),
@@ -30,8 +30,9 @@ _SUBCLAVIAN = ((205, 20, 4, 8, 9), (224, 21, 3, 9, 10), (245, 29, 2, 9, 10), (26
 
 
 def upright(
-    camera: Camera, table: NDArray[np.float64], target: Interval, lean: NDArray[np.float64] | float = 0.0
-) -> None:
+    camera: Camera, table: NDArray[np.float64], target: Interval, lean: NDArray[np.float64] | float = 0.0,
+    *, soft: bool = False,
+) -> None:  # fmt: skip
     """Add an upright body to `target`; `table` holds ascending z, x, y, half width, half depth in mm, (n, 5)."""
     z, x, y, half_x, half_y = table.T
     height = camera.height(float(y.mean()))
@@ -40,7 +41,7 @@ def upright(
         return
     rows = slice(int(inside[0]), int(inside[-1]) + 1)
     x, y, half_x, half_y = (np.interp(height, z, part).astype(np.float32) for part in (x + lean, y, half_x, half_y))
-    met = column(camera, x, y, (half_x, half_y), rows)
+    met = column(camera, x, y, (half_x, half_y), rows, soft=soft)
     if met:
         hull(target, met[0], met[1].front, met[1].back)
 
@@ -77,7 +78,7 @@ def anterior_mediastinum(camera: Camera, chest: Chest, heart: Interval) -> Inter
         table = np.array(rows, float)
         lean = shift * np.clip((table[:, 0] - 120) / 90, 0, 1)
         width, depth, height = chest.scale
-        upright(camera, table * np.array([height, width, depth, width, depth]), target, lean)
+        upright(camera, table * np.array([height, width, depth, width, depth]), target, lean, soft=rows is _JUNCTION)
     return target
 
 
@@ -120,7 +121,7 @@ def _tendon(chest: Chest) -> Ellipsoid:
 
 
 def occupied(chest: Chest, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say which points (..., 3) lie in mediastinum, spine, aorta or under the domes, coarsely: vessels are left out."""
+    """Say coarsely which points (..., 3) lie in mediastinum, spine, aorta or under the domes, (...)."""
     x, y, z = (points[..., axis] for axis in range(3))
     spine_x, spine_y = chest.spine_x(z), chest.spine_y(z)
     inside: NDArray[np.bool_] = np.abs(x) < 15 * chest.body.width

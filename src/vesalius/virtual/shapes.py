@@ -155,11 +155,12 @@ def _quadratic(
 
 
 def column(
-    camera: Camera, x: Array, y: Array, half: tuple[Array, Array], rows: slice
+    camera: Camera, x: Array, y: Array, half: tuple[Array, Array], rows: slice, *, soft: bool = False
 ) -> tuple[Window, Interval] | None:
     """Meet an upright body that has an ellipse in every row: centres `x`, `y` and half widths (x, y), each (H,).
 
-    Only the rows of `rows` are used. The ray's height is taken at the body's own depth.
+    Only the rows of `rows` are used. The ray's height is taken at the body's own depth. A `soft` body tapers to thin
+    wedges at its sides instead of rounding off.
     """
     scale = (np.float32(camera.source_y_mm) - y[rows]) / np.float32(camera.distance_mm)
     centre = (x[rows] + np.float32(camera.rotation) * y[rows]) / scale
@@ -171,8 +172,8 @@ def column(
     if span.start >= span.stop:
         return None
     off = (camera.u[None, span] - centre[:, None]) / width[:, None]
-    inside = 1 - off * off
-    reach = half[1][rows, None] * np.sqrt(np.maximum(inside, 0))
+    inside = np.maximum(1 - off * off, 0)
+    reach = half[1][rows, None] * (inside * inside if soft else np.sqrt(inside))
     front, back = y[rows, None] - reach, y[rows, None] + reach
     miss = inside <= 0
     front[miss], back[miss] = EMPTY, -EMPTY
