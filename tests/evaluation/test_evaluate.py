@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -243,6 +244,52 @@ def test_every_task_is_asked_where_none_is_named(corpus: Corpus, band_model: typ
     asked = {row["task"].rstrip("0123456789").rstrip("_") for row in found.scores}
     assert asked == set(task_names())
     assert len(asked) == 5
+
+
+_NAMED = """
+import sys
+from vesalius.evaluation.run import evaluate
+settings = {"tasks": ["zero_shot", "knn"], "resamples": 5, "report": False}
+done = evaluate("control:random", on=sys.argv[1], out=sys.argv[2], **settings)
+print(*sorted(done.document["passports"]))
+"""
+
+
+def test_passports_have_the_same_names_in_every_process(corpus: Corpus, tmp_path: Path) -> None:
+    names = [
+        subprocess.run(
+            [sys.executable, "-c", _NAMED, str(corpus.root), str(tmp_path / seed)],
+            env=os.environ | {"PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert names[0] == names[1]
+    assert names[0].strip()
+
+
+def test_a_full_disk_says_what_is_kept(
+    corpus: Corpus, band_model: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
+    written = []
+
+    def fill(path: Path, data: bytes) -> int:
+        if path.suffix == ".part":
+            written.append(path)
+        if len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(DataError, match=r"disk full while writing .*what was encoded before is kept"):
+        evaluate(band_model(), on=corpus, out=tmp_path, tasks=["retrieval"], controls=False, **QUICK)
+    monkeypatch.setattr(Path, "write_bytes", write)
+    model = band_model()
+    evaluate(model, on=corpus, out=tmp_path, tasks=["retrieval"], controls=False, **QUICK)
+    assert sum(model.calls) == 13  # test was kept, val not
 
 
 _SLOW_EVALUATION = """

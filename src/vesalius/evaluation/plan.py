@@ -11,6 +11,7 @@ from vesalius.inference.predictor import Predictor
 from vesalius.tasks.base import Task, make_task, task_names
 
 __all__ = [
+    "MOST_CONCEPTS",
     "WHOLE",
     "able_tasks",
     "choose_tasks",
@@ -20,6 +21,8 @@ __all__ = [
     "warnings_of",
 ]
 
+MOST_CONCEPTS = 200
+"""Findings that are scored; a corpus with an open vocabulary can state thousands."""
 WHOLE = "all"
 """Name of the split that is the whole corpus."""
 
@@ -113,15 +116,17 @@ def run_folder(model: str | Path | Predictor) -> Path | None:
 
 
 def warnings_of(predictor: Predictor, corpus: Corpus, split: str) -> list[str]:
-    """Return what makes the scores less than they seem: the model was trained on what it is tested on."""
+    """Return what makes the scores less than they seem: patients seen in training, findings left out."""
+    warnings = []
     trained = predictor.identity.get("trained_on") or {}
-    if trained.get("content_hash") != corpus.content_hash:
-        return []
     learnt = trained.get("split") or WHOLE
-    if WHOLE in (learnt, split) or learnt == split:
+    if trained.get("content_hash") == corpus.content_hash and (WHOLE in (learnt, split) or learnt == split):
         seen = f"The model was trained on the {learnt} split of this very corpus and is evaluated on {split}"
-        return [f"{seen}: it has seen these patients, and the scores say nothing of new ones."]
-    return []
+        warnings.append(f"{seen}: it has seen these patients, and the scores say nothing of new ones.")
+    stated = len(corpus.concepts())
+    if stated > MOST_CONCEPTS:
+        warnings.append(f"The corpus states {stated} findings; the {MOST_CONCEPTS} most frequent ones are scored.")
+    return warnings
 
 
 def _filled(view: Corpus, corpus: Corpus, split: str) -> Corpus:

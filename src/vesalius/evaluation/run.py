@@ -11,9 +11,11 @@ from typing import Any
 from vesalius import __version__
 from vesalius.config import validate
 from vesalius.data.corpus import Corpus
+from vesalius.data.disk import not_full
 from vesalius.evaluation import results
 from vesalius.evaluation.passport import Passport, from_document, ids_fingerprint, prompts_of
 from vesalius.evaluation.plan import (
+    MOST_CONCEPTS,
     able_tasks,
     choose_tasks,
     choose_views,
@@ -72,13 +74,14 @@ def evaluate(
     answers = ask(systems, fitting, passport=job.passport, required=tasks is not None, progress=progress)
     scored = score_answers(answers, resamples=chosen.resamples, seed=chosen.seed, progress=progress)
     document = job.document(predictor, scored, [*skipped, *without, *answers.skipped])
-    results.write_predictions(folder, answers.tables)
-    results.write_json(folder / results.SCORES_FILE, document)
     evaluation = Evaluation(folder, document)
-    if chosen.report:
-        from vesalius.evaluation.report import write_report
+    with not_full(folder, kept="the embeddings are kept"):
+        results.write_predictions(folder, answers.tables)
+        results.write_json(folder / results.SCORES_FILE, document)
+        if chosen.report:
+            from vesalius.evaluation.report import write_report
 
-        write_report(evaluation, corpus=corpus, system=systems[0], run=run_folder(model))
+            write_report(evaluation, corpus=corpus, system=systems[0], run=run_folder(model))
     return evaluation
 
 
@@ -118,6 +121,12 @@ def rescore(
     return Evaluation(old.folder, document)
 
 
+def _settings(task: Task) -> dict[str, Any]:
+    """What a task can be set to, beside its name and what it needs."""
+    values = {name: getattr(task, name) for name in getattr(task, "__dataclass_fields__", {})}
+    return {name: value for name, value in values.items() if name not in ("name", "needs", "splits")}
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Job:
     """The fixed facts of one evaluation."""
@@ -145,8 +154,8 @@ class _Job:
         return build_systems(encoder, encode, seed=self.settings.seed, with_controls=self.settings.controls)
 
     def concepts(self) -> tuple[str, ...]:
-        """Concepts that the corpus states anywhere, in alphabetical order."""
-        return tuple(sorted(self.corpus.concepts()))
+        """The concepts that the corpus states most often, at most `MOST_CONCEPTS`, in alphabetical order."""
+        return tuple(sorted(list(self.corpus.concepts())[:MOST_CONCEPTS]))
 
     def roles(self, predictor: Predictor) -> tuple[str, ...]:
         """Roles of the texts: asked for, else those that the model was trained with, else all reports."""
@@ -157,7 +166,7 @@ class _Job:
         identity = {name: value for name, value in system.identity.items() if name != "preprocessing"}
         return Passport(
             dataset=self.dataset(system),
-            task={"name": task.name, "settings": repr(task), "prompts": prompts_of(prompts)},
+            task={"name": task.name, "settings": _settings(task), "prompts": prompts_of(prompts)},
             scoring=scoring_facts(resamples=self.settings.resamples),
             model={**identity, "temperature": system.encoder.predictor.temperature, "precision": "float32"},
             preprocessing=dict(system.identity.get("preprocessing", {})),
@@ -188,15 +197,17 @@ class _Job:
         self, predictor: Predictor, scored: Mapping[str, Any], skipped: Sequence[Mapping[str, str]]
     ) -> dict[str, Any]:
         any_passport = next(iter(scored["passports"].values()))
+        made = {row["control"] for row in scored["controls"]}
         return {
             "schema_version": results.SCHEMA_VERSION,
             **scored,
-            "control_notes": {name: CONTROLS[name] for name in {row["control"] for row in scored["controls"]}},
+            "control_notes": {name: words for name, words in CONTROLS.items() if name in made},
             "model": dict(predictor.identity),
             "corpus": any_passport["dataset"],
             "settings": {"resamples": self.settings.resamples, "seed": self.settings.seed},
             "skipped": [dict(row) for row in skipped],
             "warnings": warnings_of(predictor, self.corpus, self.split),
+            "concepts": list(self.concepts()),
             "command": self.settings.command,
             "code": {"vesalius": __version__},
             "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),

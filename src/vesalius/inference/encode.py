@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.data.disk import not_full
 from vesalius.errors import DataError
 from vesalius.inference.predictor import Predictor, Progress
 from vesalius.tasks.base import Encoded
@@ -49,7 +50,7 @@ class BlockStore:
     def get(self, key: str, make: Callable[[], Mapping[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
         """Return the block named `key`, made and stored where it is not there yet."""
         from safetensors import SafetensorError
-        from safetensors.numpy import load_file, save_file
+        from safetensors.numpy import load_file, save
 
         path = self.folder / f"{key}.safetensors"
         if self.reuse and path.is_file():
@@ -61,10 +62,11 @@ class BlockStore:
                 self.hits += 1
                 return arrays
         arrays = {name: np.ascontiguousarray(values, dtype=np.float32) for name, values in make().items()}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        save_file(arrays, unfinished)
-        unfinished.replace(path)
+        with not_full(self.folder, kept="what was encoded before is kept"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(f".{os.getpid()}.part")
+            unfinished.write_bytes(save(arrays))
+            unfinished.replace(path)
         self.made += 1
         return arrays
 
