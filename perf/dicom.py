@@ -3,7 +3,7 @@
 Files are the real ones of VESALIUS_REAL_DATA where present, and generated ones: CT slices of 512 × 512 and
 radiographs of 2048 × 2048, native, RLE, JPEG-LS and JPEG 2000. Ours gives true values, units, geometry and
 presentation; the bare decoder gives stored samples. Both end in a tensor of float32. Every set is read by both in
-turn, so that what else the machine does falls on both.
+turn, and rates are compared by processor time, so that what else the machine does falls on neither.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 
 from measure import peer_has, peer_python, save, spread
 
-REPEATS = 9
+REPEATS = 7
 GENERATED = 24
 SYNTAXES = {
     "native": ("1.2.840.10008.1.2.1", ""),
@@ -109,32 +109,37 @@ def sets(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-def seconds(read: Callable[[str], Any], files: Sequence[str]) -> float:
-    """Time one pass over the files."""
-    start = time.perf_counter()
+def seconds(read: Callable[[str], Any], files: Sequence[str]) -> tuple[float, float]:
+    """Time one pass over the files: by the wall and by the processor."""
+    wall, processor = time.perf_counter(), time.process_time()
     for path in files:
         read(path)
-    return time.perf_counter() - start
+    return time.perf_counter() - wall, time.process_time() - processor
 
 
 def one_worker(files: dict[str, list[str]]) -> dict[str, Any]:
     """Read every set with every reader in turn; the ratio is of the medians of neighbouring passes."""
     figures = {}
     for name, paths in files.items():
-        timed: dict[str, list[float]] = {"ours": [], "pydicom": [], "gdcm": []}
         readers = {"ours": ours, "pydicom": pydicom_bare, "gdcm": gdcm_bare}
-        if "rle" in name:
-            readers.pop("gdcm")
-            timed.pop("gdcm")
+        passes: dict[str, list[tuple[float, float]]] = {reader: [] for reader in readers}
         for repeat in range(REPEATS + 1):
             for reader, read in readers.items():
                 taken = seconds(read, paths)
                 if repeat:
-                    timed[reader].append(taken / len(paths))
-        ratios = [bare / own for bare, own in zip(timed["pydicom"], timed["ours"], strict=True)]
-        figures[name] = {reader: spread(values) for reader, values in timed.items()}
-        figures[name]["rate_of_bare_pydicom"] = statistics.median(ratios)
-        print(f"{name:30} {figures[name]['rate_of_bare_pydicom']:.2f} of pydicom's rate", flush=True)
+                    passes[reader].append(taken)
+        figures[name] = {
+            reader: {
+                "wall_s_per_file": spread([wall / len(paths) for wall, _ in taken]),
+                "processor_s_per_file": spread([processor / len(paths) for _, processor in taken]),
+            }
+            for reader, taken in passes.items()
+        }
+        for bare in ("pydicom", "gdcm"):
+            ratios = [other[1] / own[1] for other, own in zip(passes[bare], passes["ours"], strict=True)]
+            figures[name][f"rate_of_bare_{bare}"] = statistics.median(ratios)
+        shown = ", ".join(f"{figures[name][f'rate_of_bare_{bare}']:.2f} of {bare}'s" for bare in ("pydicom", "gdcm"))
+        print(f"{name:30} {shown} rate", flush=True)
     return figures
 
 
@@ -142,6 +147,7 @@ def many_workers(files: Sequence[str]) -> dict[str, Any]:
     """Read the same files with one and two processes, interleaved; starting them is not counted."""
     context = get_context("spawn")
     timed: dict[int, list[float]] = {1: [], 2: []}
+    busy = os.getloadavg()[0]
     pools = {number: ProcessPoolExecutor(number, mp_context=context) for number in timed}
     try:
         for repeat in range(REPEATS + 1):
@@ -155,7 +161,8 @@ def many_workers(files: Sequence[str]) -> dict[str, Any]:
             pool.shutdown()
     speedup = statistics.median([one / two for one, two in zip(timed[1], timed[2], strict=True)])
     print(f"two workers: {speedup:.2f} times one", flush=True)
-    return {"one": spread(timed[1]), "two": spread(timed[2]), "speedup": speedup}
+    note = "the machine was busy with other work: no measure of two workers" if busy > 1.5 else ""
+    return {"one": spread(timed[1]), "two": spread(timed[2]), "speedup": speedup, "load_before": busy, "note": note}
 
 
 def ours_shape(path: str) -> tuple[int, ...]:

@@ -110,7 +110,7 @@ def open_dataset(path: Path, *, defer: bool = False, pixels: bool = True) -> Dat
                 defer_size=_DEFER_BYTES if defer else None,
                 stop_before_pixels=not pixels,
             )
-        if "TransferSyntaxUID" not in dataset.file_meta:
+        if not text(dataset.file_meta, "TransferSyntaxUID"):
             implicit, little = dataset.original_encoding
             plain = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
             dataset.file_meta.TransferSyntaxUID = UID(plain)
@@ -123,7 +123,7 @@ def _decoded(path: Path, dataset: Dataset, frame: int | None) -> tuple[NDArray[A
     """Return stored samples (colour as RGB) and the transfer syntax."""
     name = str(path)
     with _guarded(name), quiet():
-        uid = str(dataset.file_meta.TransferSyntaxUID)
+        uid = text(dataset.file_meta, "TransferSyntaxUID")
         rows, columns, samples, bits = _module(name, dataset)
         total = _frames(dataset)
         if frame is not None and frame >= total:

@@ -123,10 +123,12 @@ def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
         wide = np.float64 if array.dtype.itemsize > 2 else np.float32
         return np.asarray(array * slope + intercept, dtype=wide)
     kind = _whole_kind(array, slope, intercept)
+    # All values fit, so that a type of the same size holds the same bits and nothing is copied.
+    same_size = array.dtype.itemsize == np.dtype(kind).itemsize
+    fitting: NDArray[Any] = array.view(kind) if same_size else array.astype(kind)
     if not np.all(slope == 1):
-        array = array * np.asarray(slope, dtype=kind)
-    result: NDArray[Any] = np.add(array, np.asarray(intercept, dtype=kind), dtype=kind, casting="unsafe")
-    return result
+        fitting = fitting * np.asarray(slope, dtype=kind)
+    return np.asarray(fitting + np.asarray(intercept, dtype=kind))
 
 
 def _whole_kind(array: NDArray[Any], slope: Any, intercept: Any) -> type[Any]:
