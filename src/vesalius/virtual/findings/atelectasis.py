@@ -113,7 +113,7 @@ class Atelectasis(Disease):
             across = side_sign(self.side) * rng.uniform(55, 95) * chest.body.width
             depth = rng.uniform(-30, 30)
             centre = np.array([across, depth, chest.dome_top(self.side) + height])
-            shape = Ellipsoid.of(centre, (long / 2, 34.0, thick), (1.0, 0.0, float(np.tan(tilt))))
+            shape = Ellipsoid.of(centre, (long / 2, 48.0, thick / 2), (1.0, 0.0, float(np.tan(tilt))))
             left *= 1 - 0.75 * lobe_share(canvas, "", self.side, [shape])
         return 1 - left
 
