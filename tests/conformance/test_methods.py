@@ -157,8 +157,6 @@ def test_every_recipe_is_valid_and_says_where_its_numbers_come_from(name: str) -
     path = folder / (f"{name}.yaml" if "/" in name else f"{name}/base.yaml")
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("#")
-    numbers = [
-        line for line in lines if ":" in line and line.split(":", 1)[1].split("#")[0].strip()[:1].isdigit()
-    ]
+    numbers = [line for line in lines if ":" in line and line.split(":", 1)[1].split("#")[0].strip()[:1].isdigit()]
     unsourced = [line for line in numbers if "#" not in line]
     assert unsourced == [], "numbers without a source"
