@@ -1,4 +1,4 @@
-"""The main job with every registered method, as a user types it: on virtual patients and on real X-rays with notes."""
+"""The main job with every registered method, as a user types it, on virtual patients and on real X-rays."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def train_evaluate_predict(method: str, *, folder: Path, settings: list[str], co
     assert pq.read_table(place / "predictions.parquet").num_rows > 0
     image = next(path for path in sorted((folder / "corpus" / "media").rglob("*")) if path.suffix in (".png", ".jpg"))
     answered = vesalius("predict", "run", image, "--labels", concept, folder=folder)
-    assert any(answer["label"] == concept for answer in answered["answers"])
+    assert any(answer["label"] == concept for answer in answered["predictions"])
 
 
 @pytest.mark.slow
