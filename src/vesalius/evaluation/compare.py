@@ -119,13 +119,14 @@ class _Terms:
     margin: float
 
     def compare(self, first: Evaluation, second: Evaluation) -> list[dict[str, Any]]:
-        """Compare every score of the tasks that both answered."""
+        """Compare every score of the tasks that both answered, headline scores first."""
         tables = [_by_family(one) for one in (first, second)]
-        return [
+        rows = [
             row
             for family in sorted(tables[0].keys() & tables[1].keys())
             for row in self._family(family, tables[0][family], tables[1][family])
         ]
+        return sorted(rows, key=lambda row: _PRIMARY.get((row["task"], row["metric"], row["label"]), len(_PRIMARY)))
 
     def _family(self, family: str, first: Any, second: Any) -> list[dict[str, Any]]:
         pair = align(first, second)
@@ -162,7 +163,7 @@ def _every_pair(
     return _with_holm(rows), told
 
 
-_PRIMARY = {(task, metric, label) for task, metric, label, _ in HEADLINES}
+_PRIMARY = {(task, metric, label): place for place, (task, metric, label, _) in enumerate(HEADLINES)}
 
 
 def _by_family(evaluation: Evaluation) -> dict[str, Any]:

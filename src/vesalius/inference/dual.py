@@ -125,7 +125,7 @@ class DualPredictor(BasePredictor):
             torch.manual_seed(seed)
             twin.module = self.random_module().to(self.device).float().eval()
         twin.weights_from = f"random, seed {seed}"
-        twin.name = f"{self.name}, untrained"
+        twin.name = f"{self.name} (untrained)"
         return twin
 
 

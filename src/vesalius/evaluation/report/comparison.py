@@ -60,7 +60,8 @@ def _primary(comparison: Comparison) -> Section:
         kind = _KIND[row["verdict"]]
         told = row["verdict"] if row["verdict"] != "win" else f"win for {row['first']}"
         told = told if row["verdict"] != "loss" else f"win for {row['second']}"
-        limit = max(0.05, abs(row["low"] or 0), abs(row["high"] or 0)) * 1.1
+        most = max(abs(row[key] or 0) for key in ("difference", "low", "high"))
+        limit = next((end for end in (0.05, 0.1, 0.2, 0.5, 1.0) if most <= end), most)
         dots = [Dot(name="difference", value=row["difference"], low=row["low"], high=row["high"], model=True)]
         plot = charts.dots(dots, title=f"Difference in {row['metric']}", reference=0.0, x_range=(-limit, limit))
         values = f"{row['first']} {number(row['first_value'])}, {row['second']} {number(row['second_value'])}"
