@@ -57,7 +57,8 @@ def open_model(spec: str, *, device: str) -> Predictor:
         tokenizer = AutoTokenizer.from_pretrained(spec, local_files_only=local)
         processor = _image_processor(spec, local)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"model {spec}: transformers cannot open it: {_first_line(error)}") from None
+        where = "" if local else "there is no such folder, and as a hub id "
+        raise CheckpointError(f"model {spec}: {where}transformers cannot open it: {_first_line(error)}") from None
     if not (hasattr(module, "get_image_features") and hasattr(module, "get_text_features")):
         raise CapabilityError(
             f"model {spec} is {type(module).__name__}, which has no image and text encoder side by side; "
