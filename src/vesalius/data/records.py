@@ -34,7 +34,16 @@ __all__ = [
 
 ImageKind = Literal["image", "volume", "video", "slide"]
 TextRole = Literal[
-    "findings", "impression", "report", "caption", "note", "indication", "comparison", "transcript", "query", "summary"
+    "findings",
+    "impression",
+    "report",
+    "caption",
+    "note",
+    "indication",
+    "comparison",
+    "transcript",
+    "query",
+    "summary",
 ]
 Status = Literal["present", "absent", "uncertain"]
 Laterality = Literal["left", "right", "bilateral", "midline", ""]

@@ -207,6 +207,16 @@ def test_truncated(make_dicom) -> None:
             readers.read(path)
 
 
+def test_an_element_of_a_wrong_length(make_dicom) -> None:
+    # The class becomes a 64-bit number with a length that is no multiple of 8.
+    path = make_dicom(GREY, PixelData=None)
+    data = path.read_bytes()
+    place = data.index(b"\x08\x00\x16\x00UI")
+    path.write_bytes(data[: place + 4] + b"UV\0\0\x09\0\0\0" + b"123456789")
+    with pytest.raises(DataError, match=r"image\.dcm: broken or truncated"):
+        readers.read(path)
+
+
 def test_no_message_holds_the_patient(make_dicom) -> None:
     tags = {"PatientName": "Doe^Jane", "PatientID": "SECRET-77", "PatientBirthDate": "19700101"}
     whole = make_dicom(GREY, **tags)

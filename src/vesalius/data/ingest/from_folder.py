@@ -132,10 +132,10 @@ def _pictures(folder: Path, pictures: Sequence[Path], columns: Columns, provenan
 
 def _header(path: Path, item: str) -> _Header:
     """Read the tags that group a file; no patient's name is read."""
-    from vesalius.data.readers.dicom import open_dataset
+    from vesalius.data.readers.dicom import guarded, open_dataset
 
     dataset = open_dataset(path, pixels=False)
-    with quiet():
+    with quiet(), guarded(str(path)):
         values = {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _TAGS}
     tag = values.__getitem__
     study = tag("StudyInstanceUID")

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -28,7 +29,7 @@ from vesalius.optional import require
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["open_dataset", "read", "stored"]
+__all__ = ["guarded", "open_dataset", "read", "stored"]
 
 _RATES = ("RecommendedDisplayFrameRate", "CineRate")
 _PIXEL_TAGS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
@@ -55,7 +56,7 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
             tag.
     """
     name = str(path)
-    with quiet(), _guarded(name):
+    with quiet(), guarded(name):
         dataset = open_dataset(path, defer=frame is not None)
         array, uid = _decoded(path, dataset, frame)
         total = _frames(dataset)
@@ -97,10 +98,9 @@ def open_dataset(path: Path, *, defer: bool = False, pixels: bool = True) -> Dat
     """
     require("pydicom", purpose=f"{path}: reading DICOM")
     from pydicom import dcmread
-    from pydicom.errors import BytesLengthException, InvalidDicomError
     from pydicom.uid import UID
 
-    with _guarded(str(path), InvalidDicomError, BytesLengthException), quiet():
+    with guarded(str(path)), quiet():
         with path.open("rb") as file:
             _check_deflated(path, file)
             # What is left on the disk is found again by name, so that then the path is needed.
@@ -122,7 +122,7 @@ def open_dataset(path: Path, *, defer: bool = False, pixels: bool = True) -> Dat
 def _decoded(path: Path, dataset: Dataset, frame: int | None) -> tuple[NDArray[Any], str]:
     """Return stored samples (colour as RGB) and the transfer syntax."""
     name = str(path)
-    with _guarded(name), quiet():
+    with guarded(name), quiet():
         uid = text(dataset.file_meta, "TransferSyntaxUID")
         rows, columns, samples, bits = _module(name, dataset)
         total = _frames(dataset)
@@ -235,8 +235,15 @@ def _check_deflated(path: Path, file: BinaryIO) -> None:
     file.seek(0)
 
 
+@cache
+def _faults() -> tuple[type[BaseException], ...]:
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (*DECODER_FAULTS, BytesLengthException, InvalidDicomError)
+
+
 @contextmanager
-def _guarded(name: str, *more: type[BaseException]) -> Iterator[None]:
+def guarded(name: str) -> Iterator[None]:
     """Turn what a decoder raises on broken bytes into an error that names the file."""
     try:
         yield
@@ -244,7 +251,7 @@ def _guarded(name: str, *more: type[BaseException]) -> Iterator[None]:
         if str(error).startswith(name):
             raise
         raise DataError(f"{name}: {error}") from None
-    except (*DECODER_FAULTS, *more) as error:  # type: ignore[misc]
+    except _faults() as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()
         detail = " ".join(line.strip() for line in reason[:2])[:240]
         raise DataError(f"{name}: broken or truncated DICOM: {detail}; copy it again from its source") from None

@@ -145,8 +145,8 @@ def _plain(dataset: Dataset, source: bytes | BinaryIO, uid: str) -> NDArray[Any]
     array = np.frombuffer(source, dtype=f"<{'i' if signed else 'u'}{allocated // 8}", count=count)
     if stored < allocated:
         # Bits beyond the stored ones may hold something else, which pydicom then removes.
-        low, high = (-(2 ** (stored - 1)), 2 ** (stored - 1)) if signed else (0, 2**stored)
-        if array.max() >= high or array.min() < low:
+        high = 2 ** (stored - 1) if signed else 2**stored
+        if array.max() >= high or (signed and array.min() < -high):
             return None
     return array.reshape((rows, columns) if frames == 1 else (frames, rows, columns))
 

@@ -72,7 +72,7 @@ def rescaled(dataset: Dataset, array: NDArray[Any], frames: range) -> Values:
     found = [transform for transform in transforms if transform is not None]
     if len(found) < len(transforms):
         return _untransformed(dataset, array, modality)
-    array = _linear(array, found)
+    array = _linear(array, found, bits=whole(dataset, "BitsStored"))
     if modality == "PT":
         return _uptake(dataset, array)
     kind = found[0].kind
@@ -107,7 +107,7 @@ def _rescale(dataset: Dataset, frame: int) -> _Rescale | None:
     return _Rescale(slope, intercept, text(item, "RescaleType"))
 
 
-def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
+def _linear(array: NDArray[Any], transforms: list[_Rescale], *, bits: int | None) -> NDArray[Any]:
     """Multiply and add; whole numbers stay whole, in the smallest signed type that holds them."""
     slope: Any
     intercept: Any
@@ -122,7 +122,7 @@ def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
     if array.dtype.kind not in "iu" or np.any(slope % 1) or np.any(intercept % 1):
         wide = np.float64 if array.dtype.itemsize > 2 else np.float32
         return np.asarray(array * slope + intercept, dtype=wide)
-    kind = _whole_kind(array, slope, intercept)
+    kind = _whole_kind(array, slope, intercept, bits=bits)
     # All values fit, so that a type of the same size holds the same bits and nothing is copied.
     same_size = array.dtype.itemsize == np.dtype(kind).itemsize
     fitting: NDArray[Any] = array.view(kind) if same_size else array.astype(kind)
@@ -131,14 +131,21 @@ def _linear(array: NDArray[Any], transforms: list[_Rescale]) -> NDArray[Any]:
     return np.asarray(fitting + np.asarray(intercept, dtype=kind))
 
 
-def _whole_kind(array: NDArray[Any], slope: Any, intercept: Any) -> type[Any]:
-    """Smallest signed type that holds the values before and after the transform."""
-    ends = (float(array.min()), float(array.max()))
-    reached = [*ends, *(value for end in ends for value in np.ravel(slope * end + intercept))]
-    for kind in (np.int16, np.int32):
-        if np.iinfo(kind).min <= min(reached) and max(reached) <= np.iinfo(kind).max:
-            return kind
-    return np.int64
+def _whole_kind(array: NDArray[Any], slope: Any, intercept: Any, *, bits: int | None) -> type[Any]:
+    """Smallest signed type for the values before and after the transform, by their bits or else by themselves."""
+    signed = array.dtype.kind == "i"
+    bits = min(bits or 64, 8 * array.dtype.itemsize)
+    possible = (-(2.0 ** (bits - 1)) if signed else 0.0, 2.0 ** (bits - signed) - 1.0)
+    if _reaches(possible, slope, intercept, np.int16):
+        return np.int16
+    found = (float(array.min()), float(array.max()))
+    return next((kind for kind in (np.int16, np.int32) if _reaches(found, slope, intercept, kind)), np.int64)
+
+
+def _reaches(ends: tuple[float, float], slope: Any, intercept: Any, kind: type[Any]) -> bool:
+    """Say whether `kind` holds both ends, before and after the transform."""
+    values = [*ends, *(value for end in ends for value in np.ravel(slope * end + intercept))]
+    return bool(np.iinfo(kind).min <= min(values) and max(values) <= np.iinfo(kind).max)
 
 
 def _uptake(dataset: Dataset, array: NDArray[Any]) -> Values:
