@@ -189,11 +189,11 @@ def develop(intensity: Array, camera: Camera, site: Site, technique: float) -> N
     return pixels
 
 
-def encode_png(picture: NDArray[np.uint8], *, bits: int = 8) -> bytes:
-    """Write a PNG that says that it is virtual and nothing else; `bits` 1 stores a mask."""
+def encode_png(picture: NDArray[np.uint8]) -> bytes:
+    """Write a PNG that says that it is virtual and nothing else."""
     image = Image.fromarray(picture)
     notes = PngImagePlugin.PngInfo()
     notes.add_text("VIRTUAL", "rendered virtual patient, not a person")
     buffer = io.BytesIO()
-    (image.convert("1") if bits == 1 else image).save(buffer, "PNG", pnginfo=notes, compress_level=6)
+    image.save(buffer, "PNG", pnginfo=notes, compress_level=6)
     return buffer.getvalue()

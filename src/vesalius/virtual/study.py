@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 import vesalius
 from vesalius.data.records import Finding, Image, Provenance, Region, Study, Text
 from vesalius.virtual.film import Film, render
@@ -38,7 +41,7 @@ def make_study(patient: Patient, size: int = 256) -> MadeStudy:
     name = identifier(patient.seed, patient.id, "study", length=16)
     folder = f"media/{name[:2]}/{name}"
     media = {f"{folder}.png": encode_png(film.pixels)}
-    regions = _regions(patient, film, folder, media)
+    regions = _regions(film, folder, media)
     report = write_report(patient)
     study = Study(
         id=name, patient=patient.id, images=(_image(film, f"{folder}.png"),),
@@ -80,21 +83,38 @@ def _present(disease: Disease) -> Finding:
     )  # fmt: skip
 
 
-def _regions(patient: Patient, film: Film, folder: str, media: dict[str, bytes]) -> tuple[Region, ...]:
-    """Boxes and masks of findings, then of organs; one mask file each, value 255. Empty regions are left out."""
-    regions: list[Region] = []
-    number: dict[str, int] = defaultdict(int)
+def _regions(film: Film, folder: str, media: dict[str, bytes]) -> tuple[Region, ...]:
+    """Boxes and masks of findings, then of organs. Empty regions are left out."""
     parts = [(region.concept, region.anatomy, region.mask) for region in film.regions]
     parts += [("", anatomy.replace("_", " "), mask) for anatomy, mask in anatomy_masks(film)._asdict().items()]
-    for index, (concept, anatomy, mask) in enumerate(parts):
-        box = box_of(mask)
-        if box is None:
-            continue
-        path = f"{folder}-{index}.png"
-        media[path] = encode_png(mask.astype("uint8") * 255, bits=1)
-        instance = number[concept] if concept else None
-        number[concept] += 1
-        regions.append(Region(image=_IMAGE, kind="box", concept=concept, anatomy=anatomy, box=box, instance=instance))
-        regions.append(Region(image=_IMAGE, kind="mask", concept=concept, anatomy=anatomy, mask=path, mask_value=255,
-                              instance=instance))  # fmt: skip
+    parts = [part for part in parts if part[2].any()]
+    maps, places = _packed([mask for _, _, mask in parts])
+    for number, labels in enumerate(maps):
+        media[f"{folder}-{number}.png"] = encode_png(labels)
+    regions: list[Region] = []
+    count: dict[str, int] = defaultdict(int)
+    for (concept, anatomy, mask), (number, value) in zip(parts, places, strict=True):
+        instance = count[concept] if concept else None
+        count[concept] += 1
+        regions.append(
+            Region(image=_IMAGE, kind="box", concept=concept, anatomy=anatomy, box=box_of(mask), instance=instance)
+        )
+        regions.append(
+            Region(image=_IMAGE, kind="mask", concept=concept, anatomy=anatomy, mask=f"{folder}-{number}.png",
+                   mask_value=value, instance=instance)
+        )  # fmt: skip
     return tuple(regions)
+
+
+def _packed(masks: list[NDArray[np.bool_]]) -> tuple[list[NDArray[np.uint8]], list[tuple[int, int]]]:
+    """Pack masks into few label maps without overlap; return the maps, and for every mask its map and value."""
+    maps: list[NDArray[np.uint8]] = []
+    places: list[tuple[int, int]] = []
+    for mask in masks:
+        number = next((i for i, labels in enumerate(maps) if not labels[mask].any()), len(maps))
+        if number == len(maps):
+            maps.append(np.zeros(mask.shape, np.uint8))
+        value = int(maps[number].max()) + 1
+        maps[number][mask] = value
+        places.append((number, value))
+    return maps, places
