@@ -36,9 +36,7 @@ def ingest(
     body_part: str = typer.Option("", help=_COLUMN),
     site: str = typer.Option("", help=_COLUMN),
     licence: str = typer.Option("", help=_COLUMN),
-    measurement: Annotated[
-        list[str] | None, typer.Option(help="Column of numbers, or COLUMN:NAME:UNIT.")
-    ] = None,
+    measurement: Annotated[list[str] | None, typer.Option(help="Column of numbers, or COLUMN:NAME:UNIT.")] = None,
     delimiter: str = typer.Option(",;|", help="Characters that part the labels in one cell."),
     negative: Annotated[
         list[str] | None, typer.Option(help="Further labels that mean that nothing was found.")
