@@ -42,9 +42,8 @@ def main() -> None:
     ours = seconds["vesalius --help"]["median"]
     ratios = {name: value["median"] / ours for name, value in seconds.items() if name.startswith("import")}
     path = save("startup", {"seconds": seconds, "slower_than_our_help": ratios})
-    print(
-        f"--help {ours * 1000:.0f} ms, systems {seconds['vesalius systems']['median'] * 1000:.0f} ms -> {path.name}"
-    )
+    systems = seconds["vesalius systems"]["median"]
+    print(f"--help {ours * 1000:.0f} ms, systems {systems * 1000:.0f} ms, written to {path.name}")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,7 @@ def real_data() -> Path:
     """Folder with real medical data, one sub-folder a set; the test is skipped where it is absent."""
     folder = Path(os.environ.get("VESALIUS_REAL_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(
-            "no real data: set VESALIUS_REAL_DATA to a folder with sets such as cxr-covid/metadata.csv"
-        )
+        pytest.skip("no real data: set VESALIUS_REAL_DATA to a folder with sets such as cxr-covid/metadata.csv")
     return folder
 
 

@@ -72,9 +72,7 @@ def store_evidence(slug: str, found: Iterable[Evidence], *, folder: Path = _PACK
     """Write what was shown of a system, bound to its home file as it stands now; returns the file written."""
     home = find_home(slug)
     if home is None:
-        raise FileNotFoundError(
-            f"no file of the package carries the name {slug!r}, so nothing can be shown of it"
-        )
+        raise FileNotFoundError(f"no file of the package carries the name {slug!r}, so nothing can be shown of it")
     entries = sorted({(item.level, item.claim, item.shown_by) for item in found})
     document = {
         "home": home.relative_to(_PACKAGE).as_posix(),

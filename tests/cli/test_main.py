@@ -24,9 +24,7 @@ def test_help_names_every_verb_and_imports_none() -> None:
         "assert set(loaded) == {'vesalius.cli.main'}, loaded\n"
         "assert not {'torch', 'numpy', 'rich', 'pydantic'} & set(sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     listed = {line.split()[0] for line in done.stdout.split("Verbs:")[1].splitlines() if line.strip()}
     assert listed >= VERBS

@@ -14,9 +14,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def evaluate(
-    model: str = typer.Argument(
-        ..., help="Run folder, model folder, hub id, openai:URL#model or control:NAME."
-    ),
+    model: str = typer.Argument(..., help="Run folder, model folder, hub id, openai:URL#model or control:NAME."),
     on: str = typer.Option(..., "--on", help="Corpus."),
     split: str = typer.Option("test", help="Split of the corpus, or 'all'."),
     tasks: str = typer.Option("", help="Tasks, separated by commas; all that fit where none is named."),

@@ -79,7 +79,5 @@ def run() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print(
-            "stopped by Ctrl-C; what was written stays, the same command goes on from there", file=sys.stderr
-        )
+        print("stopped by Ctrl-C; what was written stays, the same command goes on from there", file=sys.stderr)
         sys.exit(130)
