@@ -1,9 +1,9 @@
 """Contrastive training step beside open_clip's at equal sizes, and the loss alone beside the whole matrix.
 
 Sizes of ViT-S-32-alt, synthetic tensors, both sides with the same torch release and threads, each in a process of
-its own; their steps alternate, so that what else the machine does falls on both. ``PEER_PYTHON`` names the interpreter
-of an environment with torch and open_clip_torch. open_clip's package file imports torchvision; where that is missing
-its `model`, `transformer` and `loss` files are imported past it, as they are.
+its own; their steps alternate, so that what else the machine does falls on both. ``PEER_PYTHON`` names the python of
+an environment with torch and open_clip_torch. open_clip's package file imports torchvision; where that is missing its
+`model`, `transformer` and `loss` files are imported past it, as they are.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from math import log
 from typing import Any
 
@@ -13,9 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vesalius.config import validate
-from vesalius.data.views import ViewConfig
 from vesalius.errors import ConfigError
-from vesalius.methods.convirt import ConVIRT, ConVIRTConfig, build
+from vesalius.methods.convirt import ConVIRT, ConVIRTConfig, ConVIRTView, build
 from vesalius.models.dual import DualEncoder, DualEncoderConfig
 
 TINY = DualEncoderConfig(image_size=32, width=16, depth=1, vocabulary=40, text_length=8, projection_dim=8)
@@ -137,20 +137,26 @@ def test_a_view_keeps_shape_and_every_step_can_be_off() -> None:
     assert seen.shape == image.shape
     assert seen.dtype == np.float32
     assert not np.array_equal(seen, image)
-    np.testing.assert_array_equal(method(view=ViewConfig()).view(image, np.random.default_rng(1)), image)
+    off: dict[str, Any] = dict.fromkeys(("crop", "zoom", "brightness", "contrast", "blur"))
+    still = ConVIRTView(flip=0, rotation=0, translation=0, **off)
+    np.testing.assert_array_equal(method(view=still).view(image, np.random.default_rng(1)), image)
 
 
-def test_the_paper_view_has_the_papers_ranges() -> None:
-    assert ConVIRTConfig().view == ViewConfig(
-        crop=(0.6, 1.0),
-        flip=0.5,
-        rotation=20.0,
-        translation=0.1,
-        zoom=(0.95, 1.05),
-        brightness=(0.6, 1.4),
-        contrast=(0.6, 1.4),
-        blur=(0.1, 3.0),
-    )
+def test_the_view_has_the_papers_ranges_and_keeps_them_when_one_step_is_named() -> None:
+    paper = {
+        "crop": (0.6, 1.0),
+        "ratio": None,
+        "flip": 0.5,
+        "rotation": 20.0,
+        "translation": 0.1,
+        "zoom": (0.95, 1.05),
+        "brightness": (0.6, 1.4),
+        "contrast": (0.6, 1.4),
+        "blur": (0.1, 3.0),
+    }
+    assert asdict(ConVIRTConfig().view) == paper
+    named = validate(ConVIRTConfig, {"view": {"flip": 0}}, where="recipe")
+    assert asdict(named.view) == {**paper, "flip": 0}
 
 
 def test_the_variant_of_mgca() -> None:
@@ -159,7 +165,8 @@ def test_the_variant_of_mgca() -> None:
     assert chosen.loss(sides)["loss"].item() == pytest.approx(clip_sum(sides, 0.07).item(), rel=1e-6)
     rng = np.random.default_rng(0)
     assert chosen.words(["One.", "Two."], rng) == "One. Two."
-    assert chosen.chosen.view == ViewConfig(crop=(0.765625, 0.765625))  # 224² of 256²
+    steps = {name: step for name, step in asdict(chosen.chosen.view).items() if step}
+    assert steps == {"crop": (0.765625, 0.765625)}  # 224² of 256²
 
 
 def test_a_variant_and_a_value_that_it_fixes_do_not_go_together() -> None:

@@ -15,9 +15,10 @@ from PIL import Image
 
 from vesalius.config import Config
 
-__all__ = ["ViewConfig", "view"]
+__all__ = ["Pair", "ViewConfig", "view"]
 
 Pair = tuple[float, float]
+"""Lowest and highest value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vesalius.data import views
-from vesalius.data.views import ViewConfig
+from vesalius.data.views import Pair, ViewConfig
 from vesalius.methods.base import (
     Batch,
     Method,
@@ -33,7 +33,7 @@ from vesalius.models.dual import DualEncoder
 from vesalius.objectives.contrastive import ContrastConfig, Targets, contrast
 from vesalius.paper import Claim, Paper
 
-__all__ = ["METHOD", "PAPER", "SETTINGS", "ConVIRT", "ConVIRTConfig", "build"]
+__all__ = ["METHOD", "PAPER", "SETTINGS", "ConVIRT", "ConVIRTConfig", "ConVIRTView", "build"]
 
 PAPER = Paper(
     slug="convirt",
@@ -55,16 +55,33 @@ PAPER = Paper(
     ),
 )
 
-_PAPER_VIEW = ViewConfig(
-    crop=(0.6, 1.0),
-    flip=0.5,
-    rotation=20.0,
-    translation=0.1,
-    zoom=(0.95, 1.05),
-    brightness=(0.6, 1.4),
-    contrast=(0.6, 1.4),
-    blur=(0.1, 3.0),
+
+@dataclass(frozen=True, kw_only=True)
+class ConVIRTView(ViewConfig):
+    """Random view t_v with the paper's values; a recipe that names one step leaves the others as they are."""
+
+    crop: Pair | None = (0.6, 1.0)
+    flip: float = 0.5
+    rotation: float = 20.0
+    translation: float = 0.1
+    zoom: Pair | None = (0.95, 1.05)
+    brightness: Pair | None = (0.6, 1.4)
+    contrast: Pair | None = (0.6, 1.4)
+    blur: Pair | None = (0.1, 3.0)
+
+
+_MGCA_SIDE = 224 / 256
+_MGCA_VIEW = ConVIRTView(
+    crop=(_MGCA_SIDE**2, _MGCA_SIDE**2),
+    flip=0.0,
+    rotation=0.0,
+    translation=0.0,
+    zoom=None,
+    brightness=None,
+    contrast=None,
+    blur=None,
 )
+"""A square of 224 cut from 256."""
 
 _VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
@@ -73,8 +90,7 @@ _VARIANTS: Mapping[str, Mapping[str, Any]] = {
         "text_weight": 1.0,
         "temperature": 0.07,
         "sampling": "report",
-        # A square of 224 cut from 256.
-        "view": ViewConfig(crop=((224 / 256) ** 2, (224 / 256) ** 2)),
+        "view": _MGCA_VIEW,
     },
 }
 
@@ -95,11 +111,11 @@ class ConVIRTConfig(MethodConfig):
     """One sentence drawn uniformly (paper), or the whole report."""
     duplicates_are_positives: bool = False
     """Equal sentences in a batch belong together. The paper takes them for negatives, normal ones too."""
-    view: ViewConfig = field(default_factory=lambda: _PAPER_VIEW)
+    view: ConVIRTView = field(default_factory=ConVIRTView)
     """Random view of the image (paper's values)."""
 
     def __post_init__(self) -> None:
-        usual = {part.name: part.default for part in fields(ConVIRTConfig)} | {"view": _PAPER_VIEW}
+        usual = {part.name: part.default for part in fields(ConVIRTConfig)} | {"view": ConVIRTView()}
         for name, value in _VARIANTS[self.variant].items():
             if getattr(self, name) not in (usual[name], value):
                 raise ValueError(f"variant {self.variant!r} fixes {name} at {value}: leave it out, or use 'paper'")

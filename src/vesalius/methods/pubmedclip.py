@@ -19,13 +19,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vesalius.data import views
-from vesalius.data.views import ViewConfig
+from vesalius.data.views import Pair, ViewConfig
 from vesalius.methods.base import Method, MethodConfig, Representations, keys_of
 from vesalius.models.dual import DualEncoder
 from vesalius.objectives.contrastive import contrast
 from vesalius.paper import Claim, Paper
 
-__all__ = ["METHOD", "PAPER", "RELEASE_FACTOR", "SETTINGS", "PubMedCLIP", "PubMedCLIPConfig", "build"]
+__all__ = [
+    "METHOD",
+    "PAPER",
+    "RELEASE_FACTOR",
+    "SETTINGS",
+    "PubMedCLIP",
+    "PubMedCLIPConfig",
+    "PubMedCLIPView",
+    "build",
+]
 
 PAPER = Paper(
     slug="pubmedclip",
@@ -52,6 +61,15 @@ RELEASE_FACTOR = exp(0.01) / exp(0.07)
 
 
 @dataclass(frozen=True, kw_only=True)
+class PubMedCLIPView(ViewConfig):
+    """Random view with the values of the authors' code; a recipe that names one step leaves the others so."""
+
+    crop: Pair | None = (0.08, 1.0)
+    ratio: Pair | None = (3 / 4, 4 / 3)
+    flip: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class PubMedCLIPConfig(MethodConfig):
     """Settings of the fine-tuning; the temperature is the model's own, learned one."""
 
@@ -59,7 +77,7 @@ class PubMedCLIPConfig(MethodConfig):
     """Multiply the logits by exp(0.01) / exp(0.07), as the released code does."""
     caption_characters: int | None = None
     """Cut captions after so many characters and write them in compatibility form (NFKD); the release: 77."""
-    view: ViewConfig = field(default_factory=lambda: ViewConfig(crop=(0.08, 1.0), ratio=(3 / 4, 4 / 3), flip=0.5))
+    view: PubMedCLIPView = field(default_factory=PubMedCLIPView)
     """Random view of the image (released code: random resized crop and mirror image)."""
 
     def __post_init__(self) -> None:
