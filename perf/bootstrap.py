@@ -78,9 +78,7 @@ def timed(target: NDArray[np.bool_], score: NDArray[np.float64], names: list[str
     return time.perf_counter() - start
 
 
-def loop(
-    target: NDArray[np.bool_], score: NDArray[np.float64], weights: PatientWeights
-) -> NDArray[np.float64]:
+def loop(target: NDArray[np.bool_], score: NDArray[np.float64], weights: PatientWeights) -> NDArray[np.float64]:
     """Do it the usual way for the first resamples, (L, resamples)."""
     found = np.empty((LABELS, LOOPED))
     repeats = weights.items(0, LOOPED).astype(int)

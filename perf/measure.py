@@ -40,9 +40,7 @@ def peer_has(module: str) -> bool:
     python = peer_python()
     if python is None:
         return False
-    return (
-        subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
-    )
+    return subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
 
 
 def save(name: str, figures: Mapping[str, Any]) -> Path:

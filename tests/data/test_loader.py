@@ -82,6 +82,14 @@ def test_studies_without_image_or_text_are_left_out_and_counted(tmp_path: Path) 
     assert dataset.dropped == {"no fitting image": 2, "no text": 1}
 
 
+def test_rows_stand_in_order_of_their_ids_however_the_corpus_was_written(tmp_path: Path) -> None:
+    studies = [make_study(name, text=f"Study {name}.") for name in ("c", "a", "b")]
+    one = make_dataset(tmp_path / "one", studies)
+    other = make_dataset(tmp_path / "other", studies[::-1])
+    assert one.ids.to_pylist() == other.ids.to_pylist() == ["a", "b", "c"]
+    assert list(one.texts()) == list(other.texts()) == ["Study a.", "Study b.", "Study c."]
+
+
 def test_a_corpus_without_a_pair_says_why(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 studies with no text"):
         make_dataset(tmp_path, [make_study("a", text="")])

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -164,14 +165,10 @@ class PairDataset:
         self.cache.remove()
 
     def _index(self) -> bool:
-        """Read every record once; return whether 8 bits hold all of the images."""
+        """Read every record once, rows in order of their ids; return whether 8 bits hold all of the images."""
         import pyarrow as pa
 
-        ids: list[str] = []
-        paths: list[str] = []
-        frames: list[int] = []
-        ends = [0]
-        spoken: list[list[str]] = []
+        rows: list[tuple[str, list[tuple[str, int]], list[str]]] = []
         eight_bits = True
         for study in self._corpus:
             images, said = self._selection.images(study), self._selection.sentences(study)
@@ -181,20 +178,20 @@ class PairDataset:
                 continue
             images = images if self._selection.draw_images else images[:1]
             eight_bits = eight_bits and all(image.units in ("display", "rgb") for image in images)
-            ids.append(study.id)
-            paths += [image.path for image in images]
-            frames += [_EVALUATION if image.frame is None else image.frame for image in images]
-            ends.append(len(paths))
-            spoken.append(said)
-        if not ids:
+            files = [(image.path, _EVALUATION if image.frame is None else image.frame) for image in images]
+            rows.append((study.id, files, said))
+        if not rows:
             raise DataError(f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}")
+        # The shards' order depends on how many workers wrote them; training must not.
+        rows.sort(key=itemgetter(0))
+        files = [file for _, ours, _ in rows for file in ours]
         # Arrow columns hold strings without a Python object each: small, and not copied into worker processes.
-        self.ids = pa.array(ids)
+        self.ids = pa.array([study for study, _, _ in rows])
         """Study id of every row."""
-        self._paths = pa.array(paths)
-        self._frames = np.array(frames, dtype=np.int64)
-        self._ends = np.array(ends, dtype=np.int64)
-        self._sentences = pa.array(spoken, type=pa.list_(pa.string()))
+        self._paths = pa.array([path for path, _ in files])
+        self._frames = np.array([frame for _, frame in files], dtype=np.int64)
+        self._ends = np.cumsum([0, *(len(ours) for _, ours, _ in rows)], dtype=np.int64)
+        self._sentences = pa.array([said for _, _, said in rows], type=pa.list_(pa.string()))
         return eight_bits
 
     def _reasons(self) -> str:
