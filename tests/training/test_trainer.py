@@ -147,7 +147,15 @@ def test_equal_seeds_give_equal_weights_and_other_seeds_do_not(corpus: Corpus, t
 
 def test_training_learns_what_is_drawn(tmp_path: Path) -> None:
     data = make_corpus(tmp_path / "corpus", count=96)
-    chosen = ["data.roles=[impression]", "method.view={}", "optimisation.batch=16", "optimisation.lr=0.003"]
+    no_view = (
+        "crop: null, flip: 0, rotation: 0, translation: 0, zoom: null, brightness: null, contrast: null, blur: null"
+    )
+    chosen = [
+        "data.roles=[impression]",
+        f"method.view={{{no_view}}}",
+        "optimisation.batch=16",
+        "optimisation.lr=0.003",
+    ]
     run = train("convirt", overrides=settings(data, *chosen, "optimisation.epochs=20"), out=tmp_path / "run")
     lines = [line for line in run.metrics() if "eval_loss" in line]
     assert lines[-1]["eval_loss"] < lines[0]["eval_loss"]
