@@ -131,9 +131,24 @@ def test_joint_vectors_have_unit_norm() -> None:
         torch.testing.assert_close(joint.norm(dim=1), torch.ones(3))
 
 
-def test_local_features_are_left_out_when_not_asked_for() -> None:
-    model = build(small())
-    assert model.encode_image(pictures(), local=False).joint_tokens is None
+@pytest.mark.parametrize("pool", ["mean", "cls", "last"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_what_is_left_out_without_local_features_changes_nothing(pool: str, causal: bool) -> None:
+    vision_pool = "mean" if pool == "last" else pool
+    model = build(small(vision_pool=vision_pool, text_pool=pool, causal=causal))
+    ids, mask = words()
+    for given in (mask, torch.ones_like(mask)):
+        found = []
+        for local in (True, False):
+            image = model.encode_image(pictures(), local=local)
+            text = model.encode_text(ids, given, local=local)
+            assert (image.joint_tokens is None) == (text.tokens is None) == (not local)
+            (image.joint[:, 0] * text.joint[:, 1]).sum().backward()
+            found.append([image.joint, text.joint, *(part.grad.clone() for part in model.vision.parameters())])
+            found[-1] += [part.grad.clone() for part in model.text.parameters()]
+            model.zero_grad()
+        # The same sums in another order, in float32.
+        torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("text", [{}, *({"text": f"hf:{name}", "text_options": WIDE} for name in TEXT[:4])])

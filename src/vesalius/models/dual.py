@@ -43,8 +43,8 @@ class ImageFeatures(NamedTuple):
 
     pooled: Tensor
     """Before the projection, for probes, (B, F)."""
-    tokens: Tensor
-    """Patches in row-major order, (B, P, F)."""
+    tokens: Tensor | None
+    """Patches in row-major order, (B, P, F); None where not asked for."""
     grid: tuple[int, ...]
     """Patches along each axis: (rows, columns) or (slices, rows, columns)."""
     joint: Tensor
@@ -58,8 +58,8 @@ class TextFeatures(NamedTuple):
 
     pooled: Tensor
     """Before the projection, (B, F)."""
-    tokens: Tensor
-    """(B, L, F)."""
+    tokens: Tensor | None
+    """(B, L, F); None where not asked for."""
     joint: Tensor
     """Unit-norm, in the joint space, (B, D)."""
     joint_tokens: Tensor | None
@@ -135,19 +135,24 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
 
         Args:
             pixel_values: (B, C, rows, columns), or (B, C, slices or frames, rows, columns).
-            local: also project every patch into the joint space.
+            local: also give the patches, and each of them in the joint space; without, some work is saved.
         """
-        encoding = self.vision(pixel_values)
+        encoding = self.vision(pixel_values, local=local)
         pooled = self._pooled(encoding, side="vision")
-        tokens = _unit(self.vision_head(encoding.tokens)) if local else None
-        return ImageFeatures(pooled, encoding.tokens, encoding.grid, _unit(self.vision_head(pooled)), tokens)
+        joint = _unit(self.vision_head(pooled))
+        if not local:
+            return ImageFeatures(pooled, None, encoding.grid, joint, None)
+        joint_tokens = _unit(self.vision_head(encoding.tokens))
+        return ImageFeatures(pooled, encoding.tokens, encoding.grid, joint, joint_tokens)
 
     def encode_text(self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True) -> TextFeatures:
-        """Encode token numbers (B, L) with their mask (1 = real)."""
-        encoding = self.text(input_ids, attention_mask)
+        """Encode token numbers (B, L) with their mask (1 = real); `local` as for images."""
+        encoding = self.text(input_ids, attention_mask, local=local)
         pooled = self._pooled(encoding, side="text")
-        tokens = _unit(self.text_head(encoding.tokens)) if local else None
-        return TextFeatures(pooled, encoding.tokens, _unit(self.text_head(pooled)), tokens)
+        joint = _unit(self.text_head(pooled))
+        if not local:
+            return TextFeatures(pooled, None, joint, None)
+        return TextFeatures(pooled, encoding.tokens, joint, _unit(self.text_head(encoding.tokens)))
 
     def forward(
         self,

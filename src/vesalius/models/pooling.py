@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from vesalius.models.settings import DualEncoderConfig, Pooling
 
-__all__ = ["AttentionPool", "Encoding", "ProjectionHead", "pool"]
+__all__ = ["AttentionPool", "Encoding", "ProjectionHead", "last_places", "pool"]
 
 
 class Encoding:
     """What an encoder gives: tokens, which of them count, where they lie, and the encoder's own summary.
 
     Attributes:
-        tokens: (B, P, F), patches or words, without class token.
+        tokens: (B, P, F), patches or words, without class token; None where only the summary was asked for.
         keep: True where a token is real, (B, P); None where all are.
-        summary: (B, F), class token or the encoder's pooled output; None where it has none.
+        summary: (B, F), what the pooling "cls" or "last" takes; None where the encoder has none.
         grid: tokens along each axis, slowest first; (P,) for a text.
     """
 
@@ -27,7 +27,7 @@ class Encoding:
 
     def __init__(
         self,
-        tokens: Tensor,
+        tokens: Tensor | None,
         *,
         grid: tuple[int, ...],
         keep: Tensor | None = None,
@@ -59,22 +59,26 @@ class AttentionPool(nn.Module):
 def pool(encoding: Encoding, *, kind: Pooling) -> Tensor:
     """Reduce the tokens to (B, F) by `kind`; attention has a module of its own."""
     tokens, keep = encoding.tokens, encoding.keep
-    if kind == "cls":
+    if kind == "cls" or tokens is None:
         if encoding.summary is None:
             raise TypeError("pooling 'cls' asked of an encoder that made no summary")
         return encoding.summary
     if kind == "last":
         if keep is None:
             return tokens[:, -1]
-        places = torch.arange(keep.shape[1], device=keep.device)
-        last = torch.where(keep, places, places.new_zeros(())).amax(dim=1)
-        return tokens[torch.arange(len(tokens), device=tokens.device), last]
+        return tokens[torch.arange(len(tokens), device=tokens.device), last_places(keep)]
     if keep is None:
         return tokens.mean(dim=1) if kind == "mean" else tokens.amax(dim=1)
     if kind == "mean":
         weights = keep.to(tokens.dtype).unsqueeze(-1)
         return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
     return tokens.masked_fill(~keep.unsqueeze(-1), torch.finfo(tokens.dtype).min).amax(dim=1)
+
+
+def last_places(keep: Tensor) -> Tensor:
+    """Place (B,) of the last real token of each row of the mask (B, P)."""
+    places = torch.arange(keep.shape[1], device=keep.device)
+    return torch.where(keep, places, places.new_zeros(())).amax(dim=1)
 
 
 class ProjectionHead(nn.Module):

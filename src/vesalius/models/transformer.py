@@ -21,23 +21,28 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, *, keep: Tensor | None = None, causal: bool = False) -> Tensor:
+    def forward(
+        self, tokens: Tensor, *, keep: Tensor | None = None, causal: bool = False, place: Tensor | None = None
+    ) -> Tensor:
         """Mix the tokens.
 
         Args:
             tokens: (B, L, F).
             keep: True where a key may be looked at, broadcastable to (B, H, L, L).
-            causal: look backwards only; not together with `keep`.
+            causal: look backwards only; with neither `keep` nor `place`.
+            place: the only token of each row that is wanted, (B,); `keep` is then for that one query.
 
         Returns:
-            (B, L, F).
+            (B, L, F), or (B, 1, F) where a place is given.
         """
         batch, length, width = tokens.shape
         query, key, value = (
             self.qkv(tokens).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
         )
+        if place is not None:
+            query = query[torch.arange(batch, device=place.device), :, place].unsqueeze(2)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=keep, is_causal=causal)
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, -1, width))
         return out
 
 
@@ -53,9 +58,14 @@ class Block(nn.Module):
         self.expand = nn.Linear(width, 4 * width)
         self.contract = nn.Linear(4 * width, width)
 
-    def forward(self, tokens: Tensor, *, keep: Tensor | None = None, causal: bool = False) -> Tensor:
-        """Tokens (B, L, F) to tokens of the same shape; arguments as in `SelfAttention`."""
-        tokens = tokens + self.attention(self.attention_norm(tokens), keep=keep, causal=causal)
+    def forward(
+        self, tokens: Tensor, *, keep: Tensor | None = None, causal: bool = False, place: Tensor | None = None
+    ) -> Tensor:
+        """Tokens (B, L, F) to tokens, all or the one at `place`; arguments as in `SelfAttention`."""
+        mixed = self.attention(self.attention_norm(tokens), keep=keep, causal=causal, place=place)
+        if place is not None:
+            tokens = tokens[torch.arange(len(tokens), device=place.device), place].unsqueeze(1)
+        tokens = tokens + mixed
         out: Tensor = tokens + self.contract(functional.gelu(self.expand(self.perceptron_norm(tokens))))
         return out
 

@@ -25,8 +25,9 @@ class ForeignText(nn.Module):
         self.pooled = pooled
         self.width = int(self.model.config.hidden_size)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True) -> Encoding:
         """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F)."""
+        del local  # the tokens are there anyway
         output = self.model(input_ids=input_ids, attention_mask=attention_mask)
         tokens = output.last_hidden_state
         summary = getattr(output, "pooler_output", None)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vesalius.errors import DataError
-from vesalius.models.pooling import Encoding
+from vesalius.models.pooling import Encoding, last_places
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.transformer import Block
 
@@ -22,22 +22,33 @@ class TextTransformer(nn.Module):
     def __init__(self, settings: DualEncoderConfig):
         super().__init__()
         self.width, depth, heads = settings.side("text")
-        self.causal = settings.causal
+        self.causal, self.pool = settings.causal, settings.text_pool
         self.embedding = nn.Embedding(settings.vocabulary, self.width)
         self.position = nn.Parameter(torch.zeros(settings.text_length, self.width))
         self.blocks = nn.ModuleList(Block(self.width, heads=heads, depth=depth) for _ in range(depth))
         self.after = nn.LayerNorm(self.width)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Encoding:
-        """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F)."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True) -> Encoding:
+        """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F).
+
+        Without `local` an encoder whose pooling takes one token leaves the others out of its last block.
+        """
         length = input_ids.shape[1]
         if length > len(self.position):
             raise DataError(f"text of {length} tokens, but the encoder takes {len(self.position)}: raise text_length")
         real = attention_mask.bool()
         tokens = self.embedding(input_ids) + self.position[:length]
         keep, causal = self._view(real)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             tokens = block(tokens, keep=keep, causal=causal)
+        if self.pool in ("cls", "last") and not local:
+            place = last_places(real) if self.pool == "last" else torch.zeros_like(input_ids[:, 0])
+            seen = real
+            if self.causal:
+                seen = real & (torch.arange(length, device=real.device) <= place[:, None])
+            summary = self.after(self.blocks[-1](tokens, keep=seen[:, None, None, :], place=place))[:, 0]
+            return Encoding(None, grid=(length,), keep=real, summary=summary)
+        tokens = self.blocks[-1](tokens, keep=keep, causal=causal)
         tokens = self.after(tokens)
         return Encoding(tokens, grid=(length,), keep=real, summary=tokens[:, 0])
 

@@ -33,17 +33,19 @@ class ForeignVision(nn.Module):
         accepted = inspect.signature(self.model.forward).parameters
         self.interpolates = "interpolate_pos_encoding" in accepted or hasattr(config, "interpolate_pos_encoding")
 
-    def forward(self, image: Tensor) -> Encoding:
+    def forward(self, image: Tensor, *, local: bool = True) -> Encoding:
         """Image (B, C, rows, columns) or (B, C, T, rows, columns) to patch tokens (B, P, F).
 
         One channel is repeated for a model that wants three. Slices become tokens beside each other, and the
         summary is their mean.
         """
+        del local  # the tokens are there anyway
         if image.dim() == 4:
             return self._pictures(image)
         batch, channels, frames, rows, columns = image.shape
         pictures = image.transpose(1, 2).reshape(batch * frames, channels, rows, columns)
         encoding = self._pictures(pictures)
+        assert encoding.tokens is not None
         tokens = encoding.tokens.reshape(batch, -1, self.width)
         summary = None if encoding.summary is None else encoding.summary.view(batch, frames, -1).mean(dim=1)
         return Encoding(tokens, grid=(frames, *encoding.grid), summary=summary)

@@ -85,8 +85,9 @@ class ResNet(nn.Module):
             self.layers.append(_stage(inputs, outputs, blocks, 1 + (stage > 0), expansion, dimensions))
             inputs = outputs
 
-    def forward(self, image: Tensor) -> Encoding:
+    def forward(self, image: Tensor, *, local: bool = True) -> Encoding:
         """Image (B, C, rows, columns), a volume with slices, to places (B, P, F) of the last map."""
+        del local  # the places are there anyway
         if image.dim() != 2 + self.dimensions or image.shape[1] != self.channels:
             raise DataError(
                 f"the encoder takes {self.channels} channels and {self.dimensions} axes, "

@@ -65,16 +65,23 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(self.width, heads=heads, depth=depth) for _ in range(depth))
         self.after = nn.LayerNorm(self.width)
 
-    def forward(self, image: Tensor) -> Encoding:
-        """Image (B, C, rows, columns) or (B, C, slices, rows, columns) to patch tokens (B, P, F)."""
+    def forward(self, image: Tensor, *, local: bool = True) -> Encoding:
+        """Image (B, C, rows, columns) or (B, C, slices, rows, columns) to patch tokens (B, P, F).
+
+        Without `local` an encoder with a class token leaves the patches out of its last block.
+        """
         tokens, grid = self.embedding(image)
         tokens = tokens + self._positions(grid)
         if self.summary is not None:
             tokens = torch.cat([self.summary.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
         tokens = self.before(tokens)
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             tokens = block(tokens)
-        tokens = self.after(tokens)
+        if self.summary is not None and not local:
+            first = torch.zeros(len(tokens), dtype=torch.long, device=tokens.device)
+            summary = self.after(self.blocks[-1](tokens, place=first))[:, 0]
+            return Encoding(None, grid=grid, summary=summary)
+        tokens = self.after(self.blocks[-1](tokens))
         if self.summary is None:
             return Encoding(tokens, grid=grid)
         return Encoding(tokens[:, 1:], grid=grid, summary=tokens[:, 0])
