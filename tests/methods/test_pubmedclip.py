@@ -37,7 +37,7 @@ def formula() -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.evidence("pubmedclip", "L2", "the release's loss and gradient equal the released training loop's")
+@pytest.mark.evidence("pubmedclip", "L1", "CLIP part: the release's loss and gradient equal the released training loop's")
 def test_golden_release() -> None:
     golden = GOLDEN["cases"]["pubmedclip_release"]
     chosen = method(release_scale=True).double()
@@ -55,7 +55,7 @@ def test_golden_release() -> None:
     assert scale.item() == pytest.approx(golden["gradients"]["logit_scale"] * golden["logit_scale"], rel=1e-11)
 
 
-@pytest.mark.evidence("pubmedclip", "L2", "with factor 1 the loss and gradient equal open_clip's")
+@pytest.mark.evidence("pubmedclip", "L1", "CLIP part: with factor 1 the loss and gradient equal open_clip's")
 def test_golden_plain_clip() -> None:
     golden = GOLDEN["cases"]["open_clip"]
     chosen = method().double()
@@ -74,7 +74,7 @@ def test_the_factor_of_the_release() -> None:
     assert pytest.approx(0.9418, abs=5e-5) == RELEASE_FACTOR
 
 
-@pytest.mark.evidence("pubmedclip", "L2", "identical pairs give log B")
+@pytest.mark.evidence("pubmedclip", "L1", "CLIP part: identical pairs give log B")
 @pytest.mark.parametrize("release", [False, True])
 def test_identical_pairs_give_log_of_the_batch(release: bool) -> None:
     same = torch.ones(6, 8, dtype=torch.float64) / 8**0.5
@@ -82,7 +82,7 @@ def test_identical_pairs_give_log_of_the_batch(release: bool) -> None:
     assert loss.item() == pytest.approx(log(6), abs=1e-12)
 
 
-@pytest.mark.evidence("pubmedclip", "L2", "swapping the sides changes nothing")
+@pytest.mark.evidence("pubmedclip", "L1", "CLIP part: swapping the sides changes nothing")
 def test_swapping_the_sides() -> None:
     sides = formula()
     chosen = method()
@@ -90,7 +90,7 @@ def test_swapping_the_sides() -> None:
     assert chosen.loss(sides)["loss"].item() == pytest.approx(chosen.loss(swapped)["loss"].item(), rel=1e-12)
 
 
-@pytest.mark.evidence("pubmedclip", "L2", "a last, incomplete batch works and its scale learns")
+@pytest.mark.evidence("pubmedclip", "L1", "CLIP part: a last, incomplete batch works and its scale learns")
 @pytest.mark.parametrize("rows", [1, 3, 5])
 def test_any_batch_works(rows: int) -> None:
     chosen = method()
