@@ -12,8 +12,12 @@ from torch.nn import functional
 __all__ = ["Block", "SelfAttention", "initialise_linear"]
 
 
+_MOST_IN_STEPS = 1024
+"""Tokens up to which attention may hold all its weights at once."""
+
+
 class SelfAttention(nn.Module):
-    """Multi-head self-attention through torch's fused kernel."""
+    """Multi-head self-attention through torch's fused kernel, or in steps where that is faster."""
 
     def __init__(self, width: int, *, heads: int):
         super().__init__()
@@ -41,9 +45,26 @@ class SelfAttention(nn.Module):
         )
         if place is not None:
             query = query[torch.arange(batch, device=place.device), :, place].unsqueeze(2)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=keep, is_causal=causal)
+        reduced = query.device.type == "cpu" and query.dtype == torch.bfloat16
+        mix = _plain if reduced and length <= _MOST_IN_STEPS else _fused
+        mixed = mix(query, key, value, keep, causal)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, -1, width))
         return out
+
+
+def _fused(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None, causal: bool) -> Tensor:
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=keep, is_causal=causal)
+
+
+def _plain(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None, causal: bool) -> Tensor:
+    """Do the same in steps: two to six times as fast in bfloat16 on the CPU, where the fused backward is slow."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    if causal:
+        keep = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if keep is not None:
+        scores = scores.masked_fill(~keep, float("-inf"))
+    out: Tensor = scores.softmax(dim=-1).to(value.dtype) @ value
+    return out
 
 
 class Block(nn.Module):
