@@ -12,7 +12,7 @@ def demo(
     out: str = typer.Option("demo", "--out", help="Folder for the corpus, the run and its page."),
     patients: int = typer.Option(2000, "--patients", help="Number of virtual patients."),
     seed: int = typer.Option(0, "--seed", help="Seed of patients and training."),
-    recipe: str = typer.Option("convirt/small", "--recipe", help="What is trained."),
+    recipe: str = typer.Option("convirt/report", "--recipe", help="What is trained."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document and nothing else on stdout."),
 ) -> None:
     """Make virtual patients, pretrain on their radiographs and reports, evaluate beside the controls."""
