@@ -56,8 +56,8 @@ def test_how_many_were_seen() -> None:
     for name in METHODS:
         assert f"{name}" in RECIPES
         assert {f"{name}/small", f"{name}/tiny"} <= set(RECIPES)
-    variants = {"convirt/mgca", "convirt/paper", "pubmedclip/paper", "pubmedclip/release"}
-    assert len(RECIPES) == 3 * len(METHODS) + len(variants & set(RECIPES)) == 10
+    variants = {"convirt/mgca", "convirt/paper", "convirt/report", "pubmedclip/paper", "pubmedclip/release"}
+    assert len(RECIPES) == 3 * len(METHODS) + len(variants & set(RECIPES)) == 11
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -18,7 +18,7 @@ from vesalius.virtual.population import make
 __all__ = ["Demo", "demo"]
 
 _IMAGE_SIZE = 160
-_RECIPE = "convirt"
+_RECIPE = "convirt/report"
 
 
 @dataclass(frozen=True, kw_only=True)
