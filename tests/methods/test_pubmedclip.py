@@ -37,7 +37,9 @@ def formula() -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.evidence("pubmedclip", "L1", "CLIP part: the release's loss and gradient equal the released training loop's")
+@pytest.mark.evidence(
+    "pubmedclip", "L1", "CLIP part: the release's loss and gradient equal the released training loop's"
+)
 def test_golden_release() -> None:
     golden = GOLDEN["cases"]["pubmedclip_release"]
     chosen = method(release_scale=True).double()
