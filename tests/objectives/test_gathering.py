@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +42,10 @@ def pairs(rows: int) -> Tensor:
     return torch.randn(rows, 2, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
-def work(rank: int, port: int, cases: tuple[tuple[int, ...], ...], folder: str) -> None:
+def work(rank: int, cases: tuple[tuple[int, ...], ...], folder: str) -> None:
     """One process of several: loss, gradient averaged as DDP does, and gathered whole numbers, for every case."""
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=len(cases[0]))
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=len(cases[0]))
     for number, sizes in enumerate(cases):
         model = nn.parallel.DistributedDataParallel(Sides())
         first = sum(sizes[:rank])
@@ -62,16 +61,10 @@ def work(rank: int, port: int, cases: tuple[tuple[int, ...], ...], folder: str) 
     distributed.destroy_process_group()
 
 
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
-
-
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     """With even and with uneven batches. Fresh starts and no forks: those hang on threads of earlier tests."""
     cases = ((4, 4), (5, 2))
-    multiprocessing.start_processes(work, args=(free_port(), cases, str(tmp_path)), nprocs=2, start_method="spawn")
+    multiprocessing.start_processes(work, args=(cases, str(tmp_path)), nprocs=2, start_method="spawn")
     for number, sizes in enumerate(cases):
         model = Sides()
         loss = model(pairs(sum(sizes)))
