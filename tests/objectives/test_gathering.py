@@ -45,6 +45,7 @@ def pairs(rows: int) -> Tensor:
 def work(rank: int, cases: tuple[tuple[int, ...], ...], folder: str) -> None:
     """One process of several: loss, gradient averaged as DDP does, and gathered whole numbers, for every case."""
     torch.set_num_threads(1)
+    before = len(threads())
     distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=len(cases[0]))
     for number, sizes in enumerate(cases):
         model = nn.parallel.DistributedDataParallel(Sides())
@@ -58,7 +59,15 @@ def work(rank: int, cases: tuple[tuple[int, ...], ...], folder: str) -> None:
         found = {"loss": mean / len(sizes), "numbers": numbers}
         found |= {name: parameter.grad for name, parameter in model.module.named_parameters()}
         torch.save(found, Path(folder) / f"{number}-{rank}.pt")
+        del model, loss
     distributed.destroy_process_group()
+    assert len(threads()) == before, f"threads of the group are left to abort the process at its end: {threads()}"
+
+
+def threads() -> list[str]:
+    """Names of the threads of this process that gloo started; none where the system does not list them."""
+    names = (path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm"))
+    return [name for name in names if "gloo" in name]
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.distributed.nn  # before any group: later, its default arguments keep a group's threads to the end
 from torch import Tensor, distributed
 
 __all__ = ["RowCounts", "gather_rows", "row_counts"]
