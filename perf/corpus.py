@@ -1,6 +1,6 @@
 """A corpus of a million rows: opened, filtered, split and read at random, beside Hugging Face datasets.
 
-Run: ``python perf/corpus.py --out perf/results/corpus.json``; every measurement is a fresh process.
+Every measurement is a fresh process.
 Peak memory is VmHWM, the high-water mark of resident memory, mapped file pages counted.
 """
 
@@ -9,15 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from measure import save
 
 FINDING = "pneumothorax"
 CONCEPTS = [
@@ -258,34 +260,9 @@ def repeat(name: str, root: Path, repeats: int) -> dict[str, Any]:
     return {"repeats": repeats, **figures}
 
 
-def machine() -> dict[str, Any]:
-    import numpy as np
-    import pyarrow as pa
-
-    import vesalius
-
-    cpu = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    versions = {"python": platform.python_version(), "pyarrow": pa.__version__, "numpy": np.__version__}
-    versions["vesalius"] = vesalius.__version__
-    try:
-        import datasets
-    except ImportError:
-        pass
-    else:
-        versions["datasets"] = datasets.__version__
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "cpu": cpu.split(":")[1].strip(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory, 1),
-        "threads": pa.cpu_count(),
-        "versions": versions,
-    }
-
-
-def run(out: Path, *, rows: int, repeats: int) -> None:
+def run(*, rows: int, repeats: int) -> None:
     """Build the corpus, measure everything, and write the results."""
-    busy = os.getloadavg()[0]
+    peer = find_spec("datasets") is not None
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "corpus"
         start = time.perf_counter()
@@ -293,25 +270,21 @@ def run(out: Path, *, rows: int, repeats: int) -> None:
         built = time.perf_counter() - start
         results = {name: repeat(name, root, repeats) for name in MEASUREMENTS if not name.startswith("datasets")}
         size = sum(path.stat().st_size for path in (root / "studies").iterdir())
-        peer = "datasets" in machine()["versions"]
         if peer:
             results["datasets_first"] = repeat("datasets_first", root, 1)
             repeat("datasets_again", root, 1)
             for name in ("datasets_again", "datasets_random"):
                 results[name] = repeat(name, root, repeats)
-    document = {
-        "machine": machine(),
+    figures = {
         "rows": rows,
         "parquet_mb": size / 2**20,
         "build_s": built,
         "results": results,
+        "targets": {"open_filter_s": 2.0, "peak_mb": 500.0},
+        "ratios": _ratios(results) if peer else "peer not installed",
     }
-    document["load_average_before"] = busy
-    document["targets"] = {"open_filter_s": 2.0, "peak_mb": 500.0}
-    document["ratios"] = _ratios(results) if peer else "peer not installed"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(document["results"], indent=1), json.dumps(document["ratios"], indent=1))
+    save("corpus", figures)
+    print(json.dumps(figures["results"], indent=1), json.dumps(figures["ratios"], indent=1))
 
 
 def _ratios(results: dict[str, Any]) -> dict[str, float]:
@@ -329,13 +302,12 @@ def _ratios(results: dict[str, Any]) -> dict[str, float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("perf/results/corpus.json"))
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--measure", choices=MEASUREMENTS)
     parser.add_argument("--root", type=Path)
-    arguments = parser.parse_args()
+    arguments = parser.parse_known_args()[0]
     if arguments.measure:
         print(json.dumps(MEASUREMENTS[arguments.measure](arguments.root) | {"peak_mb": peak_mb()}))
     else:
-        run(arguments.out, rows=arguments.rows, repeats=arguments.repeats)
+        run(rows=arguments.rows, repeats=arguments.repeats)

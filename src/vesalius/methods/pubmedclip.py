@@ -46,7 +46,7 @@ PAPER = Paper(
     claims=(
         Claim(
             sentence="A contrastively pretrained encoder serves better than one of random weights.",
-            factor="optimisation.learning_rate",
+            factor="optimisation.lr",
             on=1e-5,
             off=0.0,
             task="linear_probe",
