@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 from measure import peer_python, save, spread
 
-WORKER = Path(__file__).parent / "contrastive_worker.py"
+WORKER = Path(__file__).parent / "_contrastive_worker.py"
 THREADS = "2"
 ROUNDS, STEPS = 6, 1
 BATCHES = (32, 64)

@@ -41,8 +41,8 @@ def two(pool: ProcessPoolExecutor, size: int) -> float:
 
 def reports() -> float:
     """Reports a second."""
-    from vesalius.virtual.narrative import write_report
     from vesalius.virtual.patient import draw_patient
+    from vesalius.virtual.text.narrative import write_report
 
     patients = [draw_patient(0, index) for index in range(REPORTS)]
     start = time.perf_counter()

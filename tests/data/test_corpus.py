@@ -19,6 +19,7 @@ from study_strategies import media_of, small_study, studies
 import vesalius.data.shards as shards_module
 from vesalius.data.corpus import Corpus, StatusCounts, from_studies
 from vesalius.data.records import Finding, Image, Study
+from vesalius.data.schema import SCHEMA_VERSION
 from vesalius.errors import DataError
 
 
@@ -243,8 +244,8 @@ def test_any_studies_any_split(made: list[Study], seed: int, tmp_path_factory: p
 
 def test_a_newer_schema_is_refused_with_both_versions(corpus: Corpus) -> None:
     path = corpus.root / "corpus.json"
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 7'))
-    with pytest.raises(DataError, match="schema version 7, this release reads versions up to 1: upgrade vesalius"):
+    path.write_text(path.read_text().replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 7'))
+    with pytest.raises(DataError, match="schema version 7, this release reads versions up to 2: upgrade vesalius"):
         Corpus.open(corpus.root)
 
 

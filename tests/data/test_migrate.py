@@ -28,12 +28,13 @@ def study(number: int) -> Study:
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A corpus as version 0 wrote it: `patient_id`, findings as (label, present), no derived columns."""
-    fields = [SCHEMA.field(name) for name in RECORD_COLUMNS if name not in ("patient", "findings")]
+    fields = [SCHEMA.field(name) for name in RECORD_COLUMNS if name not in ("patient", "findings", "events")]
     schema = pa.schema([*fields, ("patient_id", pa.string()), ("findings", FINDING_0)])
     rows: list[dict[str, Any]] = []
     for number in range(3):
         row = record_row(study(number))
         row["patient_id"] = row.pop("patient")
+        del row["events"]
         row["findings"] = [{"label": "edema", "present": number > 0}]
         rows.append(row)
     (tmp_path / "old" / "studies").mkdir(parents=True)
@@ -69,16 +70,29 @@ def test_merge_writes_it_anew(old: Path, tmp_path: Path) -> None:
     assert new.content_hash == fresh.content_hash
 
 
+def test_a_corpus_without_events_is_read_and_written_anew(tmp_path: Path) -> None:
+    fresh = from_studies([study(0), study(1)], tmp_path / "fresh", name="same")
+    former = from_studies([study(0), study(1)], tmp_path / "former", name="same")
+    [shard] = (former.root / "studies").glob("*.parquet")
+    pq.write_table(pq.read_table(shard).drop_columns("events"), shard)
+    manifest = former.root / "corpus.json"
+    manifest.write_text(manifest.read_text().replace('"schema_version": 2', '"schema_version": 1'))
+    old = Corpus.open(former.root)
+    assert old.schema_version == 1
+    assert list(old) == [study(0), study(1)]
+    assert Corpus.merge([old], tmp_path / "new").content_hash == fresh.content_hash
+
+
 def test_nothing_is_added_to_an_old_corpus(old: Path) -> None:
     with (
-        pytest.raises(DataError, match="has schema version 0, new studies have 1: write it anew"),
+        pytest.raises(DataError, match="has schema version 0, new studies have 2: write it anew"),
         CorpusWriter(old, name="old"),
     ):
         pass
 
 
 def test_versions_that_cannot_be_read() -> None:
-    with pytest.raises(DataError, match="corpus x has schema version 2, this release reads versions up to 1"):
-        require_readable(2, where="corpus x")
-    with pytest.raises(DataError, match="has schema version -1, expected 0 to 1"):
+    with pytest.raises(DataError, match="corpus x has schema version 3, this release reads versions up to 2"):
+        require_readable(3, where="corpus x")
+    with pytest.raises(DataError, match="has schema version -1, expected 0 to 2"):
         require_readable(-1, where="corpus x")

@@ -37,7 +37,7 @@ def as_worker(arguments: tuple[Path, list[int], int]) -> None:
 def test_corpus_json_keeps_its_promise(tmp_path: Path) -> None:
     write(tmp_path, list(range(6)))
     document = json.loads((tmp_path / "corpus.json").read_text())
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert len(document["content_hash"]) == 64
     # 6 studies of 3 patients (two each), edema present in studies 0 and 3
     assert document["counts"] == {

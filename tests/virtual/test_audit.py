@@ -10,7 +10,7 @@ import pytest
 from vesalius.data.corpus import Corpus
 from vesalius.virtual.audit import audit, rank_auroc
 from vesalius.virtual.population import make
-from vesalius.virtual.presets import finding_names
+from vesalius.virtual.preset import finding_names
 
 PATIENTS = 1500
 

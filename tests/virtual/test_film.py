@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from virtual_patients import drawn, patient_with, reference_patient
 
 from vesalius.errors import ConfigError
-from vesalius.virtual.camera import Array
-from vesalius.virtual.film import Film, camera_of, paint, render
-from vesalius.virtual.measurements import anatomy_masks
 from vesalius.virtual.patient import draw_patient
-from vesalius.virtual.radiograph import attenuation, masses
+from vesalius.virtual.radiograph.camera import Array
+from vesalius.virtual.radiograph.exposure import attenuation, masses
+from vesalius.virtual.radiograph.film import Film, camera_of, paint, render
+from vesalius.virtual.radiograph.measurements import anatomy_masks
 
 SIZE = 160
 

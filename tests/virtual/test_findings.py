@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from virtual_patients import drawn, patient_with, reference_patient
 
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.film import camera_of, paint, render
 from vesalius.virtual.findings.base import LOBES, choose, severity_of
 from vesalius.virtual.findings.pleural_effusion import PleuralEffusion
 from vesalius.virtual.findings.pneumothorax import Pneumothorax
-from vesalius.virtual.presets import finding, finding_names
+from vesalius.virtual.preset import finding, finding_names
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.film import camera_of, paint, render
 from vesalius.virtual.seeds import stream
 
 SIZE = 128
@@ -109,7 +109,7 @@ def test_pneumothorax_is_darker_than_lung_and_has_a_line() -> None:
 
 
 def test_cardiomegaly_reaches_the_ratio_that_was_drawn() -> None:
-    from vesalius.virtual.measurements import cardiothoracic_ratio
+    from vesalius.virtual.radiograph.measurements import cardiothoracic_ratio
 
     for number in range(5):
         patient = patient_with("cardiomegaly", number)
@@ -136,8 +136,8 @@ def test_severity_and_choice() -> None:
 
 
 def test_lobes_cut_the_lung() -> None:
-    from vesalius.virtual.lobes import lobe_interval
-    from vesalius.virtual.shapes import length
+    from vesalius.virtual.radiograph.lobes import lobe_interval
+    from vesalius.virtual.radiograph.shapes import length
 
     patient = reference_patient()
     camera: Camera = camera_of(patient, 128)

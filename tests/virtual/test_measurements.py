@@ -7,17 +7,18 @@ import pytest
 from virtual_patients import patient_with, reference_patient
 
 from vesalius.data.records import Box
-from vesalius.virtual.chest import SIDES, heart_shadow, thorax_shadow
-from vesalius.virtual.film import render
-from vesalius.virtual.measurements import (
+from vesalius.virtual.body import SIDES
+from vesalius.virtual.patient import draw_patient
+from vesalius.virtual.picture import box_of
+from vesalius.virtual.radiograph.chest import heart_shadow, thorax_shadow
+from vesalius.virtual.radiograph.film import render
+from vesalius.virtual.radiograph.measurements import (
     anatomy_masks,
-    box_of,
     cardiothoracic_ratio,
     dome_row,
     measure,
     ratio_from_masks,
 )
-from vesalius.virtual.patient import draw_patient
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -44,7 +45,7 @@ def test_normal_hearts_stay_below_half() -> None:
 def test_height_of_an_effusion_is_its_boxs() -> None:
     patient = patient_with("pleural_effusion", 0)
     film = render(patient, 256)
-    found = [m for m in measure(film, patient.diseases, "cxr") if m.name == "pleural_effusion_height"]
+    found = [m for m in measure(film, patient.diseases, "pa") if m.name == "pleural_effusion_height"]
     boxes = [box_of(region.mask) for region in film.regions]
     assert [m.value for m in found] == pytest.approx(
         [(box.y_max - box.y_min) * film.camera.spacing_mm for box in boxes if box], abs=1e-3
@@ -68,7 +69,7 @@ def test_dome_difference_follows_the_rule_of_breathing() -> None:
     right, left = (film.chest.dome_top(side) for side in SIDES)
     # Tops 110 - 46 f and 94 - 43 f at f = 0.85: 70.9 and 57.45.
     assert (right, left) == pytest.approx((70.9, 57.45))
-    found = {m.name: m.value for m in measure(film, (), "cxr")}
+    found = {m.name: m.value for m in measure(film, (), "pa")}
     assert found["dome_height_difference"] == pytest.approx(13.45)
 
 

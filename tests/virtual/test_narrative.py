@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from virtual_patients import drawn, reference_patient
 
-from vesalius.virtual.extraction import extract
 from vesalius.virtual.findings.lung_nodule import LungNodule
-from vesalius.virtual.grammar import Fact, grammar
-from vesalius.virtual.narrative import Report, write_report
 from vesalius.virtual.patient import Patient, draw_patient
 from vesalius.virtual.sites import SITES
+from vesalius.virtual.text.extraction import extract
+from vesalius.virtual.text.grammar import Fact, grammar
+from vesalius.virtual.text.narrative import Report, write_report
 
 REPORTS = 1000
 
@@ -153,7 +153,7 @@ def test_no_name_of_a_finding_hides_in_anothers() -> None:
 
 
 def test_phrases_cover_every_finding() -> None:
-    from vesalius.virtual.presets import finding_names
+    from vesalius.virtual.preset import finding_names
 
     assert set(grammar().findings) == set(finding_names())
 

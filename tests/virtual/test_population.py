@@ -15,10 +15,10 @@ from vesalius.cli.virtual import app
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Study
 from vesalius.errors import ConfigError, DataError
-from vesalius.virtual.measurements import box_of
 from vesalius.virtual.patient import draw_patient
+from vesalius.virtual.picture import box_of
 from vesalius.virtual.population import make
-from vesalius.virtual.presets import finding_names, load_preset, preset_names, read_shares
+from vesalius.virtual.preset import finding_names, load_preset, preset_names, read_shares
 from vesalius.virtual.study import make_study
 
 SIZE = 64
@@ -42,7 +42,7 @@ def test_corpus_holds_what_was_asked_for(corpus: Corpus) -> None:
 
 def test_study_is_whole(corpus: Corpus) -> None:
     for study in corpus:
-        image = study.image("cxr")
+        image = study.image("pa")
         assert (image.modality, image.view, image.shape) == ("DX", "PA", (SIZE, SIZE))
         assert len(image.spacing_mm) == 2
         assert study.provenance.virtual

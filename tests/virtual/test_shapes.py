@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.shapes import EMPTY, Ellipsoid, Interval, ellipsoid, free_length, length, sweep
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.shapes import EMPTY, Ellipsoid, Interval, ellipsoid, free_length, length, sweep
 
 CAMERA = Camera(size=129, spacing_mm=2.0, source_y_mm=1700.0, detector_y_mm=-150.0, centre_z_mm=100.0)
 

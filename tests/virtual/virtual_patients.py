@@ -7,7 +7,7 @@ from dataclasses import replace
 from vesalius.virtual.body import Body
 from vesalius.virtual.findings.base import Case, Disease
 from vesalius.virtual.patient import Acquisition, Patient, draw_patient
-from vesalius.virtual.presets import finding
+from vesalius.virtual.preset import finding
 from vesalius.virtual.seeds import stream
 from vesalius.virtual.sites import SITES
 

@@ -19,9 +19,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def make(
     out: Annotated[Path, typer.Option(help="Folder of the corpus.")],
     patients: Annotated[int, typer.Option(help="How many, one study each.")] = 2000,
-    preset: Annotated[str, typer.Option(help="Population: chest, clinic.")] = "chest",
+    preset: Annotated[str, typer.Option(help="Population, such as chest, abdomen-ct, brain-mr or mixed.")] = "chest",
     seed: Annotated[int, typer.Option(help="Another seed gives other patients.")] = 0,
-    image_size: Annotated[int, typer.Option(help="Rows and columns of the radiographs.")] = 256,
+    image_size: Annotated[
+        int | None, typer.Option(help="Rows and columns of the pictures; default: each examination's own.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.")] = None,
     prevalence: Annotated[
         list[str] | None,
@@ -31,7 +33,7 @@ def make(
 ) -> None:
     """Write a corpus of virtual patients; the same call goes on where it was interrupted."""
     from vesalius.virtual.population import make as make_population
-    from vesalius.virtual.presets import read_shares
+    from vesalius.virtual.preset import read_shares
 
     corpus = make_population(
         out, patients=patients, preset=preset, seed=seed, image_size=image_size, workers=workers,
@@ -58,8 +60,8 @@ def show(
     out: Annotated[Path, typer.Option(help="PNG file to write.")],
     seed: Annotated[int, typer.Option(help="Population.")] = 0,
     index: Annotated[int, typer.Option(help="Number of the patient in it.")] = 0,
-    preset: Annotated[str, typer.Option(help="Population: chest, clinic.")] = "chest",
-    image_size: Annotated[int, typer.Option(help="Rows and columns.")] = 512,
+    preset: Annotated[str, typer.Option(help="Population.")] = "chest",
+    image_size: Annotated[int | None, typer.Option(help="Rows and columns.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Render one patient and print the truth and the report."""

@@ -4,7 +4,8 @@
 
 Versions:
     0: before the first release: `patient_id`, findings as (label, present), no derived columns.
-    1: the schema of `vesalius.data.schema`.
+    1: no events.
+    2: the schema of `vesalius.data.schema`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ def _from_0(table: pa.Table) -> pa.Table:
         row["findings"] = [_finding_from_0(finding) for finding in old["findings"]]
         media = sorted({(image["path"], image["sha256"]) for image in row["images"] if image["sha256"]})
         files = [MediaFile(path, sha256, 0) for path, sha256 in media]
+        row["events"] = []
         rows.append(row | derived_columns(row, files))
-    return to_table(rows)
+    return to_table(rows).drop_columns("events")
 
 
 def _finding_from_0(finding: Mapping[str, object]) -> dict[str, object]:
@@ -36,7 +38,15 @@ def _finding_from_0(finding: Mapping[str, object]) -> dict[str, object]:
     return {"concept": finding["label"], "status": "present" if finding["present"] else "absent", **empty}
 
 
-MIGRATIONS: Mapping[int, Callable[[pa.Table], pa.Table]] = MappingProxyType({0: _from_0})
+def _from_1(table: pa.Table) -> pa.Table:
+    rows = []
+    for old in table.to_pylist():
+        row = {name: old.get(name, []) for name in RECORD_COLUMNS}
+        rows.append(row | derived_columns(row, [MediaFile(**file) for file in old["media"]]))
+    return to_table(rows)
+
+
+MIGRATIONS: Mapping[int, Callable[[pa.Table], pa.Table]] = MappingProxyType({0: _from_0, 1: _from_1})
 """Version n to the step that makes a table of version n + 1 from one of version n."""
 
 

@@ -16,6 +16,7 @@ from vesalius.errors import DataError
 __all__ = [
     "Box",
     "Dialogue",
+    "Event",
     "Finding",
     "Image",
     "ImageKind",
@@ -169,6 +170,28 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that lasts in a clip: a phase, a step, an action, what was said, where the camera was."""
+
+    image: str
+    kind: str
+    """phase, step, action, speech, pose, …"""
+    label: str
+    """Name of the phase, words that were said, or the action as "instrument, verb, target"."""
+    start_s: float
+    end_s: float
+    """Seconds from the first frame; not included."""
+    source: str = ""
+    """Who says so; of two transcripts, which one."""
+    values: tuple[float, ...] = ()
+    """Numbers of the kind: of a pose the camera-to-world matrix, 3 × 4 by rows, mm."""
+
+    def __post_init__(self) -> None:
+        if not self.start_s < self.end_s:
+            raise DataError(f"event {self.label!r} on image {self.image!r}: it ends before it starts")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """One message of a dialogue."""
 
@@ -225,6 +248,7 @@ class Study:
     findings: tuple[Finding, ...] = ()
     regions: tuple[Region, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    events: tuple[Event, ...] = ()
     dialogues: tuple[Dialogue, ...] = ()
     priors: tuple[Prior, ...] = ()
     age_years: float | None = None
@@ -241,6 +265,7 @@ class Study:
             raise DataError(f"study {self.id!r}: an image id occurs twice")
         spoken_of = [region.image for region in self.regions]
         spoken_of += [name for text in self.texts for name in text.images]
+        spoken_of += [event.image for event in self.events]
         unknown = set(spoken_of) - set(images)
         if unknown:
             raise DataError(f"study {self.id!r}: no image {sorted(unknown)[0]!r}; it has {images}")

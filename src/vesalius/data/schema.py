@@ -30,7 +30,7 @@ __all__ = [
     "to_table",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the files that this release writes; older ones are migrated as they are read."""
 
 

@@ -12,7 +12,10 @@ import numpy as np
 
 from vesalius.virtual.seeds import stream
 
-__all__ = ["Body", "draw_body", "draw_clipped"]
+__all__ = ["SIDES", "Body", "Side", "draw_body", "draw_clipped"]
+
+Side = Literal["right", "left"]
+SIDES: tuple[Side, Side] = ("right", "left")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from vesalius.virtual.camera import Array
+from vesalius.virtual.radiograph.camera import Array
 
 __all__ = ["smooth_noise"]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vesalius.virtual.body import Body, draw_body
 from vesalius.virtual.findings.base import Case, Disease
-from vesalius.virtual.presets import Preset, finding, load_preset
+from vesalius.virtual.preset import Preset, finding, load_preset
 from vesalius.virtual.seeds import identifier, stream
 from vesalius.virtual.sites import Site, draw_site
 
@@ -36,6 +36,10 @@ class Patient:
     site: Site
     acquisition: Acquisition
     diseases: tuple[Disease, ...]
+    exams: tuple[str, ...] = ("chest_radiograph",)
+    """Examinations of this visit, see `vesalius.virtual.exams`."""
+    asked: tuple[str, ...] = ()
+    """Findings of the population: what is stated as present or absent."""
 
     @property
     def concepts(self) -> frozenset[str]:
@@ -61,7 +65,8 @@ def draw_patient(seed: int, index: int = 0, *, preset: Preset | str = "chest") -
     body = draw_body(seed, name)
     return Patient(
         seed=seed, id=name, body=body, site=draw_site(seed, name), acquisition=_draw_acquisition(seed, name),
-        diseases=_draw_diseases(seed, name, body, population),
+        diseases=_draw_diseases(seed, name, body, population), exams=tuple(population.exams),
+        asked=tuple(population.prevalence),
     )  # fmt: skip
 
 

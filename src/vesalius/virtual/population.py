@@ -16,7 +16,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError
 from vesalius.virtual.patient import draw_patient
-from vesalius.virtual.presets import Preset, load_preset
+from vesalius.virtual.preset import Preset, load_preset
 from vesalius.virtual.seeds import identifier
 from vesalius.virtual.study import LICENCE, make_study
 
@@ -34,11 +34,11 @@ class _Order:
     name: str
     seed: int
     preset: Preset
-    size: int
+    size: int | None
 
 
 def make(
-    out: str | Path, *, patients: int, preset: str = "chest", seed: int = 0, image_size: int = 256,
+    out: str | Path, *, patients: int, preset: str = "chest", seed: int = 0, image_size: int | None = None,
     workers: int | None = None, prevalence: Mapping[str, float] | None = None, progress: Progress | None = None,
 ) -> Corpus:  # fmt: skip
     """Write a corpus of virtual patients with a 70/10/20 split by patient and return it.
@@ -49,9 +49,9 @@ def make(
     Args:
         out: folder of the corpus.
         patients: one study each.
-        preset: population, see `presets.yaml`.
+        preset: population, a file of `presets`.
         seed: another seed gives other patients.
-        image_size: rows and columns of the radiographs, pixels.
+        image_size: rows and columns of the pictures; each examination's own where not given.
         workers: processes; as many as there are cores where not given.
         prevalence: wanted shares of findings that differ from the preset's.
         progress: shows how far it is.

@@ -22,7 +22,7 @@ class Shown(TypedDict):
 
 
 def show_patient(
-    out: str | Path, *, seed: int = 0, index: int = 0, preset: str = "chest", image_size: int = 512
+    out: str | Path, *, seed: int = 0, index: int = 0, preset: str = "chest", image_size: int | None = None
 ) -> Shown:
     """Write the radiograph of one patient to `out` and return what is known of it."""
     study, media = make_study(draw_patient(seed, index, preset=preset), image_size)

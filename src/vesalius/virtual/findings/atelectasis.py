@@ -8,13 +8,15 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import SIDES, Chest, Side, side_sign
-from vesalius.virtual.findings.base import Case, Disease, choose, lobe_side, lognormal
-from vesalius.virtual.lesions import lobe_share
+from vesalius.virtual.body import SIDES, Side
+from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal
 from vesalius.virtual.noise import smooth_noise
-from vesalius.virtual.shapes import Ellipsoid
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest, side_sign
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.lesions import lobe_share
+from vesalius.virtual.radiograph.shapes import Ellipsoid
 
 __all__ = ["FINDING", "Atelectasis", "raise_dome"]
 
@@ -41,7 +43,7 @@ def raise_dome(chest: Chest, side: Side, lift_mm: float) -> Chest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Atelectasis(Disease):
+class Atelectasis(ChestDisease):
     """Loss of air and volume of a part of a lung."""
 
     concept: ClassVar[str] = "atelectasis"

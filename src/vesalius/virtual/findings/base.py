@@ -1,19 +1,24 @@
-"""What every disease can do. A finding is one file of this folder whose `FINDING` is a subclass of `Disease`."""
+"""What every disease can do. A finding is one file of this folder whose `FINDING` is a subclass of `Disease`.
+
+A disease says what it is, how it looks in words and numbers, how it changes with time, and what it does to the
+solids of `vesalius.virtual.anatomy`. How it shows on a picture that is not made from solids (a radiograph, a fundus
+photograph) is a method of a subclass that lives beside the machinery of that picture.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
 from vesalius.data.records import Laterality
-from vesalius.virtual.body import Body
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import SIDES, Chest, Side
-from vesalius.virtual.skeleton import Break
+from vesalius.virtual.body import SIDES, Body, Side
+from vesalius.virtual.course import STABLE, Course
+
+if TYPE_CHECKING:
+    from vesalius.virtual.anatomy.parts import Anatomy, Part
 
 __all__ = ["LOBES", "Case", "Disease", "choose", "lobe_side", "lognormal", "severity_of"]
 
@@ -43,10 +48,13 @@ class Disease:
     """One disease at one place, as geometry in mm and shares of the body: everything else is derived from it."""
 
     concept: ClassVar[str]
+    region: ClassVar[str]
+    """chest, abdomen, brain, eye, skin, bowel, tissue or blood; names the file of its words."""
     code: ClassVar[str] = ""
     """SNOMED CT, or empty where the DICOM context groups have none."""
     late: ClassVar[bool] = False
-    """True where it must see the chest as all others left it."""
+    """True where it must see the body as all others left it."""
+    course: ClassVar[Course] = STABLE
 
     laterality: Laterality = ""
     anatomy: str = ""
@@ -72,21 +80,24 @@ class Disease:
         """Contrast to noise times the root of the area: above 6 plain, 3 to 6 doubtful, below 3 easily missed."""
         return 8.0
 
-    def alter(self, chest: Chest, camera: Camera) -> Chest:
-        """Change the chest's shape."""
-        del camera
-        return chest
+    def scaled(self, factor: float) -> Self:
+        """Return the disease with its linear sizes times `factor`; severity and words follow."""
+        del factor
+        return self
 
-    def breaks(self) -> tuple[Break, ...]:
-        """Return the ribs that it breaks."""
+    def at(self, days: float, pace: float) -> Self | None:
+        """Return the disease `days` after the first examination, None where it is gone. `pace`: see `Course`."""
+        factor = self.course.factor(days, pace)
+        return None if factor == 0 else self if factor == 1 else self.scaled(factor)
+
+    def reshape(self, anatomy: Anatomy) -> Anatomy:
+        """Change the shape of organs, before any lesion is put in."""
+        return anatomy
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        """Return the solids that it adds, in order of painting; nothing where it shows on other pictures only."""
+        del anatomy, rng
         return ()
-
-    def displace(self, canvas: Canvas) -> None:
-        """Take room of the lung for fluid or air, before lungs are painted."""
-
-    def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
-        """Add itself to the canvas and mark its region."""
-        raise NotImplementedError
 
 
 def choose(rng: np.random.Generator, shares: Mapping[str, float]) -> str:

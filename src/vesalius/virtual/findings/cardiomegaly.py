@@ -8,17 +8,18 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import Chest, resize_heart
-from vesalius.virtual.findings.base import Case, Disease, choose, severity_of
-from vesalius.virtual.shapes import length
+from vesalius.virtual.findings.base import Case, choose, severity_of
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest, resize_heart
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.shapes import length
 
 __all__ = ["FINDING", "Cardiomegaly"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cardiomegaly(Disease):
+class Cardiomegaly(ChestDisease):
     """Enlarged heart, given by the cardiothoracic ratio on the film."""
 
     concept: ClassVar[str] = "cardiomegaly"

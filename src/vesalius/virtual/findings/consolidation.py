@@ -8,14 +8,15 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual import tissue
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.findings.base import Case, Disease, choose, lobe_side, lognormal, severity_of
-from vesalius.virtual.lesions import lobe_share
-from vesalius.virtual.lobes import random_point
-from vesalius.virtual.lungs import air_tree, inside_lung
+from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
 from vesalius.virtual.noise import smooth_noise
-from vesalius.virtual.shapes import Ellipsoid, sweep
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.lesions import lobe_share
+from vesalius.virtual.radiograph.lobes import random_point
+from vesalius.virtual.radiograph.lungs import air_tree, inside_lung
+from vesalius.virtual.radiograph.shapes import Ellipsoid, sweep
 
 __all__ = ["FINDING", "Consolidation"]
 
@@ -26,7 +27,7 @@ _LOBES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Consolidation(Disease):
+class Consolidation(ChestDisease):
     """Pneumonia of a part of one lobe."""
 
     concept: ClassVar[str] = "consolidation"
@@ -90,7 +91,7 @@ class Consolidation(Disease):
         keep = inside_lung(canvas, side, points) & (radius > 0.7)
         air = np.zeros_like(canvas.soft)
         sweep(air, canvas.camera, points[keep], radius[keep], step[keep])
-        canvas.soft -= air * np.clip(share, 0, 1) * np.float32(0.1 * tissue.SOFT_DENSITY)
+        canvas.soft -= air * np.clip(share, 0, 1) * np.float32(0.1 * beam.SOFT_DENSITY)
 
 
 FINDING = Consolidation

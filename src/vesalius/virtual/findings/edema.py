@@ -8,15 +8,17 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual import tissue
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import SIDES, Chest
-from vesalius.virtual.findings.base import Case, Disease, choose
-from vesalius.virtual.lesions import soft_spot
-from vesalius.virtual.lungs import inside_lung
+from vesalius.virtual.body import SIDES
+from vesalius.virtual.findings.base import Case, choose
 from vesalius.virtual.noise import smooth_noise
-from vesalius.virtual.shapes import sweep
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.lesions import soft_spot
+from vesalius.virtual.radiograph.lungs import inside_lung
+from vesalius.virtual.radiograph.shapes import sweep
 
 __all__ = ["FINDING", "Edema"]
 
@@ -26,7 +28,7 @@ _GRADES = ("mild", "moderate", "severe")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edema(Disease):
+class Edema(ChestDisease):
     """Fluid in the lung by pressure, of both sides."""
 
     concept: ClassVar[str] = "edema"
@@ -92,7 +94,7 @@ class Edema(Disease):
             seen = inside_lung(canvas, side, points)
             # A septum is a sheet: it is deeper along the ray than it is thick.
             sweep(picture, canvas.camera, points[seen], np.full(int(seen.sum()), 0.6), 5.0 * step_mm[seen])
-        canvas.soft += picture * np.float32(0.1 * tissue.SOFT_DENSITY)
+        canvas.soft += picture * np.float32(0.1 * beam.SOFT_DENSITY)
 
 
 FINDING = Edema

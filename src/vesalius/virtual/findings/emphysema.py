@@ -8,18 +8,20 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual import tissue
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import SIDES, Chest
-from vesalius.virtual.findings.base import Case, Disease, severity_of
-from vesalius.virtual.shapes import Ellipsoid, ellipsoid, length
+from vesalius.virtual.body import SIDES
+from vesalius.virtual.findings.base import Case, severity_of
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.shapes import Ellipsoid, ellipsoid, length
 
 __all__ = ["FINDING", "Emphysema"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Emphysema(Disease):
+class Emphysema(ChestDisease):
     """Destroyed lung of both sides, given by the share below -950 HU."""
 
     concept: ClassVar[str] = "emphysema"
@@ -83,7 +85,7 @@ class Emphysema(Disease):
         wall = np.minimum(np.maximum(wall - hollow, 0), 14) * inside
         hollow = np.minimum(hollow, canvas.aerated[which])
         canvas.soft += 0.1 * (
-            wall * np.float32(0.55 * tissue.SOFT_DENSITY) - hollow * canvas.chest.lung_density[0] * 0.6
+            wall * np.float32(0.55 * beam.SOFT_DENSITY) - hollow * canvas.chest.lung_density[0] * 0.6
         )
 
 

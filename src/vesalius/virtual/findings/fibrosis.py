@@ -8,21 +8,23 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual import tissue
-from vesalius.virtual.camera import Array, Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import SIDES, Chest, Side
+from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.findings.atelectasis import raise_dome
-from vesalius.virtual.findings.base import Case, Disease, severity_of
-from vesalius.virtual.lungs import inside_lung
+from vesalius.virtual.findings.base import Case, severity_of
 from vesalius.virtual.noise import smooth_noise
-from vesalius.virtual.shapes import sweep
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.camera import Array, Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.lungs import inside_lung
+from vesalius.virtual.radiograph.shapes import sweep
 
 __all__ = ["FINDING", "Fibrosis"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fibrosis(Disease):
+class Fibrosis(ChestDisease):
     """Reticulation of both sides by its extent."""
 
     concept: ClassVar[str] = "fibrosis"
@@ -59,7 +61,7 @@ class Fibrosis(Disease):
             seen = inside_lung(canvas, side, points)
             sweep(picture, canvas.camera, points[seen], radius[seen], step[seen])
             weight += self._weight(canvas, side)
-        canvas.soft += picture * np.float32(0.1 * tissue.SOFT_DENSITY)
+        canvas.soft += picture * np.float32(0.1 * beam.SOFT_DENSITY)
         mottle = np.clip(1 + 0.35 * smooth_noise(rng, canvas.camera.size, 44), 0.2, 2)
         canvas.fill(weight * mottle * np.float32(0.10 + 0.30 * self.extent))
         canvas.mark(self.concept, self.anatomy, weight > 0.35, instance)

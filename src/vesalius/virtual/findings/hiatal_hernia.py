@@ -8,12 +8,14 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual import tissue
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import SIDES, Chest
-from vesalius.virtual.findings.base import Case, Disease, lognormal, severity_of
-from vesalius.virtual.shapes import Ellipsoid, ellipsoid, length
+from vesalius.virtual.body import SIDES
+from vesalius.virtual.findings.base import Case, lognormal, severity_of
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.shapes import Ellipsoid, ellipsoid, length
 
 __all__ = ["FINDING", "HiatalHernia"]
 
@@ -21,7 +23,7 @@ _WALL_MM = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class HiatalHernia(Disease):
+class HiatalHernia(ChestDisease):
     """Intrathoracic stomach of a given width."""
 
     concept: ClassVar[str] = "hiatal_hernia"
@@ -73,7 +75,7 @@ class HiatalHernia(Disease):
             level = whole.centre[2] + (1 - 2 * self.gas) * whole.axes[2]
             rows = canvas.camera.height(float(whole.centre[1]))[window[0]]
             above = np.clip((rows - level) / canvas.camera.spacing_mm + 0.5, 0, 1)[:, None].astype(np.float32)
-            canvas.soft[window] -= length(inside) * above * np.float32(0.1 * tissue.SOFT_DENSITY)
+            canvas.soft[window] -= length(inside) * above * np.float32(0.1 * beam.SOFT_DENSITY)
         canvas.mark(self.concept, self.anatomy, mask, instance)
 
 

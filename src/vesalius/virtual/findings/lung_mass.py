@@ -8,10 +8,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.findings.base import Case, Disease, choose, lobe_side, lognormal, severity_of
-from vesalius.virtual.lesions import RoundLesion, paint_round
-from vesalius.virtual.lobes import random_point
+from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.lesions import RoundLesion, paint_round
+from vesalius.virtual.radiograph.lobes import random_point
 
 __all__ = ["FINDING", "LungMass"]
 
@@ -22,7 +23,7 @@ _LOBES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class LungMass(Disease):
+class LungMass(ChestDisease):
     """One mass, solid."""
 
     concept: ClassVar[str] = "lung_mass"

@@ -9,12 +9,14 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import Chest, Side, side_sign
-from vesalius.virtual.findings.base import Case, Disease, choose, lognormal, severity_of
-from vesalius.virtual.mediastinum import occupied
-from vesalius.virtual.shapes import EMPTY, Interval
+from vesalius.virtual.body import Side
+from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest, side_sign
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.mediastinum import occupied
+from vesalius.virtual.radiograph.shapes import EMPTY, Interval
 
 __all__ = ["FINDING", "PleuralEffusion"]
 
@@ -26,7 +28,7 @@ _SEEN_MM = 9.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class PleuralEffusion(Disease):
+class PleuralEffusion(ChestDisease):
     """Free fluid of one side, upright."""
 
     concept: ClassVar[str] = "pleural_effusion"

@@ -8,11 +8,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas, meet_outline
-from vesalius.virtual.chest import Chest, Outline, Side, side_sign
-from vesalius.virtual.findings.base import Case, Disease, choose, lognormal, severity_of
-from vesalius.virtual.shapes import Interval
+from vesalius.virtual.body import Side
+from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas, meet_outline
+from vesalius.virtual.radiograph.chest import Chest, Outline, side_sign
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.shapes import Interval
 
 __all__ = ["FINDING", "Pneumothorax"]
 
@@ -23,7 +25,7 @@ _SEEN_MM = 12.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pneumothorax(Disease):
+class Pneumothorax(ChestDisease):
     """Air of one side, upright: widest at the apex."""
 
     concept: ClassVar[str] = "pneumothorax"

@@ -8,10 +8,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import Side
-from vesalius.virtual.findings.base import Case, Disease, choose
-from vesalius.virtual.skeleton import Break, rib_curve
+from vesalius.virtual.body import Side
+from vesalius.virtual.findings.base import Case, choose
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.skeleton import Break, rib_curve
 
 __all__ = ["FINDING", "RibFracture"]
 
@@ -20,7 +21,7 @@ _REACH_MM = 12.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RibFracture(Disease):
+class RibFracture(ChestDisease):
     """One to four neighbouring ribs of one side."""
 
     concept: ClassVar[str] = "rib_fracture"

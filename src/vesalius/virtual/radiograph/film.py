@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.errors import ConfigError
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.canvas import Canvas, PaintedRegion
-from vesalius.virtual.chest import Chest, build_chest, resize_heart
-from vesalius.virtual.findings.base import Disease
-from vesalius.virtual.lungs import paint_airways, paint_lungs, paint_stomach
-from vesalius.virtual.marker import paint_frame
 from vesalius.virtual.patient import Patient
-from vesalius.virtual.radiograph import Masses, attenuation, develop, expose, masses
+from vesalius.virtual.radiograph.beam import FAT_DENSITY, SOFT_DENSITY, coefficient
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas, PaintedRegion
+from vesalius.virtual.radiograph.chest import Chest, build_chest, resize_heart
+from vesalius.virtual.radiograph.disease import ChestDisease
+from vesalius.virtual.radiograph.exposure import Masses, attenuation, develop, expose, masses
+from vesalius.virtual.radiograph.lungs import paint_airways, paint_lungs, paint_stomach
+from vesalius.virtual.radiograph.marker import paint_frame
+from vesalius.virtual.radiograph.skeleton import paint_skeleton
 from vesalius.virtual.seeds import stream
-from vesalius.virtual.skeleton import paint_skeleton
-from vesalius.virtual.tissue import FAT_DENSITY, SOFT_DENSITY, coefficient
 
 __all__ = ["Film", "anatomy_of", "camera_of", "paint", "render"]
 
@@ -62,7 +62,7 @@ def anatomy_of(patient: Patient, camera: Camera) -> Chest:
     """Return the chest with the changes that the diseases make to its shape."""
     chest = resize_heart(build_chest(patient.body), camera, patient.body.cardiothoracic_ratio)
     chest = replace(chest, rest=(*chest.heart, *chest.domes))
-    for disease in sorted(patient.diseases, key=lambda disease: disease.late):
+    for disease in sorted(_of_chest(patient), key=lambda disease: disease.late):
         chest = disease.alter(chest, camera)
     return chest
 
@@ -70,21 +70,26 @@ def anatomy_of(patient: Patient, camera: Camera) -> Chest:
 def paint(patient: Patient, camera: Camera) -> Canvas:
     """Paint anatomy and diseases, without noise and blur."""
     canvas = Canvas(camera, anatomy_of(patient, camera))
-    for disease in patient.diseases:
+    diseases = _of_chest(patient)
+    for disease in diseases:
         disease.displace(canvas)
-    breaks = [crack for disease in patient.diseases for crack in disease.breaks()]
+    breaks = [crack for disease in diseases for crack in disease.breaks()]
     paint_skeleton(canvas.bone, camera, canvas.chest, breaks)
     paint_airways(canvas)
     paint_stomach(canvas)
-    for instance, disease in enumerate(patient.diseases):
-        disease.paint(canvas, stream(patient.seed, patient.id, "paint", *_label(patient, disease)), instance)
+    for instance, disease in enumerate(diseases):
+        disease.paint(canvas, stream(patient.seed, patient.id, "paint", *_label(diseases, disease)), instance)
     paint_lungs(canvas, patient.seed, patient.id)
     return canvas
 
 
-def _label(patient: Patient, disease: Disease) -> tuple[str, int]:
+def _of_chest(patient: Patient) -> list[ChestDisease]:
+    return [disease for disease in patient.diseases if isinstance(disease, ChestDisease)]
+
+
+def _label(diseases: list[ChestDisease], disease: ChestDisease) -> tuple[str, int]:
     """Name a disease by its concept and its number within it, so that other concepts do not shift its stream."""
-    same = [other for other in patient.diseases if other.concept == disease.concept]
+    same = [other for other in diseases if other.concept == disease.concept]
     return disease.concept, next(i for i, other in enumerate(same) if other is disease)
 
 

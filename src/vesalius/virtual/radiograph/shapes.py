@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual.camera import Array, Camera, Window
+from vesalius.virtual.radiograph.camera import Array, Camera, Window
 
 __all__ = [
     "EMPTY",

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual import tissue
-from vesalius.virtual.camera import Array, Window
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import Side
-from vesalius.virtual.lobes import lobe_interval
-from vesalius.virtual.shapes import EMPTY, Ellipsoid, Interval, ellipsoid, length, sweep
+from vesalius.virtual.body import Side
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.camera import Array, Window
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.lobes import lobe_interval
+from vesalius.virtual.radiograph.shapes import EMPTY, Ellipsoid, Interval, ellipsoid, length, sweep
 
 __all__ = ["RoundLesion", "lobe_share", "paint_round", "soft_spot"]
 
@@ -149,4 +149,4 @@ def _spicules(canvas: Canvas, chord: Array, lesion: RoundLesion, rng: np.random.
 
 def solid_gain(canvas: Canvas) -> float:
     """Mass in g/cm² that one millimetre of soft tissue adds in place of lung."""
-    return 0.1 * (tissue.SOFT_DENSITY - canvas.chest.body.lung_density)
+    return 0.1 * (beam.SOFT_DENSITY - canvas.chest.body.lung_density)

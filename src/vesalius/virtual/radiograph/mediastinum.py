@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.chest import SIDES, Chest
-from vesalius.virtual.shapes import Ellipsoid, Interval, column, ellipsoid, hull, nothing
+from vesalius.virtual.body import SIDES
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.shapes import Ellipsoid, Interval, column, ellipsoid, hull, nothing
 
 __all__ = [
     "anterior_mediastinum",

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual.camera import Array, Camera
-from vesalius.virtual.chest import SIDES, SPINE, Chest, Side, side_sign
-from vesalius.virtual.shapes import sweep
+from vesalius.virtual.body import SIDES, Side
+from vesalius.virtual.radiograph.camera import Array, Camera
+from vesalius.virtual.radiograph.chest import SPINE, Chest, side_sign
+from vesalius.virtual.radiograph.shapes import sweep
 
 __all__ = ["Break", "paint_skeleton", "rib_curve", "spline"]
 

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from vesalius.data.records import Laterality, Status
-from vesalius.virtual.grammar import Fact, grammar
+from vesalius.virtual.text.grammar import Fact, grammar
 
 __all__ = ["extract"]
 

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.data.records import Box, Laterality, Measurement
-from vesalius.virtual.chest import SIDES, heart_shadow, thorax_shadow
-from vesalius.virtual.film import Film
+from vesalius.data.records import Laterality, Measurement
+from vesalius.virtual.body import SIDES
 from vesalius.virtual.findings.base import Disease
-from vesalius.virtual.shapes import length
+from vesalius.virtual.picture import box_of
+from vesalius.virtual.radiograph.chest import heart_shadow, thorax_shadow
+from vesalius.virtual.radiograph.film import Film
+from vesalius.virtual.radiograph.shapes import length
 
-__all__ = ["AnatomyMasks", "anatomy_masks", "box_of", "cardiothoracic_ratio", "measure", "ratio_from_masks"]
+__all__ = ["AnatomyMasks", "anatomy_masks", "cardiothoracic_ratio", "measure", "ratio_from_masks"]
 
 
 class AnatomyMasks(NamedTuple):
@@ -55,14 +57,6 @@ def dome_row(film: Film) -> int:
     y = float(film.chest.domes[0].centre[1])
     v = (top - film.camera.centre_z_mm) / film.camera.scale(y)
     return int(np.clip(np.rint(film.camera.row(v)), 0, film.camera.size - 1))
-
-
-def box_of(mask: NDArray[np.bool_]) -> Box | None:
-    """Return the tight box of a mask, maximum exclusive; None where it is empty."""
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if len(columns) == 0:
-        return None
-    return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
 
 
 def measure(film: Film, diseases: tuple[Disease, ...], image: str) -> tuple[Measurement, ...]:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from vesalius.data.records import Status
 from vesalius.virtual.findings.base import Disease
-from vesalius.virtual.grammar import Fact, Grammar, Words, grammar, stated
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.seeds import stream
 from vesalius.virtual.sites import Site
+from vesalius.virtual.text.grammar import Fact, Grammar, Words, grammar, stated
 
 __all__ = ["Report", "Sentence", "write_report"]
 

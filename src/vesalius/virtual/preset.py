@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from vesalius.config import Config, merge, read_yaml, validate
 from vesalius.errors import ConfigError, did_you_mean
@@ -15,18 +16,25 @@ from vesalius.virtual.findings.base import Disease
 __all__ = ["Preset", "finding", "finding_names", "load_preset", "preset_names", "read_shares"]
 
 _FINDINGS = "vesalius.virtual.findings"
-_FILE = Path(__file__).with_name("presets.yaml")
+_FOLDER = Path(__file__).with_name("presets")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset(Config):
-    """A population: see `presets.yaml` for what the numbers mean."""
+    """A population: which examinations, which findings, how often, together with what."""
 
+    exams: list[str]
+    """Examinations that every patient of the population has, see `vesalius.virtual.exams`."""
     normal: float
+    """Share of patients drawn without any disease before all else."""
     prevalence: dict[str, float]
+    """Wanted share of all patients with each finding, causes before consequences."""
     given: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Share of a consequence in patients who have its cause, kept inside the wanted prevalence."""
     excluded: dict[str, list[str]] = field(default_factory=dict)
+    """Findings that do not go together with what is present."""
     age: dict[str, float] = field(default_factory=dict)
+    """Growth of the odds per year."""
 
     def __post_init__(self) -> None:
         used = [*self.prevalence, *self.given, *self.excluded, *self.age]
@@ -75,18 +83,21 @@ def finding(name: str) -> type[Disease]:
 
 def preset_names() -> tuple[str, ...]:
     """Names of all presets."""
-    return tuple(read_yaml(_FILE))
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 
 @cache
 def load_preset(name: str) -> Preset:
-    """Return a preset by name."""
-    known = read_yaml(_FILE)
-    if name not in known:
-        raise ConfigError(f"unknown preset {name!r}{did_you_mean(name, known)}")
-    values = known[name]
+    """Return a preset by name; it may name a `base` whose values it changes."""
+    return validate(Preset, _values(name), where=f"preset {name}")
+
+
+def _values(name: str) -> dict[str, Any]:
+    if name not in preset_names():
+        raise ConfigError(f"unknown preset {name!r}{did_you_mean(name, preset_names())}")
+    values = read_yaml(_FOLDER / f"{name}.yaml")
     base = values.pop("base", None)
-    return validate(Preset, merge(known[base], values) if base else values, where=f"preset {name}")
+    return merge(_values(base), values) if base else values
 
 
 def read_shares(assignments: list[str]) -> dict[str, float]:

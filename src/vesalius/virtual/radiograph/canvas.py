@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual import mediastinum
-from vesalius.virtual.camera import Array, Camera
-from vesalius.virtual.chest import SIDES, Chest, Outline, Side, side_sign
-from vesalius.virtual.shapes import EMPTY, Interval, free_length
+from vesalius.virtual.body import SIDES, Side
+from vesalius.virtual.radiograph import mediastinum
+from vesalius.virtual.radiograph.camera import Array, Camera
+from vesalius.virtual.radiograph.chest import Chest, Outline, side_sign
+from vesalius.virtual.radiograph.shapes import EMPTY, Interval, free_length
 
 __all__ = ["Canvas", "PaintedRegion", "meet_outline"]
 

@@ -32,7 +32,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Words(Config):
-    """The words of one finding; see `phrases.yaml`."""
+    """The words of one finding; see `phrases`."""
 
     system: str
     urgency: int
@@ -78,7 +78,7 @@ class Grammar(Config):
 @cache
 def grammar() -> Grammar:
     """Read the words."""
-    file = Path(__file__).with_name("phrases.yaml")
+    file = Path(__file__).parent / "phrases" / "chest.yaml"
     values: dict[str, Any] = read_yaml(file)
     return validate(Grammar, values, where=file.name)
 

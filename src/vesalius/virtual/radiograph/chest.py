@@ -7,22 +7,19 @@ run linearly, which makes apices round.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual.body import Body
-from vesalius.virtual.camera import Camera
-from vesalius.virtual.shapes import Ellipsoid
+from vesalius.virtual.body import SIDES, Body, Side
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.shapes import Ellipsoid
 
 __all__ = [
-    "SIDES", "SPINE", "Chest", "Outline", "Side", "build_chest", "cavity_shadow", "heart_shadow", "resize_heart",
+    "SPINE", "Chest", "Outline", "build_chest", "cavity_shadow", "heart_shadow", "resize_heart",
     "side_sign", "thorax_shadow",
 ]  # fmt: skip
 
-Side = Literal["right", "left"]
-SIDES: tuple[Side, Side] = ("right", "left")
 
 # z, lateral edge, centre (both as distance from the mid-line), front y, back y of the pleural cavity
 _CAVITY = np.array(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.virtual import tissue
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import SIDES, Chest, Side, side_sign
-from vesalius.virtual.mediastinum import upright
+from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.noise import smooth_noise
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest, side_sign
+from vesalius.virtual.radiograph.mediastinum import upright
+from vesalius.virtual.radiograph.shapes import Ellipsoid, ellipsoid, length, nothing, sweep
+from vesalius.virtual.radiograph.skeleton import spline
+from vesalius.virtual.radiograph.vessels import Branches, grow, sample
 from vesalius.virtual.seeds import stream
-from vesalius.virtual.shapes import Ellipsoid, ellipsoid, length, nothing, sweep
-from vesalius.virtual.skeleton import spline
-from vesalius.virtual.vessels import Branches, grow, sample
 
 __all__ = ["air_tree", "inside_lung", "paint_airways", "paint_lungs", "paint_stomach", "vessel_tree"]
 
@@ -44,7 +45,7 @@ def paint_lungs(canvas: Canvas, seed: int, patient: str) -> None:
         seen = inside_lung(canvas, side, points)
         sweep(picture, camera, points[seen], radius[seen], step[seen])
     hidden = np.float32(0.15) + np.float32(0.85) * canvas.clear
-    canvas.soft += picture * hidden * np.float32(0.1 * (tissue.SOFT_DENSITY - chest.body.lung_density))
+    canvas.soft += picture * hidden * np.float32(0.1 * (beam.SOFT_DENSITY - chest.body.lung_density))
     rng = stream(seed, patient, "texture")
     for cells, share in ((7, 0.05), (23, 0.05), (60, 0.05)):
         canvas.tint *= 1 + np.float32(share) * smooth_noise(rng, camera.size, cells)
@@ -141,7 +142,7 @@ def paint_airways(canvas: Canvas) -> None:
         curve, radius, step = _stem(chest, knots, ends, 2.0)
         sweep(air, camera, curve, radius, step)
     covered = length(canvas.bodies[0]) > 20
-    canvas.soft -= np.where(covered, air, 0) * np.float32(0.1 * tissue.SOFT_DENSITY)
+    canvas.soft -= np.where(covered, air, 0) * np.float32(0.1 * beam.SOFT_DENSITY)
 
 
 def paint_stomach(canvas: Canvas) -> None:
@@ -159,7 +160,7 @@ def paint_stomach(canvas: Canvas) -> None:
     above = np.clip((camera.height(-14.0)[window[0]] - level) / camera.spacing_mm, 0, 1)
     below = canvas.bodies[3].at(window)
     chord = np.maximum(np.minimum(gas.back, below.back) - np.maximum(gas.front, below.front), 0)
-    canvas.soft[window] -= chord * above[:, None].astype(np.float32) * np.float32(0.1 * tissue.SOFT_DENSITY)
+    canvas.soft[window] -= chord * above[:, None].astype(np.float32) * np.float32(0.1 * beam.SOFT_DENSITY)
 
 
 def air_tree(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from vesalius.errors import ConfigError, did_you_mean
-from vesalius.virtual.camera import Array
-from vesalius.virtual.canvas import Canvas
-from vesalius.virtual.chest import Side
-from vesalius.virtual.shapes import Interval
+from vesalius.virtual.body import Side
+from vesalius.virtual.radiograph.camera import Array
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.shapes import Interval
 
 __all__ = ["LOBE_BOXES", "lobe_interval", "random_point"]
 

@@ -5,24 +5,24 @@ H rows, W columns. Grey values: 0 black, 255 white; air is dark, bone is light.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from vesalius.virtual import tissue
-from vesalius.virtual.camera import Array, Camera
-from vesalius.virtual.canvas import Canvas, meet_outline
-from vesalius.virtual.chest import SIDES, Chest
-from vesalius.virtual.shapes import Ellipsoid, Interval, ellipsoid, length
+from vesalius.virtual.body import SIDES
+from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.camera import Array, Camera
+from vesalius.virtual.radiograph.canvas import Canvas, meet_outline
+from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.shapes import Ellipsoid, Interval, ellipsoid, length
 
 if TYPE_CHECKING:
     from vesalius.virtual.sites import Site
 
-__all__ = ["Masses", "attenuation", "blur", "develop", "encode_png", "expose", "masses"]
+__all__ = ["Masses", "attenuation", "blur", "develop", "expose", "masses"]
 
 
 _GREY_SCALE = (
@@ -55,15 +55,15 @@ def masses(canvas: Canvas) -> Masses:
     fluid = np.zeros_like(muscle)
     for side, density in canvas.fluid.items():
         fluid += np.float32(density) * (canvas.spaces[side] - canvas.aerated[side])
-    solid = np.float32(tissue.SOFT_DENSITY)
+    solid = np.float32(beam.SOFT_DENSITY)
     cm = canvas.camera.slant * np.float32(0.1)
     filled = lung * (1 - canvas.clear)
     soft = solid * (muscle - space + filled) + fluid + air * canvas.clear * canvas.tint
     bone = canvas.bone
     return Masses(
-        fat=np.float32(tissue.FAT_DENSITY) * (length(skin) - muscle) * cm,
+        fat=np.float32(beam.FAT_DENSITY) * (length(skin) - muscle) * cm,
         soft=np.maximum((soft - solid * bone) * cm + canvas.soft, 0),
-        bone=np.float32(tissue.BONE_DENSITY) * bone * cm,
+        bone=np.float32(beam.BONE_DENSITY) * bone * cm,
     )
 
 
@@ -101,13 +101,13 @@ def _join(camera: Camera, shape: Ellipsoid, target: Interval) -> None:
 def attenuation(parts: Masses, kev: float | None = None) -> Array:
     """Logarithmic attenuation of the primary beam, (H, W); of one energy, or of the detected spectrum."""
     if kev is not None:
-        mu = [np.float32(tissue.coefficient(name, kev)) for name in ("fat", "soft", "bone")]
+        mu = [np.float32(beam.coefficient(name, kev)) for name in ("fat", "soft", "bone")]
         path: Array = mu[0] * parts.fat + mu[1] * parts.soft + mu[2] * parts.bone
         return path
-    total = sum(weight * energy for weight, energy in zip(tissue.BIN_WEIGHT, tissue.BIN_KEV, strict=True))
+    total = sum(weight * energy for weight, energy in zip(beam.BIN_WEIGHT, beam.BIN_KEV, strict=True))
     primary = np.zeros_like(parts.soft)
-    for i, (weight, energy) in enumerate(zip(tissue.BIN_WEIGHT, tissue.BIN_KEV, strict=True)):
-        mu = [np.float32(-tissue.COEFFICIENTS[name][i]) for name in ("fat", "soft", "bone")]
+    for i, (weight, energy) in enumerate(zip(beam.BIN_WEIGHT, beam.BIN_KEV, strict=True)):
+        mu = [np.float32(-beam.COEFFICIENTS[name][i]) for name in ("fat", "soft", "bone")]
         path = mu[0] * parts.fat + mu[1] * parts.soft + mu[2] * parts.bone
         primary += np.float32(weight * energy / total) * np.exp(path)
     logarithm: Array = -np.log(primary)
@@ -187,13 +187,3 @@ def develop(intensity: Array, camera: Camera, site: Site, technique: float) -> N
     grey = np.interp((boosted - np.float32(technique)) * np.float32(site.contrast), *_GREY_SCALE)
     pixels: NDArray[np.uint8] = np.clip(grey * 255 + 0.5, 0, 255).astype(np.uint8)
     return pixels
-
-
-def encode_png(picture: NDArray[np.uint8]) -> bytes:
-    """Write a PNG that says that it is virtual and nothing else."""
-    image = Image.fromarray(picture)
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text("VIRTUAL", "rendered virtual patient, not a person")
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=notes, compress_level=6)
-    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""Examinations, one file each: what is rendered of a patient, with the truth about it."""

@@ -1,0 +1,39 @@
+"""What a disease of the chest does to a radiograph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from vesalius.virtual.findings.base import Disease
+from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.skeleton import Break
+
+__all__ = ["ChestDisease"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChestDisease(Disease):
+    """A disease that shows on a chest radiograph."""
+
+    region: ClassVar[str] = "chest"
+
+    def alter(self, chest: Chest, camera: Camera) -> Chest:
+        """Change the chest's shape."""
+        del camera
+        return chest
+
+    def breaks(self) -> tuple[Break, ...]:
+        """Return the ribs that it breaks."""
+        return ()
+
+    def displace(self, canvas: Canvas) -> None:
+        """Take room of the lung for fluid or air, before lungs are painted."""
+
+    def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
+        """Add itself to the canvas and mark its region."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Texts of virtual patients: from facts to words, and back."""
