@@ -14,14 +14,14 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(help="Two or more runs or evaluation folders.")],
-    on: str = typer.Option("", "--on", help="Which evaluation of each run, such as chest-test."),
-    out: str = typer.Option("comparison", help="Folder for comparison.json and comparison.html."),
-    allow_different: bool = typer.Option(
-        False, "--allow-different", help="Compare what is shared although data, split or prompts differ."
-    ),
-    margin: float = typer.Option(0.01, help="Largest difference that does not matter, for a tie."),
-    resamples: int = typer.Option(0, help="Bootstrap resamples; 0 for those of the first evaluation."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    on: Annotated[str, typer.Option("--on", help="Which evaluation of each run, such as chest-test.")] = "",
+    out: Annotated[str, typer.Option(help="Folder for comparison.json and comparison.html.")] = "comparison",
+    allow_different: Annotated[
+        bool, typer.Option("--allow-different", help="Compare what is shared although data, split or prompts differ.")
+    ] = False,
+    margin: Annotated[float, typer.Option(help="Largest difference that does not matter, for a tie.")] = 0.01,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples; 0 for those of the first evaluation.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Compare models on the same items: paired differences, tests over patients, win, tie or loss."""
     from vesalius.evaluation.compare import compare as run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -9,11 +11,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def demo(
-    out: str = typer.Option("demo", "--out", help="Folder for the corpus, the run and its page."),
-    patients: int = typer.Option(2000, "--patients", help="Number of virtual patients."),
-    seed: int = typer.Option(0, "--seed", help="Seed of patients and training."),
-    recipe: str = typer.Option("convirt/report", "--recipe", help="What is trained."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document and nothing else on stdout."),
+    out: Annotated[str, typer.Option("--out", help="Folder for the corpus, the run and its page.")] = "demo",
+    patients: Annotated[int, typer.Option("--patients", help="Number of virtual patients.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of patients and training.")] = 0,
+    recipe: Annotated[str, typer.Option("--recipe", help="What is trained.")] = "convirt/report",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
 ) -> None:
     """Make virtual patients, pretrain on their radiographs and reports, evaluate beside the controls."""
     from vesalius.cli.console import emit, progress, say

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from vesalius.cli.console import emit
@@ -10,7 +12,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-def env(as_json: bool = typer.Option(False, "--json", help="Print one JSON document.")) -> None:
+def env(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """Print versions, devices and settings for a bug report; no user, host or file names."""
     from vesalius.environment import describe
 

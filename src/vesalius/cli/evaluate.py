@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,17 +14,17 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def evaluate(
-    model: str = typer.Argument(..., help="Run folder, model folder, hub id, openai:URL#model or control:NAME."),
-    on: str = typer.Option(..., "--on", help="Corpus."),
-    split: str = typer.Option("test", help="Split of the corpus, or 'all'."),
-    tasks: str = typer.Option("", help="Tasks, separated by commas; all that fit where none is named."),
-    out: str = typer.Option("", help="Folder; RUN/evaluations/CORPUS-SPLIT where none is named."),
-    resamples: int = typer.Option(1000, help="Bootstrap resamples of patients behind each interval."),
-    seed: int = typer.Option(0, help="Seed of resampling, draws and controls."),
-    controls: bool = typer.Option(True, help="Also evaluate untrained, majority and shuffled controls."),
-    resume: bool = typer.Option(True, help="Go on from stored embeddings."),
-    report: bool = typer.Option(True, help="Write report.html."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    model: Annotated[str, typer.Argument(help="Run folder, model folder, hub id, openai:URL#model or control:NAME.")],
+    on: Annotated[str, typer.Option("--on", help="Corpus.")],
+    split: Annotated[str, typer.Option(help="Split of the corpus, or 'all'.")] = "test",
+    tasks: Annotated[str, typer.Option(help="Tasks, separated by commas; all that fit where none is named.")] = "",
+    out: Annotated[str, typer.Option(help="Folder; RUN/evaluations/CORPUS-SPLIT where none is named.")] = "",
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples of patients behind each interval.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of resampling, draws and controls.")] = 0,
+    controls: Annotated[bool, typer.Option(help="Also evaluate untrained, majority and shuffled controls.")] = True,
+    resume: Annotated[bool, typer.Option(help="Go on from stored embeddings.")] = True,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Evaluate a model and its controls on a split, and write scores, predictions and a report."""
     from vesalius.evaluation.run import evaluate as run

@@ -15,40 +15,42 @@ _COLUMN = "Column, or =VALUE for every row."
 
 @app.command()
 def ingest(
-    source: str = typer.Argument(..., help="Folder, DICOM tree, or .csv, .tsv, .json or .jsonl table."),
-    out: str = typer.Option(..., help="Folder of the corpus; an interrupted run in it is resumed."),
+    source: Annotated[str, typer.Argument(help="Folder, DICOM tree, or .csv, .tsv, .json or .jsonl table.")],
+    out: Annotated[str, typer.Option(help="Folder of the corpus; an interrupted run in it is resumed.")],
     image: Annotated[
         list[str] | None, typer.Option(help="Column of image paths, relative to the table's folder.")
     ] = None,
     text: Annotated[
         list[str] | None, typer.Option(help="Column of texts, or COLUMN:ROLE such as notes:findings.")
     ] = None,
-    patient: str = typer.Option("", help=_COLUMN),
-    study: str = typer.Option("", help="Column whose equal values make rows one study."),
+    patient: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    study: Annotated[str, typer.Option(help="Column whose equal values make rows one study.")] = "",
     label: Annotated[
         list[str] | None, typer.Option(help="Column of finding names, or of 1, 0 and -1 for one finding.")
     ] = None,
-    split: str = typer.Option("", help=_COLUMN),
-    age: str = typer.Option("", help=_COLUMN),
-    sex: str = typer.Option("", help=_COLUMN),
-    view: str = typer.Option("", help=_COLUMN),
-    modality: str = typer.Option("", help=_COLUMN),
-    body_part: str = typer.Option("", help=_COLUMN),
-    site: str = typer.Option("", help=_COLUMN),
-    licence: str = typer.Option("", help=_COLUMN),
+    split: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    age: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    sex: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    view: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    modality: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    body_part: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    site: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    licence: Annotated[str, typer.Option(help=_COLUMN)] = "",
     measurement: Annotated[list[str] | None, typer.Option(help="Column of numbers, or COLUMN:NAME:UNIT.")] = None,
-    delimiter: str = typer.Option(",;|", help="Characters that part the labels in one cell."),
+    delimiter: Annotated[str, typer.Option(help="Characters that part the labels in one cell.")] = ",;|",
     negative: Annotated[
         list[str] | None, typer.Option(help="Further labels that mean that nothing was found.")
     ] = None,
-    open_labels: bool = typer.Option(False, help="Labels that a cell does not list are unknown, not absent."),
-    language: str = typer.Option("en", help="Language of the texts."),
-    encoding: str = typer.Option("", help="Encoding of the table, such as cp1252; UTF-8 where not given."),
-    root: str = typer.Option("", help="Folder that image paths are relative to."),
-    name: str = typer.Option("", help="Name of the corpus; that of the source where not given."),
-    link: bool = typer.Option(False, help="Link the files into the corpus instead of copying them."),
-    workers: int = typer.Option(0, help="Processes; 0 chooses."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    open_labels: Annotated[
+        bool, typer.Option(help="Labels that a cell does not list are unknown, not absent.")
+    ] = False,
+    language: Annotated[str, typer.Option(help="Language of the texts.")] = "en",
+    encoding: Annotated[str, typer.Option(help="Encoding of the table, such as cp1252; UTF-8 where not given.")] = "",
+    root: Annotated[str, typer.Option(help="Folder that image paths are relative to.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the corpus; that of the source where not given.")] = "",
+    link: Annotated[bool, typer.Option(help="Link the files into the corpus instead of copying them.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes; 0 chooses.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a corpus; bad files are listed with reasons in ingest-report.json, the rest goes in."""
     from vesalius.config import validate

@@ -16,10 +16,10 @@ def predict(
     model: Annotated[str, typer.Argument(help="Run folder, model folder or hub id.")],
     images: Annotated[list[str], typer.Argument(help="Image files, or one corpus.")],
     text: Annotated[list[str] | None, typer.Option(help="Sentence to compare with; may be repeated.")] = None,
-    labels: str = typer.Option("", help="Findings, separated by commas."),
-    prompts: str = typer.Option("convirt", help="Prompt set of the findings."),
-    out: str = typer.Option("", help="Folder for predictions and similarity maps."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    labels: Annotated[str, typer.Option(help="Findings, separated by commas.")] = "",
+    prompts: Annotated[str, typer.Option(help="Prompt set of the findings.")] = "convirt",
+    out: Annotated[str, typer.Option(help="Folder for predictions and similarity maps.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score images against sentences and findings; with --out also write maps of where the words apply."""
     from vesalius.inference.predict import predict as run

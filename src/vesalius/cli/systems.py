@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -14,8 +15,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def systems(
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
-    built: bool = typer.Option(False, "--built", help="Only the systems that have a home."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    built: Annotated[bool, typer.Option("--built", help="Only the systems that have a home.")] = False,
 ) -> None:
     """List every published system with its home, kind, level (L0 not built … L4 scale) and evidence."""
     from vesalius.systems import LEVELS, System

@@ -8,6 +8,7 @@ vesalius train --resume latest --out runs/convirt
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -17,11 +18,15 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def train(
     context: typer.Context,
-    recipe: str = typer.Argument("", help="Recipe (convirt, convirt/small) or path of a YAML file."),
-    out: str = typer.Option("", "--out", help="Folder of the run; runs/NAME if not given."),
-    resume: str = typer.Option("", "--resume", help="`latest`, a run or a checkpoint: go on where it was stopped."),
-    plan_only: bool = typer.Option(False, "--plan", help="Print parameters, time and memory, and stop."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document and nothing else on stdout."),
+    recipe: Annotated[str, typer.Argument(help="Recipe (convirt, convirt/small) or path of a YAML file.")] = "",
+    out: Annotated[str, typer.Option("--out", help="Folder of the run; runs/NAME if not given.")] = "",
+    resume: Annotated[
+        str, typer.Option("--resume", help="`latest`, a run or a checkpoint: go on where it was stopped.")
+    ] = "",
+    plan_only: Annotated[bool, typer.Option("--plan", help="Print parameters, time and memory, and stop.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+    ] = False,
 ) -> None:
     """Train a recipe; settings follow as key=value or --key value, such as data=CORPUS model.width=128."""
     from vesalius.cli.console import emit, progress, say

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from vesalius.cli.console import emit
@@ -13,9 +15,9 @@ _NAME = "RUN#task/metric/label, such as runs/a#zero_shot/auroc/macro; RUN#contro
 
 @app.command()
 def why(
-    first: str = typer.Argument(..., help=_NAME),
-    second: str = typer.Argument(..., help="The same; without # the score of the same name."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
+    first: Annotated[str, typer.Argument(help=_NAME)],
+    second: Annotated[str, typer.Argument(help="The same; without # the score of the same name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Say what differs between the passports of two scores, and what that can do to the numbers."""
     from vesalius.evaluation.why import why as explain

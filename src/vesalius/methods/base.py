@@ -8,6 +8,7 @@ Legend: B batch, C channels, L tokens, D joint width, M rows of all processes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -56,7 +57,7 @@ class MethodConfig(Config):
     """Settings that every method has; a method adds its own."""
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """A training idea on a dual encoder."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
@@ -96,9 +97,9 @@ class Method(nn.Module):
         first = sum(counts[: distributed.get_rank()])
         return {**representations, **joined, _FIRST: torch.tensor([first, len(counts)])}
 
+    @abstractmethod
     def loss(self, representations: Representations) -> dict[str, Tensor]:
         """Return `loss`, whose mean over the processes is that of the joined batch, and its parts."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what its loss is")
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Encode, gather, compare."""
