@@ -18,7 +18,7 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.virtual.patient import draw_patient
 from vesalius.virtual.picture import box_of
 from vesalius.virtual.population import make
-from vesalius.virtual.preset import finding_names, load_preset, preset_names, read_shares
+from vesalius.virtual.preset import finding_names, load_preset, preset_names
 from vesalius.virtual.study import make_study
 
 SIZE = 64
@@ -136,7 +136,7 @@ def test_causes_bring_their_consequences() -> None:
 
 
 def test_prevalence_can_be_changed(tmp_path: Path) -> None:
-    preset = load_preset("chest").changed({"pneumothorax": 0.6, "edema": 0.0})
+    preset = load_preset("chest", ["prevalence.pneumothorax=0.6", "prevalence.edema=0"])
     patients = [draw_patient(3, i, preset=preset) for i in range(400)]
     assert not any("edema" in patient.concepts for patient in patients)
     # Those with fluid on both sides or on the drawn side and the other have none: a few percent.
@@ -144,7 +144,7 @@ def test_prevalence_can_be_changed(tmp_path: Path) -> None:
 
 
 def test_changing_one_finding_leaves_the_draws_of_others() -> None:
-    usual, without = load_preset("chest"), load_preset("chest").changed({"lung_nodule": 0.0})
+    usual, without = load_preset("chest"), load_preset("chest", ["prevalence.lung_nodule=0"])
     for number in range(200):
         first, second = draw_patient(5, number, preset=usual), draw_patient(5, number, preset=without)
         assert first.without("lung_nodule").diseases == second.diseases
@@ -164,14 +164,14 @@ def test_errors_name_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'chest'"):
         make(tmp_path / "a", patients=1, preset="chst")
     with pytest.raises(ConfigError, match="did you mean 'pneumothorax'"):
-        make(tmp_path / "b", patients=1, prevalence={"pneumotorax": 0.2})
+        make(tmp_path / "b", patients=1, settings=["prevalence.pneumotorax=0.2"])
     with pytest.raises(ConfigError, match="expected 0 to below 1"):
-        make(tmp_path / "c", patients=1, prevalence={"pneumothorax": 1.5})
+        make(tmp_path / "c", patients=1, settings=["prevalence.pneumothorax=1.5"])
     with pytest.raises(ConfigError, match="at least 1"):
         make(tmp_path / "d", patients=0)
-    with pytest.raises(ConfigError, match="expected finding=share"):
-        read_shares(["pneumothorax:0.2"])
-    assert preset_names() == ("chest", "clinic")
+    with pytest.raises(ConfigError, match="did you mean 'label_noise'"):
+        make(tmp_path / "e", patients=1, settings=["defects.label_nois=0.1"])
+    assert {"chest", "clinic"} <= set(preset_names())
 
 
 def test_study_names_are_hashes_without_order() -> None:
@@ -184,7 +184,7 @@ def test_command_line(tmp_path: Path) -> None:
     runner = CliRunner()
     out = tmp_path / "made"
     command = ["make", "--out", str(out), "--patients", "3", "--image-size", "48", "--workers", "1", "--json",
-               "--prevalence", "edema=0.5"]  # fmt: skip
+               "prevalence.edema=0.5"]  # fmt: skip
     result = runner.invoke(app, command)
     assert result.exit_code == 0
     document = json.loads(result.stdout)

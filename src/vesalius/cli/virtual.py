@@ -15,29 +15,29 @@ from vesalius.cli.console import emit, progress
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def make(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder of the corpus.")],
-    patients: Annotated[int, typer.Option(help="How many, one study each.")] = 2000,
+    patients: Annotated[int, typer.Option(help="How many.")] = 2000,
     preset: Annotated[str, typer.Option(help="Population, such as chest, abdomen-ct, brain-mr or mixed.")] = "chest",
     seed: Annotated[int, typer.Option(help="Another seed gives other patients.")] = 0,
     image_size: Annotated[
         int | None, typer.Option(help="Rows and columns of the pictures; default: each examination's own.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.")] = None,
-    prevalence: Annotated[
-        list[str] | None,
-        typer.Option(help="Wanted share of a finding, such as pneumothorax=0.3; may be repeated."),
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write a corpus of virtual patients; the same call goes on where it was interrupted."""
+    """Write a corpus of virtual patients; the same call goes on where it was interrupted.
+
+    Settings of the population follow as key=value, such as prevalence.pneumothorax=0.3, follow_up.share=0.5,
+    defects.label_noise=0.1 or shift.sites.valley=1 (for the test patients only).
+    """
     from vesalius.virtual.population import make as make_population
-    from vesalius.virtual.preset import read_shares
 
     corpus = make_population(
         out, patients=patients, preset=preset, seed=seed, image_size=image_size, workers=workers,
-        prevalence=read_shares(prevalence or []), progress=progress,
+        settings=context.args, progress=progress,
     )  # fmt: skip
     shares = {concept: counts.present for concept, counts in corpus.concepts().items()}
     document = {
@@ -50,7 +50,7 @@ def make(
 
 
 def _table(document: dict[str, object], shares: dict[str, int], studies: int) -> str:
-    lines = [f"{studies} virtual patients in {document['corpus']} (VIRTUAL: no clinical evidence)"]
+    lines = [f"{studies} studies of virtual patients in {document['corpus']} (VIRTUAL: no clinical evidence)"]
     lines += [f"  {name:20s} {count:6d}  {count / studies:6.1%}" for name, count in sorted(shares.items())]
     return "\n".join(lines)
 

@@ -77,10 +77,12 @@ def draw_clipped(rng: np.random.Generator, mean: float, sd: float, deviations: f
     return float(mean + sd * np.clip(rng.standard_normal(), -deviations, deviations))
 
 
-def draw_body(seed: int, patient: str) -> Body:
-    """Draw the healthy body of a patient."""
+def draw_body(
+    seed: int, patient: str, *, female_share: float = 0.5, mean_age: float = 57.0, age_sd: float = 17.0
+) -> Body:
+    """Draw the healthy body of a patient of a population with this share of women and these ages in years."""
     rng = stream(seed, patient, "body")
-    female, age, height, bmi = _draw_habitus(rng)
+    female, age, height, bmi = _draw_habitus(rng, female_share, (mean_age, age_sd))
     common = draw_clipped(rng, 0.0, 0.03)
     front = max(4.0, (1.1 if female else 0.8) * (bmi - 11))
     breast = draw_clipped(rng, 34, 10) + 0.9 * (bmi - 25)
@@ -120,8 +122,8 @@ class _Habitus(NamedTuple):
     bmi: float
 
 
-def _draw_habitus(rng: np.random.Generator) -> _Habitus:
-    female = bool(rng.random() < 0.5)
-    age = float(np.clip(rng.normal(57, 17), 20, 93))
+def _draw_habitus(rng: np.random.Generator, female_share: float, ages: tuple[float, float]) -> _Habitus:
+    female = bool(rng.random() < female_share)
+    age = float(np.clip(rng.normal(*ages), 20, 93))
     height = draw_clipped(rng, 162 if female else 175, 6.5)
     return _Habitus(female, age, height, float(np.clip(25.5 * np.exp(0.17 * rng.standard_normal()), 17, 42)))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from vesalius.virtual.body import Body, draw_body
-from vesalius.virtual.findings.base import Case, Disease
+from vesalius.virtual.findings.base import Case, Disease, choose
 from vesalius.virtual.preset import Preset, finding, load_preset
 from vesalius.virtual.seeds import identifier, stream
-from vesalius.virtual.sites import Site, draw_site
+from vesalius.virtual.sites import SITES, Site, draw_site, site_named
 
-__all__ = ["Acquisition", "Patient", "draw_patient"]
+__all__ = ["Acquisition", "Patient", "draw_acquisition", "draw_patient", "split_of"]
 
 
 class Acquisition(NamedTuple):
@@ -40,6 +40,14 @@ class Patient:
     """Examinations of this visit, see `vesalius.virtual.exams`."""
     asked: tuple[str, ...] = ()
     """Findings of the population: what is stated as present or absent."""
+    visit: int = 0
+    day: float = 0.0
+    """Days since the first visit."""
+
+    @property
+    def occasion(self) -> str:
+        """Name of this visit for streams of noise and of acquisition; the patient's own at the first visit."""
+        return f"{self.id}/{self.visit}" if self.visit else self.id
 
     @property
     def concepts(self) -> frozenset[str]:
@@ -62,16 +70,40 @@ def draw_patient(seed: int, index: int = 0, *, preset: Preset | str = "chest") -
     """
     population = load_preset(preset) if isinstance(preset, str) else preset
     name = identifier(seed, "patient", index)
-    body = draw_body(seed, name)
+    if population.shift and split_of(seed, name) == "test":
+        population = population.at_test
+    if population.mixture:
+        return draw_patient(seed, index, preset=choose(stream(seed, name, "mixture"), population.mixture))
+    who = population.demographics
+    body = draw_body(seed, name, female_share=who.female, mean_age=who.age_years, age_sd=who.age_sd)
+    diseases = _draw_diseases(seed, name, body, population)
     return Patient(
-        seed=seed, id=name, body=body, site=draw_site(seed, name), acquisition=_draw_acquisition(seed, name),
-        diseases=_draw_diseases(seed, name, body, population), exams=tuple(population.exams),
+        seed=seed, id=name, body=body, site=_draw_site(seed, name, population, diseases),
+        acquisition=draw_acquisition(seed, name), diseases=diseases, exams=tuple(population.exams),
         asked=tuple(population.prevalence),
     )  # fmt: skip
 
 
-def _draw_acquisition(seed: int, name: str) -> Acquisition:
-    rng = stream(seed, name, "acquisition")
+def split_of(seed: int, patient: str) -> str:
+    """Return the split of a patient where splits differ in their population: 70 % train, 10 % val, 20 % test."""
+    place = float(stream(seed, patient, "split").random())
+    return "train" if place < 0.7 else "val" if place < 0.8 else "test"
+
+
+def _draw_site(seed: int, name: str, preset: Preset, diseases: tuple[Disease, ...]) -> Site:
+    habit = preset.confounder
+    if not habit.finding:
+        return draw_site(seed, name, preset.sites)
+    present = any(disease.concept == habit.finding for disease in diseases)
+    if present == bool(stream(seed, name, "confounder").random() < habit.agreement):
+        return site_named(habit.site)
+    others = {site.name: preset.sites.get(site.name, 1.0) for site in SITES if site.name != habit.site}
+    return draw_site(seed, name, others)
+
+
+def draw_acquisition(seed: int, occasion: str) -> Acquisition:
+    """Draw how an exposure is made; `occasion` is the patient's, see `Patient.occasion`."""
+    rng = stream(seed, occasion, "acquisition")
     shift = rng.normal(0, (6.0, 7.0))
     border = tuple(float(share) for share in rng.random(4) ** 2)
     return Acquisition(

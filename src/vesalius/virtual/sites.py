@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from vesalius.errors import ConfigError, did_you_mean
 from vesalius.virtual.seeds import stream
 
-__all__ = ["SITES", "Site", "draw_site"]
+__all__ = ["SITES", "Site", "draw_site", "site_named"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,18 @@ SITES = (
 )  # fmt: skip
 
 
-def draw_site(seed: int, patient: str) -> Site:
-    """Draw the institution that a patient goes to."""
-    return SITES[int(stream(seed, patient, "site").integers(len(SITES)))]
+def draw_site(seed: int, patient: str, shares: Mapping[str, float] | None = None) -> Site:
+    """Draw the institution that a patient goes to, by shares or each as often."""
+    rng = stream(seed, patient, "site")
+    if not shares:
+        return SITES[int(rng.integers(len(SITES)))]
+    weight = np.cumsum([shares.get(site.name, 0.0) for site in SITES])
+    return SITES[int(np.searchsorted(weight, rng.random() * weight[-1], side="right"))]
+
+
+def site_named(name: str) -> Site:
+    """Return a site by name."""
+    for site in SITES:
+        if site.name == name:
+            return site
+    raise ConfigError(f"unknown site {name!r}{did_you_mean(name, [site.name for site in SITES])}")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 import vesalius
-from vesalius.data.records import Finding, Image, Provenance, Region, Study, Text
+from vesalius.data.records import Finding, Image, Prior, Provenance, Region, Study, Text
 from vesalius.virtual.exams.base import exam
 from vesalius.virtual.files import encode_nifti, encode_picture, encode_png, suffix_of
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.picture import Mark, Picture, box_of
 from vesalius.virtual.preset import finding
-from vesalius.virtual.seeds import identifier
 from vesalius.virtual.text.narrative import write_report
+from vesalius.virtual.visits import study_name
 
 __all__ = ["LICENCE", "MadeStudy", "findings_of", "make_study", "pictures_of"]
 
@@ -36,12 +37,17 @@ def pictures_of(patient: Patient, size: int | None = None) -> tuple[Picture, ...
     return tuple(picture for name in patient.exams for picture in exam(name).render(patient, size or exam(name).SIZE))
 
 
-def make_study(patient: Patient, size: int | None = None) -> MadeStudy:
+def make_study(patient: Patient, size: int | None = None, *, priors: Sequence[Patient] = ()) -> MadeStudy:
     """Render a patient and describe all that is known of the study.
 
     Names of files and studies are hashes; they tell nothing of the case.
+
+    Args:
+        patient: at one visit.
+        size: rows of the pictures; each examination's own where none is given.
+        priors: the patient at earlier visits, in order of time.
     """
-    name = identifier(patient.seed, patient.id, "study", length=16)
+    name = study_name(patient)
     folder = f"media/{name[:2]}/{name}"
     media: dict[str, bytes] = {}
     pictures = pictures_of(patient, size)
@@ -56,6 +62,7 @@ def make_study(patient: Patient, size: int | None = None) -> MadeStudy:
         findings=findings_of(patient), regions=regions,
         measurements=tuple(value for picture in pictures for value in picture.measurements),
         events=tuple(event for picture in pictures for event in picture.events),
+        priors=tuple(Prior(study=study_name(prior), days_before=patient.day - prior.day) for prior in priors),
         age_years=float(round(patient.body.age_years)), sex=patient.body.sex, site=patient.site.name,
         provenance=Provenance(source="vesalius virtual patients", licence=LICENCE, virtual=True,
                               made_by=f"vesalius {vesalius.__version__} virtual seed {patient.seed}"),

@@ -104,7 +104,7 @@ def render(patient: Patient, size: int = 256) -> Film:
 def picture(patient: Patient, canvas: Canvas, parts: Masses) -> NDArray[np.uint8]:
     """Expose and develop."""
     expected = _expected(patient)
-    rng = stream(patient.seed, patient.id, "noise")
+    rng = stream(patient.seed, patient.occasion, "noise")
     dose = patient.acquisition.dose * float(np.exp(expected - 1.5))
     intensity = expose(attenuation(parts), canvas.camera, patient.site, rng, dose)
     pixels = develop(intensity, canvas.camera, patient.site, expected)
