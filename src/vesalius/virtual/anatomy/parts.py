@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.errors import ConfigError, did_you_mean
-from vesalius.virtual.anatomy.solids import Array, Bounds, Point, Solid
+from vesalius.virtual.anatomy.pushes import Push
+from vesalius.virtual.anatomy.solids import Array, Bounds, Inset, Point, Solid
 from vesalius.virtual.body import Body
 from vesalius.virtual.seeds import stream
 
@@ -44,6 +45,8 @@ class Part:
     """Number among the patient's diseases, where there is a concept."""
     component: str = ""
     """Part of a lesion, such as core, rim or oedema."""
+    fixed: bool = False
+    """True where it lies where it is seen: pushes do not move it. So lie the masses that push."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class Warp:
     def reach_mm(self) -> float:
         """Largest displacement along an axis."""
         return float(np.abs(self.waves[0]).sum(axis=1).max())
+
+    def seen(self, bounds: Bounds) -> Bounds:
+        """Box of the picture that holds what is seen of a box of the body."""
+        return bounds.grown(self.reach_mm)
 
     def at(self, point: Sequence[float]) -> NDArray[np.float64]:
         """Displacement (x, y, z) that is added to a point of the picture to find it in the body."""
@@ -100,6 +107,8 @@ class Anatomy:
     warp: Warp | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     """Standard deviations from the mean of this person's tissues, by tissue."""
+    pushes: tuple[Push, ...] = ()
+    """Displacements by masses, in body coordinates; the last is asked first."""
 
     @cached_property
     def _by_name(self) -> dict[str, Part]:
@@ -216,6 +225,9 @@ class Sampled:
     structures: tuple[str, ...]
     lesions: Mapping[tuple[str, int, str], NDArray[np.bool_]]
     """Mask (D, H, W) by concept, instance and component."""
+    places: tuple[Array, Array, Array] | None = None
+    """Body coordinates x, y and z of the voxels, each (D, H, W), before any push is undone; None where they are the
+    grid's own."""
 
     def mask(self, structure: str) -> NDArray[np.bool_]:
         """Voxels of a normal structure."""
@@ -247,7 +259,7 @@ def sample(anatomy: Anatomy, grid: Grid, palette: Mapping[str, tuple[Sequence[fl
     painter = _Painter(anatomy, grid, palette)
     for part in anatomy.parts:
         painter.paint(part)
-    return Sampled(grid, painter.values, painter.labels, anatomy.structures, painter.lesions)
+    return Sampled(grid, painter.values, painter.labels, anatomy.structures, painter.lesions, painter.places)
 
 
 class _Painter:
@@ -255,9 +267,9 @@ class _Painter:
         self, anatomy: Anatomy, grid: Grid, palette: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     ) -> None:
         self.anatomy, self.grid, self.palette = anatomy, grid, palette
-        x, y, z = grid.axes
-        self.lines = anatomy.warp.coordinates(x, y, z) if anatomy.warp else None
-        self.reach = (anatomy.warp.reach_mm if anatomy.warp else 0.0) + max(grid.spacing_mm)
+        self.places = anatomy.warp.coordinates(*grid.axes) if anatomy.warp else None
+        self.lines = self._pushed() if anatomy.pushes else self.places
+        self.last: tuple[Solid, tuple[bool, float, tuple[slice, slice, slice]], Array] | None = None
         self.number = {name: place + 1 for place, name in enumerate(anatomy.structures)}
         background = self._colours("air", 0.0)
         self.values = np.empty((len(background), *grid.shape), np.float32)
@@ -265,12 +277,19 @@ class _Painter:
         self.labels = np.zeros(grid.shape, np.uint8)
         self.lesions: dict[tuple[str, int, str], NDArray[np.bool_]] = {}
 
+    def _pushed(self) -> tuple[Array, Array, Array]:
+        """Places before the masses pushed, each (D, H, W)."""
+        x, y, z = self.places or self._axes((slice(None), slice(None), slice(None)))
+        for push in reversed(self.anatomy.pushes):
+            x, y, z = push.moved(x, y, z)
+        shape = self.grid.shape
+        return np.broadcast_to(x, shape), np.broadcast_to(y, shape), np.broadcast_to(z, shape)
+
     def paint(self, part: Part) -> None:
-        margin = self.reach + 4 * part.softness_mm
-        window = self.grid.window(part.solid.bounds.grown(margin))
+        window = self._window(part, part.solid.bounds)
         if window is None:
             return
-        cover = self._cover(part, window, margin)
+        cover = self._cover(part, window)
         if part.within:
             allowed = [self.number[name] for name in part.within if name in self.number]
             cover *= np.isin(self.labels[window], allowed)
@@ -281,37 +300,62 @@ class _Painter:
             mask[window] |= filled
         else:
             self.labels[window][filled] = self.number[part.structure]
-        cover *= np.float32(part.opacity)
+        if part.opacity != 1:
+            cover *= np.float32(part.opacity)
         score = part.score + self.anatomy.scores.get(part.tissue, 0.0)
         for values, colour in zip(self.values, self._colours(part.tissue, score), strict=True):
             values[window] += cover * (colour - values[window])
 
-    def _cover(self, part: Part, window: tuple[slice, slice, slice], margin: float) -> Array:
+    def _window(self, part: Part, bounds: Bounds) -> tuple[slice, slice, slice] | None:
+        """Voxels that a box of the body may touch, seen through pushes and the warp."""
+        for push in () if part.fixed else self.anatomy.pushes:
+            bounds = push.seen(bounds)
+        if self.anatomy.warp:
+            bounds = self.anatomy.warp.seen(bounds)
+        return self.grid.window(bounds.grown(max(self.grid.spacing_mm) + 4 * part.softness_mm))
+
+    def _cover(self, part: Part, window: tuple[slice, slice, slice]) -> Array:
         """Share of each voxel of the window that the part covers."""
-        shape = tuple(axis.stop - axis.start for axis in window)
-        nearest = np.full(shape, np.float32(1e4))
-        for piece in part.solid.pieces():
-            inner = self.grid.window(piece.bounds.grown(margin))
+        nearest = self._distance(part, window)
+        if part.softness_mm > 0:
+            steep = np.clip(nearest / np.float32(part.softness_mm), np.float32(-30), np.float32(30))
+            soft: Array = np.float32(1) / (np.float32(1) + np.exp(steep))
+            return soft
+        width = np.float32(np.prod(self.grid.spacing_mm) ** (1 / 3))
+        sharp: Array = np.clip(np.float32(0.5) - nearest / width, np.float32(0), np.float32(1))
+        return sharp
+
+    def _distance(self, part: Part, window: tuple[slice, slice, slice]) -> Array:
+        """Signed distance in the window. That of a solid in which others are inset is kept for the next of them."""
+        if not isinstance(part.solid, Inset):
+            return self._measured(part, part.solid, window, 0.0)
+        base, depth = part.solid.solid, part.solid.depth_mm
+        key = (part.fixed, max(0.0, -depth), window)
+        if self.last is None or self.last[0] is not base or self.last[1] != key:
+            self.last = base, key, self._measured(part, base, window, key[1])
+        return self.last[2] + np.float32(depth)
+
+    def _measured(self, part: Part, solid: Solid, window: tuple[slice, slice, slice], margin: float) -> Array:
+        """Signed distance to a solid, right within `margin` of its surface."""
+        nearest = np.full(tuple(axis.stop - axis.start for axis in window), np.float32(1e4))
+        for piece in solid.pieces():
+            inner = self._window(part, piece.bounds.grown(margin))
             if inner is None:
                 continue
             local = tuple(slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True))
-            found = piece.distance(*self._coordinates(inner))
+            found = piece.distance(*self._coordinates(inner, part.fixed))
             np.minimum(nearest[local], found, out=nearest[local])
-        if part.softness_mm > 0:
-            steep = np.clip(nearest / np.float32(part.softness_mm), np.float32(-30), np.float32(30))
-            return np.float32(1) / (np.float32(1) + np.exp(steep))
-        width = np.float32(np.prod(self.grid.spacing_mm) ** (1 / 3))
-        return np.clip(np.float32(0.5) - nearest / width, np.float32(0), np.float32(1))
+        return nearest
 
-    def _coordinates(self, window: tuple[slice, slice, slice]) -> tuple[Array, Array, Array]:
-        if self.lines is not None:
-            return self.lines[0][window], self.lines[1][window], self.lines[2][window]
+    def _coordinates(self, window: tuple[slice, slice, slice], fixed: bool) -> tuple[Array, Array, Array]:
+        lines = self.places if fixed else self.lines
+        if lines is None:
+            return self._axes(window)
+        return lines[0][window], lines[1][window], lines[2][window]
+
+    def _axes(self, window: tuple[slice, slice, slice]) -> tuple[Array, Array, Array]:
         x, y, z = self.grid.axes
-        return (
-            x[None, None, window[2]],
-            y[None, window[1], None],
-            z[window[0], None, None],
-        )
+        return x[None, None, window[2]], y[None, window[1], None], z[window[0], None, None]
 
     def _colours(self, tissue: str, score: float) -> Array:
         if tissue not in self.palette:

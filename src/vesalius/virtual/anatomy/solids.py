@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from vesalius.virtual.seeds import stream
 
 __all__ = [
-    "Array", "Block", "Bounds", "Cut", "Ellipsoid", "HalfSpace", "Hollow", "Intersection", "Lumpy", "Solid", "Tube",
-    "Union", "rotation_to", "waves",
+    "Array", "Block", "Bounds", "Cut", "Ellipsoid", "HalfSpace", "Hollow", "Inset", "Intersection", "Lumpy", "Solid",
+    "Tube", "Union", "rotation_to", "waves",
 ]  # fmt: skip
 
 Array = NDArray[np.float32]
@@ -341,6 +341,26 @@ class Hollow(Solid):
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         outer = self.solid.distance(x, y, z)
         found: Array = np.maximum(outer, -outer - np.float32(self.wall_mm))
+        return found
+
+
+@dataclass(frozen=True)
+class Inset(Solid):
+    """A solid whose surface lies deeper; a negative depth grows it."""
+
+    solid: Solid
+    depth_mm: float
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.solid.bounds.grown(max(0.0, -self.depth_mm))
+
+    def pieces(self) -> tuple[Solid, ...]:
+        parts = self.solid.pieces()
+        return (self,) if len(parts) == 1 else tuple(Inset(part, self.depth_mm) for part in parts)
+
+    def distance(self, x: Array, y: Array, z: Array) -> Array:
+        found: Array = self.solid.distance(x, y, z) + np.float32(self.depth_mm)
         return found
 
 
