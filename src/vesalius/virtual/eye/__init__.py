@@ -1,0 +1,1 @@
+"""The eye: one retina, from which fundus photographs and tomograms are made."""

@@ -1,0 +1,1 @@
+"""The skin and what grows in it, as a dermatoscope shows it."""
