@@ -1,0 +1,355 @@
+"""The wall of abdomen and pelvis: skin, fat, muscles, diaphragm with the bases of the lungs, and the skeleton."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.virtual.anatomy.abdomen_frame import Frame, grown
+from vesalius.virtual.anatomy.parts import Part
+from vesalius.virtual.anatomy.solids import Array, Block, Bounds, Ellipsoid, Intersection, Solid, Tube, Union
+
+__all__ = ["SPINE", "Trunk", "body_wall", "lung_bases", "muscles", "skeleton"]
+
+SPINE: dict[str, tuple[float, float]] = {
+    "T9": (98, 36), "T10": (71, 33), "T11": (43, 30), "T12": (14, 25), "L1": (-16, 19), "L2": (-51, 13),
+    "L3": (-87, 8), "L4": (-123, 7), "L5": (-158, 10),
+}  # fmt: skip
+"""Height z and depth y of the centres of the vertebral bodies, reference adult."""
+_VERTEBRA = {
+    "T9": (17.5, 13.0, 10.5), "T10": (18.5, 14.0, 11.0), "T11": (19.5, 15.0, 11.5), "T12": (20.5, 16.0, 12.5),
+    "L1": (22.0, 16.5, 13.0), "L2": (23.0, 17.0, 13.5), "L3": (24.0, 17.5, 13.5), "L4": (25.0, 18.0, 13.5),
+    "L5": (26.0, 18.0, 13.0),
+}  # fmt: skip
+"""Half width, half depth, half height."""
+_OUTLINE = (
+    # z, half width, front, back of the skin of the reference adult
+    (240, 160, -112, 112), (140, 165, -118, 118), (80, 164, -118, 114), (20, 158, -114, 106), (-20, 153, -111, 99),
+    (-60, 151, -110, 94), (-110, 153, -108, 94), (-160, 162, -108, 101), (-200, 171, -108, 110),
+    (-245, 176, -104, 114),
+    (-290, 172, -98, 108), (-360, 166, -92, 96),
+)  # fmt: skip
+_REFERENCE_FAT = (10.8, 8.6, 10.3)
+_PELVIC = ((-320, -290, -245, -215, -190, -150), (48, 55, 68, 90, 118, 180), (60, 66, 72, 84, 98, 130))
+"""Height, half width and back of the pelvic cavity: what lies outside is muscle and bone."""
+_SKIN_MM = 2.0
+_WALL_MM = (11.0, 12.0, 14.0)
+_RIBS = {8: 136.0, 9: 140.0, 10: 141.0, 11: 139.0, 12: 128.0}
+"""Half width of the cage at each rib, outside."""
+
+
+@dataclass(frozen=True)
+class Trunk(Solid):
+    """A trunk of rounded cross-section whose half width, front and back change with height.
+
+    Heights are a table of 1 mm steps, so that the profile costs one look-up a voxel.
+    """
+
+    profile: tuple[tuple[float, float, float, float], ...]
+    """z ascending, half width, front y, back y."""
+    inset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """How far the surface lies inside: at the sides, in front and behind."""
+
+    @cached_property
+    def _table(self) -> tuple[float, NDArray[np.float32]]:
+        knots = np.asarray(self.profile)
+        z = np.arange(knots[0, 0], knots[-1, 0] + 1)
+        lines = np.stack([np.interp(z, knots[:, 0], knots[:, column]) for column in (1, 2, 3)])
+        kernel = np.hanning(43)[1:-1]
+        padded = np.pad(lines, ((0, 0), (20, 20)), mode="edge")
+        smooth = np.stack([np.convolve(line, kernel / kernel.sum(), mode="valid") for line in padded])
+        side, front, back = self.inset_mm
+        wide, low, high = smooth[0] - side, smooth[1] + front, smooth[2] - back
+        return float(z[0]), np.stack([wide, (high - low) / 2, (high + low) / 2]).astype(np.float32)
+
+    @property
+    def bounds(self) -> Bounds:
+        start, table = self._table
+        wide, half, middle = table
+        low = (-float(wide.max()), float((middle - half).min()), start)
+        return Bounds(np.array(low), np.array([-low[0], float((middle + half).max()), start + len(wide) - 1]))
+
+    def distance(self, x: Array, y: Array, z: Array) -> Array:
+        start, table = self._table
+        place = np.clip(z - np.float32(start - 0.5), 0, table.shape[1] - 1).astype(np.intp)
+        wide, half, middle = (line[place] for line in table)
+        u, v = np.abs(x) / wide, np.abs(y - middle) / half
+        steep_u, steep_v = u * np.sqrt(u), v * np.sqrt(v)
+        level = (u * steep_u + v * steep_v) ** np.float32(0.4)
+        slope = np.sqrt((steep_u / wide) ** 2 + (steep_v / half) ** 2) / np.maximum(level, np.float32(0.05)) ** 1.5
+        across = (level - 1) / np.maximum(slope, np.float32(0.004))
+        ends = np.maximum(np.float32(start) - z, z - np.float32(start + table.shape[1] - 1))
+        found: Array = np.maximum(across, ends)
+        return found
+
+
+def _muscle_surface(frame: Frame) -> tuple[tuple[float, float, float, float], ...]:
+    """Outer surface of the muscles: the skin of the reference without its fat, in this body's proportions."""
+    body = frame.body
+    rows = []
+    for z, wide, front, back in reversed(_OUTLINE):
+        belly = float(np.clip(1 - abs(z + 70) / 160, 0, 1))
+        rows.append((
+            z * body.stature,
+            (wide - _REFERENCE_FAT[1]) * body.width * _hips(frame, z) + 0.6 * frame.push_mm * belly,
+            (front + _REFERENCE_FAT[0]) * body.depth - frame.push_mm * belly,
+            (back - _REFERENCE_FAT[2]) * body.depth,
+        ))  # fmt: skip
+    return tuple(rows)
+
+
+def _hips(frame: Frame, z: float) -> float:
+    """Women have wider hips against the trunk."""
+    return 1.0 + (0.08 * float(np.clip((-z - 130) / 80, 0, 1)) if frame.body.sex == "F" else 0.0)
+
+
+def body_wall(frame: Frame) -> tuple[Part, ...]:
+    """Skin, subcutaneous fat, muscle of the wall, and the cavity filled with fat."""
+    surface = _muscle_surface(frame)
+    front, side, back = frame.body.fat_mm
+    outer = (-side - _SKIN_MM, -front - _SKIN_MM, -back - _SKIN_MM)
+    wall_side, wall_front, wall_back = _WALL_MM[1], _WALL_MM[0], _WALL_MM[2]
+    return (
+        Part(structure="skin", solid=Trunk(surface, outer), tissue="skin"),
+        Part(structure="subcutaneous fat", solid=Trunk(surface, (-side, -front, -back)), tissue="fat"),
+        Part(structure="abdominal wall muscle", solid=Trunk(surface), tissue="muscle"),
+        Part(structure="visceral fat", solid=cavity(frame, (wall_side, wall_front, wall_back)), tissue="fat"),
+    )
+
+
+def cavity(frame: Frame, inset_mm: tuple[float, float, float] = (12.0, 11.0, 14.0)) -> Trunk:
+    """Return the inside of the wall: at the sides, in front and behind that far below the muscles' surface."""
+    body, rows = frame.body, []
+    for z, wide, front, back in _muscle_surface(frame):
+        place = z / body.stature
+        limit = float(np.interp(place, _PELVIC[0], _PELVIC[1])) * body.width + inset_mm[0]
+        behind = float(np.interp(place, _PELVIC[0], _PELVIC[2])) * body.depth + inset_mm[2]
+        rows.append((z, min(wide, limit), front, min(back, behind)))
+    return Trunk(tuple(rows), inset_mm)
+
+
+def lung_bases(frame: Frame) -> tuple[Part, ...]:
+    """Bases of the lungs and the heart's lower border above the domes, and the diaphragm with what lies below it."""
+    wall = cavity(frame, (9.0, 10.0, 10.0))
+    parts = [
+        _held("right lung", frame.egg("", (-77, 0, 147), (57, 86, 127), exponent=2.5), wall, "lung"),
+        _held("left lung", frame.egg("", (77, 3, 145), (55, 85, 125), exponent=2.5), wall, "lung"),
+        Part(structure="heart", solid=_heart(frame), tissue="myocardium", within=_CHEST),
+        Part(structure="heart blood", solid=grown(_heart(frame), -11), tissue="right_blood", within=("heart",)),
+    ]
+    dome = Union((
+        frame.egg("", (-70, 0, -30), (78, 105, 110), breath=1.0),
+        frame.egg("", (70, 5, -44), (78, 105, 110), breath=1.0),
+        _middle(frame),
+    ))  # fmt: skip
+    under = ("right lung", "left lung", "heart", "heart blood")
+    parts.append(Part(structure="diaphragm", solid=grown(dome, 0.0), tissue="muscle", within=under))
+    below = (*under, "diaphragm")
+    parts.append(Part(structure="peritoneal fat", solid=grown(dome, -3.5), tissue="fat", within=below))
+    crura = tuple(
+        frame.tube(
+            [
+                (sign * 12 + 4, 4, -52, 3),
+                (sign * 15 + 4, 2, -10, 5),
+                (sign * 15 + 8, -4, 25, 5),
+                (sign * 10 + 14, -6, 48, 3),
+            ]
+        )
+        for sign in (1, -1)
+    )
+    return (*parts, Part(structure="crura of diaphragm", solid=Union(crura), tissue="muscle"))
+
+
+_CHEST = ("visceral fat", "abdominal wall muscle")
+
+
+def _held(name: str, solid: Solid, wall: Solid, tissue: str) -> Part:
+    return Part(structure=name, solid=Intersection((solid, wall)), tissue=tissue, within=_CHEST)
+
+
+def _heart(frame: Frame) -> Ellipsoid:
+    return frame.egg("", (22, -38, 128), (67, 50, 48), (0.70, -0.48, -0.53), breath=0.5)
+
+
+def _middle(frame: Frame) -> Block:
+    """Central part of the diaphragm, before the spine."""
+    x, y, z = frame.at((0, 0, 10), breath=1.0)
+    body = frame.body
+    return Block((x, y, z), (60 * body.width, 105 * body.depth, 50 * body.stature), rounding_mm=20)
+
+
+def muscles(frame: Frame) -> tuple[Part, ...]:
+    """Muscles of the back and of the pelvis, and the psoas."""
+    parts = []
+    spine = [(y, z) for z, y in SPINE.values()]
+    for side, sign in (("left", 1), ("right", -1)):
+        erector = Union((
+            frame.tube([*((sign * 20, y + 46, z, 17.0) for y, z in spine), *_LOW_BACK[0](sign)], organ=" ", steps=2),
+            frame.tube([*((sign * 42, y + 45, z, 17.0) for y, z in spine), *_LOW_BACK[1](sign)], organ=" ", steps=2),
+        ))  # fmt: skip
+        lumborum = [(sign * 62, 55, -22, 9.0), (sign * 72, 50, -80, 14.0), (sign * 80, 45, -135, 13.0)]
+        psoas = [
+            (sign * 24, 20, -20, 9.0), (sign * 40, 14, -70, 15.0), (sign * 44, 10, -110, 20.0),
+            (sign * 60, -12, -190, 19.0),
+            (sign * 80, -24, -255, 13.0),
+        ]  # fmt: skip
+        iliacus = [(sign * 85, 18, -155, 9.0), (sign * 80, 2, -195, 13.0), (sign * 84, -22, -245, 11.0)]
+        parts += [
+            Part(structure=f"{side} erector spinae muscle", solid=erector, tissue="muscle"),
+            Part(
+                structure=f"{side} quadratus lumborum muscle", solid=frame.tube(lumborum, organ=" "), tissue="muscle"
+            ),
+            Part(structure=f"{side} gluteal muscle", solid=_gluteal(frame, sign), tissue="muscle"),
+            Part(structure=f"{side} psoas muscle", solid=frame.tube(psoas, organ=" "), tissue="muscle"),
+            Part(structure=f"{side} iliacus muscle", solid=frame.tube(iliacus, organ=" "), tissue="muscle"),
+            Part(structure=f"{side} obturator muscle", solid=_obturator(frame, sign), tissue="muscle"),
+        ]
+    return tuple(parts)
+
+
+def _multifidus_end(sign: int) -> list[tuple[float, float, float, float]]:
+    return [(sign * 18, 66, -195, 15.0), (sign * 16, 74, -240, 7.0)]
+
+
+def _longissimus_end(sign: int) -> list[tuple[float, float, float, float]]:
+    return [(sign * 34, 62, -190, 10.0)]
+
+
+_LOW_BACK = (_multifidus_end, _longissimus_end)
+
+
+def _gluteal(frame: Frame, sign: int) -> Solid:
+    large = frame.egg("", (sign * 78, 64, -235), (52, 27, 75), (sign * 0.85, -0.5, 0.1))
+    middle = frame.egg("", (sign * 128, 12, -195), (17, 42, 58))
+    outside = Trunk(_muscle_surface(frame), (1.0, 1.0, 1.0))
+    return Intersection((Union((large, middle), 8.0), outside))
+
+
+def _obturator(frame: Frame, sign: int) -> Tube:
+    return frame.tube(
+        [(sign * 58, 20, -255, 8.0), (sign * 60, -5, -275, 9.0), (sign * 55, -30, -290, 8.0)], organ=" "
+    )
+
+
+def skeleton(frame: Frame) -> tuple[Part, ...]:
+    """Vertebrae with discs and canal, ribs, sacrum, hip bones and femora."""
+    parts: list[Part] = []
+    for side, sign in (("left", 1), ("right", -1)):
+        for number, half in _RIBS.items():
+            parts += _bone(f"{side} rib {number}", _rib(frame, number, half, sign), 1.4)
+    parts += _discs(frame)
+    for name in SPINE:
+        parts += _vertebra(frame, name)
+    parts += _pelvis(frame)
+    parts.append(Part(structure="spinal canal", solid=_canal(frame), tissue="csf"))
+    cord = [(0, y + 26, z, 4.5) for name, (z, y) in SPINE.items() if name < "L2" or name > "T"]
+    parts.append(Part(structure="spinal cord", solid=frame.tube(cord[:5], steps=2), tissue="spinal_cord"))
+    return tuple(parts)
+
+
+def _bone(name: str, solid: Solid, cortex_mm: float) -> list[Part]:
+    """Cortex with spongy bone inside; the structure of both is the bone."""
+    return [
+        Part(structure=name, solid=solid, tissue="cortical_bone"),
+        Part(structure=name, solid=grown(solid, -cortex_mm), tissue="spongy_bone"),
+    ]
+
+
+def _rib(frame: Frame, number: int, half: float, sign: int) -> Tube:
+    z, y = SPINE[f"T{number}"] if number > 8 else (124, 38)
+    drop = 85 if number < 11 else 40
+    start, back = y + 14, y + 44
+    knots = [(22, start, z, 5.5), (52, back + 8, z - 2, 5.5), (half * 0.82, y + 34, z - 0.25 * drop, 5.5),
+             (half, y - 12, z - 0.55 * drop, 5.5)]  # fmt: skip
+    if number < 11:
+        knots += [(half * 0.93, -58, z - 0.9 * drop, 5.0), (half * 0.62, -90, z - drop, 4.5)]
+    return frame.tube([(sign * x, depth, height, radius) for x, depth, height, radius in knots])
+
+
+def _vertebra(frame: Frame, name: str) -> list[Part]:
+    z, y = SPINE[name]
+    wide, deep, high = _VERTEBRA[name]
+    body = frame.egg("", (0, y, z), (wide, deep, high), exponent=4.0)
+    back = y + deep + 10
+    arch = frame.tube([(-13, back - 9, z + 4, 4.5), (-14, back + 2, z, 4), (0, back + 12, z - 4, 5),
+                       (14, back + 2, z, 4), (13, back - 9, z + 4, 4.5)])  # fmt: skip
+    spine = frame.tube([(0, back + 12, z - 4, 4.5), (0, back + 30, z - 12, 4.5)], steps=2)
+    wings = frame.tube(
+        [(-42, back + 2, z, 3.5), (-13, back - 1, z, 5), (13, back - 1, z, 5), (42, back + 2, z, 3.5)], steps=2
+    )
+    behind = Union((arch, spine, wings))
+    return [*_bone(f"vertebra {name}", behind, 2.0), *_bone(f"vertebra {name}", body, 1.3)]
+
+
+def _discs(frame: Frame) -> list[Part]:
+    """Discs fill the column between the bodies, a little narrower than these."""
+    knots = [(0.0, y, z, 0.88 * _VERTEBRA[name][1]) for name, (z, y) in SPINE.items()] + [(0.0, 21.0, -190.0, 15.0)]
+    left = frame.tube([(x + 6, y, z, r) for x, y, z, r in knots], steps=2)
+    right = frame.tube([(x - 6, y, z, r) for x, y, z, r in knots], steps=2)
+    return [Part(structure="intervertebral discs", solid=Union((left, right)), tissue="disc")]
+
+
+def _canal(frame: Frame) -> Tube:
+    points = [(0, y + _VERTEBRA[name][1] + 9, z, 8.0) for name, (z, y) in SPINE.items()]
+    return frame.tube([*points, (0, 38, -195, 7.0), (0, 55, -225, 4.0)], steps=2)
+
+
+def _pelvis(frame: Frame) -> list[Part]:
+    hips = 1.02 if frame.body.sex == "F" else 1.0
+
+    def wide(points: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
+        return [(point[0] * hips, *point[1:]) for point in points]
+
+    sacrum = Union((
+        frame.egg("", (0, 24, -196), (54, 17, 19), exponent=2.5), frame.egg("", (0, 42, -220), (40, 13, 20)),
+        frame.tube([(0, 45, -225, 13), (0, 55, -250, 10), (0, 50, -275, 6), (0, 44, -285, 4)]),
+    ), 6.0)  # fmt: skip
+    parts = _bone("sacrum", sacrum, 1.6)
+    for side, sign in (("left", 1), ("right", -1)):
+        lines = (*_plate(_WING), *_HIP)
+        hip = Union(tuple(frame.tube([(sign * p[0], *p[1:]) for p in wide(line)], steps=3) for line in lines))
+        head = frame.egg("", (sign * 90 * hips, -12, -250), (24, 24, 24))
+        if frame.body.sex == "F":
+            head = Ellipsoid(head.centre, (21.5, 21.5, 21.5))
+        neck = frame.tube(wide([(sign * 90, -12, -250, 15), (sign * 125, -5, -285, 16), (sign * 128, -3, -340, 15)]))
+        parts += _bone(f"{side} hip bone", hip, 1.8)
+        parts.append(Part(structure=f"{side} hip joint", solid=grown(head, 3.0), tissue="cartilage"))
+        parts += _bone(f"{side} femur", Union((head, neck), 5.0), 2.0)
+    return parts
+
+
+def _plate(lines: Sequence[Sequence[Sequence[float]]]) -> list[list[tuple[float, ...]]]:
+    """Lines between lines of equally many knots, so close that tubes along them make a plate."""
+    knots = np.asarray(lines, float)
+    place = np.linspace(0, len(knots) - 1, 3 * len(knots) - 2)
+    low = np.minimum(place.astype(int), len(knots) - 2)
+    share = (place - low)[:, None, None]
+    found = knots[low] * (1 - share) + knots[low + 1] * share
+    return [[tuple(float(v) for v in knot) for knot in line] for line in found]
+
+
+_WING = (
+    # From the sacro-iliac joint to the front, crest first: x, y, z, radius.
+    ((58, 36, -142, 6), (90, 26, -132, 5), (112, 4, -136, 5), (122, -28, -152, 6), (121, -62, -186, 7)),
+    ((48, 40, -172, 8), (76, 24, -165, 4.5), (98, 4, -163, 4), (114, -22, -172, 5), (118, -58, -192, 6)),
+    ((50, 42, -200, 8), (72, 24, -195, 4.5), (92, 4, -192, 4.5), (108, -22, -196, 5), (110, -46, -204, 6)),
+    ((60, 36, -222, 8), (74, 20, -222, 7), (86, 6, -220, 8), (98, -10, -218, 8), (104, -28, -218, 8)),
+)
+_HIP = (
+    ((70, 22, -238, 9), (76, 10, -245, 9), (82, -12, -240, 9), (96, -34, -232, 8)),
+    (
+        (70, 12, -255, 9),
+        (72, -6, -256, 7),
+        (84, -40, -250, 9),
+        (66, -56, -262, 8),
+        (35, -75, -275, 8),
+        (5, -80, -283, 8),
+    ),
+    ((74, 14, -255, 12), (80, 18, -285, 13), (68, 20, -325, 14)),
+    ((66, 14, -325, 10), (45, -30, -312, 7), (20, -66, -298, 7), (5, -78, -288, 7)),
+)
+"""Rim of the socket, pubis and ischium."""
