@@ -4,96 +4,109 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import NamedTuple
 
-from vesalius.data.records import Laterality, Status
-from vesalius.virtual.text.grammar import Fact, grammar
+from vesalius.virtual.text.grammar import Fact, common, grammar
+from vesalius.virtual.text.parsing import frames, merged, named, noun_phrase, plain
 
-__all__ = ["extract"]
+__all__ = ["Reading", "extract", "read"]
 
-_NEGATED = re.compile(r"^(no|there is no|there is neither|neither|negative for|absence of)\b")
-_HEDGED = re.compile(
-    r"\b(probabl[ey]|likely|suspicious|although subtle|possible|cannot be excluded|may be|questionable)\b"
-)
-_SIZE = re.compile(r"(\d+(?:\.\d)?) (mm|cm)\b")
-_LOBE = re.compile(r"\b(right (?:upper|middle|lower)|left (?:upper|lower)) lobe\b")
-_SEVERITY = re.compile(
-    r"\b(mild|moderate|severe|small|medium-sized|large|tension|linear|subsegmental|undisplaced|displaced)\b"
-)
-_HEADING = re.compile(r"^[A-Z][A-Za-z ]+: ")
+_NEGATIONS = ("denied", "denied_one", "neither", "not_new")
 
 
-def extract(text: str) -> tuple[Fact, ...]:
-    """Return the facts of a report's section, in order."""
+class Reading(NamedTuple):
+    """What was read, and what was not understood."""
+
+    facts: tuple[Fact, ...]
+    unread: tuple[str, ...]
+    """Sentences that are not of this grammar."""
+
+
+def extract(text: str, region: str = "chest") -> tuple[Fact, ...]:
+    """Return the facts of a report's section, in order.
+
+    Args:
+        text: English, any institution's style; titles of regions inside it change the region.
+        region: whose words are read.
+    """
+    return read(text, region).facts
+
+
+def read(text: str, region: str = "chest") -> Reading:
+    """Return the facts of a report's section and the sentences that are not understood."""
+    titles = {f"{title.lower()}.": name for name, title in common().titles.items()}
     facts: list[Fact] = []
-    for sentence in re.split(r"(?<=[.])\s+", text.strip()):
-        plain = _HEADING.sub("", re.sub(r"^\d\.\s+", "", sentence))
-        if plain and not plain[:-1].isdigit():
-            facts += _sentence(_american(plain))
-    return tuple(facts)
+    unread: list[str] = []
+    for part in re.split(r"(?<=[.])\s+", text.strip()):
+        sentence = re.sub(r"^\d\.\s+", "", part)
+        if not sentence or sentence[:-1].isdigit():
+            continue
+        if sentence.lower() in titles:
+            region = titles[sentence.lower()]
+            continue
+        found = _sentence(_without_label(plain(sentence, region), region), region)
+        if found is None:
+            unread.append(part)
+        else:
+            facts += found
+    return Reading(tuple(facts), tuple(unread))
 
 
-def _american(sentence: str) -> str:
-    """Undo a site's spelling, in lower case."""
-    words = grammar()
-    for whole, short in words.abbreviations.items():
-        sentence = re.sub(rf"\b{short}\b", whole, sentence)
-    lower = sentence.lower()
-    for american, british in words.british.items():
-        lower = lower.replace(british, american)
-    return lower
+def _without_label(sentence: str, region: str) -> str:
+    label, colon, rest = sentence.partition(": ")
+    return rest if colon and label in _labels(region) else sentence
 
 
 @cache
-def _fixed() -> dict[str, tuple[Fact, ...]]:
+def _labels(region: str) -> frozenset[str]:
+    return frozenset(plain(label, region) for labels in grammar(region).systems.labels.values() for label in labels)
+
+
+@cache
+def _fixed(region: str) -> dict[str, tuple[Fact, ...]]:
     """Sentences that are known as a whole."""
-    words = grammar()
-    known = {part.text.lower(): tuple(Fact(name, "absent") for name in part.facts) for part in words.general}
+    words, shared = grammar(region), common()
+    exams = words.exams.values()
+    silent = [*words.boilerplate, *(text for entry in exams for text in entry.boilerplate), *shared.nothing,
+              *shared.without_prior, *shared.disclaimer]  # fmt: skip
+    normal = [*words.normal_impression, *(text for entry in exams for text in entry.normal_impression)]
+    known: dict[str, tuple[Fact, ...]] = {plain(text, region): () for text in silent}
+    known.update({plain(text, region): (Fact("no_finding", "present"),) for text in normal})
     for concept, entry in words.findings.items():
-        known.update({text.lower(): (Fact(concept, "absent"),) for text in entry.absent})
-    known.update({text.lower(): (Fact("no_finding", "present"),) for text in words.normal_impression})
-    known.update({text.lower(): () for text in words.boilerplate})
+        known.update({plain(text, region): (Fact(concept, "absent"),) for text in entry.absent})
+    for part in words.general:
+        known[plain(part.text, region)] = tuple(Fact(name, "absent") for name in part.facts)
     return known
 
 
 @cache
-def _names() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Names of findings, longest first."""
-    pairs = [(name, concept) for concept, entry in grammar().findings.items() for name in entry.names]
-    pairs.sort(key=lambda pair: -len(pair[0]))
-    return tuple((re.compile(rf"\b{re.escape(name)}\b"), concept) for name, concept in pairs)
+def _dated(region: str) -> re.Pattern[str]:
+    """Sentences on the study before, whose only slot is a number of days."""
+    texts = [re.escape(plain(text, region)).replace(r"\{days\}", r"\d+") for text in common().with_prior]
+    return re.compile("|".join(texts))
 
 
-def _concepts(sentence: str) -> list[str]:
-    """Concepts named in a sentence, in order of place; a name inside a longer one does not count."""
-    found: list[tuple[int, str]] = []
-    for pattern, concept in _names():
-        for match in pattern.finditer(sentence):
-            found.append((match.start(), concept))
-        sentence = pattern.sub(lambda match: " " * len(match[0]), sentence)
-    return [concept for _, concept in sorted(found)]
-
-
-def _sentence(sentence: str) -> list[Fact]:
-    if sentence in _fixed():
-        return list(_fixed()[sentence])
-    concepts = _concepts(sentence)
-    if _NEGATED.match(sentence):
-        return [Fact(concept, "absent") for concept in concepts]
-    if not concepts:
+def _sentence(sentence: str, region: str) -> list[Fact] | None:
+    if sentence in _fixed(region):
+        return list(_fixed(region)[sentence])
+    if _dated(region).fullmatch(sentence):
         return []
-    status: Status = "uncertain" if _HEDGED.search(sentence) else "present"
-    lobe = _LOBE.search(sentence)
-    severity = _SEVERITY.search(sentence)
-    size = _SIZE.search(sentence)
-    millimetres = float(size[1]) * (10 if size[2] == "cm" else 1) if size else None
-    return [
-        Fact(concepts[0], status, _laterality(sentence), lobe[0] if lobe else "", severity[0] if severity else "",
-             None if millimetres is None else float(round(millimetres)))
-    ]  # fmt: skip
+    matches = [(frame, match) for frame in frames(region) if (match := frame.undo(sentence)) is not None]
+    for frame, match in matches:
+        if frame.kind in _NEGATIONS and (denied := _denied(frame.kind, match.groupdict(), region)):
+            return denied
+    for strict in (True, False):
+        for frame, match in matches:
+            look = None if frame.kind in _NEGATIONS else noun_phrase(match["x"], region, strict=strict)
+            if look is not None:
+                return [merged(frame.fact(look.concept, match), look)]
+    return None
 
 
-def _laterality(sentence: str) -> Laterality:
-    if re.search(r"\b(both|bilateral|bibasilar)\b", sentence):
-        return "bilateral"
-    side = re.search(r"\b(left|right)\b", sentence)
-    return "" if side is None else "left" if side[0] == "left" else "right"
+def _denied(kind: str, names: dict[str, str], region: str) -> list[Fact] | None:
+    """Return the denied findings, or None where something else is denied."""
+    listed = [names["x"], names["m"]] if kind == "neither" else re.split(r", | or ", names["x"])
+    concepts = [named(region).get(name) for name in listed]
+    change = "new" if kind == "not_new" else ""
+    found = [Fact(concept, "absent", change=change) for concept in concepts if concept is not None]
+    return found if len(found) == len(listed) else None

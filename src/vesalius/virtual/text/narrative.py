@@ -1,260 +1,259 @@
 """Reports from facts, never from pixels: every sentence knows the facts that it states.
 
 What is written depends on the truth only through what a reader could see: findings of low visibility are hedged or
-missed. Order, wording and style come from the site and from a stream of their own for each report.
+missed. Order, wording and style come from the institution and from a stream of their own for each report.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.data.records import Status
+from vesalius.virtual.exams.base import exam
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.seeds import stream
-from vesalius.virtual.sites import Site
-from vesalius.virtual.text.grammar import Fact, Grammar, Words, grammar, stated
+from vesalius.virtual.text.comparison import Change, compare, pair
+from vesalius.virtual.text.grammar import Fact, Grammar, american, british, common, grammar
+from vesalius.virtual.text.report import Report, Sentence
+from vesalius.virtual.text.sentences import Certainty, Draws, Writer, abbreviated, joined
+from vesalius.virtual.text.style import Style, style_of
 
-__all__ = ["Report", "Sentence", "write_report"]
+__all__ = ["Report", "Sentence", "regions_of", "write_report"]
 
-_MENTION = {
-    "pleural_effusion": 1.0, "pneumothorax": 1.0, "consolidation": 0.9, "cardiomegaly": 0.9, "edema": 0.6,
-    "rib_fracture": 0.4, "lung_nodule": 0.35, "lung_mass": 0.35, "atelectasis": 0.3, "hiatal_hernia": 0.15,
-    "emphysema": 0.12, "fibrosis": 0.12,
-}  # fmt: skip
-"""How often an absent finding is denied where a site denies everything that matters."""
 _PLAIN, _DOUBTFUL = 6.0, 3.0
-_DRAWS = 16
+_DRAWS = 64
+_TOLD = 3
+"""Diseases of one finding that are told one by one."""
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """A sentence, the organ system that it is about and the facts that it states."""
+class _Case:
+    """What one section is written about."""
 
-    text: str
-    system: str
-    facts: tuple[Fact, ...]
-    urgency: int = 0
-
-
-@dataclass(frozen=True)
-class Report:
-    """Findings and impression, sentence by sentence, in their written order."""
-
-    findings: tuple[Sentence, ...]
-    impression: tuple[Sentence, ...]
-
-    @property
-    def findings_text(self) -> str:
-        """The section as it stands in the report."""
-        return " ".join(sentence.text for sentence in self.findings)
-
-    @property
-    def impression_text(self) -> str:
-        """The section as it stands in the report."""
-        return " ".join(sentence.text for sentence in self.impression)
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        """All stated facts, findings first."""
-        return tuple(fact for sentence in (*self.findings, *self.impression) for fact in sentence.facts)
+    region: str
+    diseases: tuple[Disease, ...]
+    changes: Mapping[int, Change]
+    """By `id` of the disease; empty without a study before."""
+    gone: tuple[Disease, ...]
+    days: float | None
+    """Since the study before; None where there is none or the institution does not compare."""
+    exams: tuple[str, ...]
 
 
-class _Draws:
-    """Numbers of one purpose, taken one after the other."""
+def write_report(
+    patient: Patient, *, previous: Patient | None = None, days: float | None = None, style: Style | None = None,
+    variant: int = 0,
+) -> Report:  # fmt: skip
+    """Write the report of a patient: a section for each region examined, with a title where there are several.
 
-    def __init__(self, numbers: NDArray[np.float64]) -> None:
-        self._numbers = iter(numbers.tolist())
+    Args:
+        patient: at one visit.
+        previous: the same patient at an earlier visit; what is new, stable, changed or gone is told.
+        days: since that visit; by the patients' days where not given.
+        style: of the institution; its site's own where not given.
+        variant: another number words the same facts anew.
+    """
+    style = style or style_of(patient.site)
+    regions = regions_of(patient)
+    compared = previous if style.priors else None
+    since = days if days is not None or previous is None else patient.day - previous.day
+    findings: list[Sentence] = []
+    impression: list[Sentence] = []
+    for region in regions:
+        case = _case(patient, region, compared, since)
+        seen, concluded = _section(patient, case, style, variant)
+        if len(regions) > 1:
+            title = Sentence(f"{common().titles[region]}.", "", (), 0, region)
+            seen, concluded = [title, *seen], [title, *concluded]
+        findings += seen
+        impression += concluded
+    upper = str.upper if style.upper else str
+    first, second = common().sections[style.sections]
+    return Report(tuple(findings), tuple(impression), (upper(first), upper(second)))
 
-    def number(self) -> float:
-        return float(next(self._numbers))
 
-    def pick(self, options: Sequence[str]) -> str:
-        return options[int(self.number() * len(options))]
+def regions_of(patient: Patient) -> tuple[str, ...]:
+    """Regions that the patient's report is about: those of the examinations, then those of the diseases."""
+    regions = [_region(name) for name in patient.exams] + [disease.region for disease in patient.diseases]
+    return tuple(dict.fromkeys(regions))
 
 
-def write_report(patient: Patient, *, variant: int = 0) -> Report:
-    """Write the report of a patient; another `variant` words the same facts anew."""
-    words = grammar()
+@cache
+def _region(name: str) -> str:
+    return exam(name).REGION
+
+
+def _case(patient: Patient, region: str, previous: Patient | None, days: float | None) -> _Case:
+    diseases = tuple(disease for disease in patient.diseases if disease.region == region)
+    exams = tuple(name for name in patient.exams if _region(name) == region)
+    if previous is None:
+        return _Case(region, diseases, {}, (), None, exams)
+    pairs = pair(diseases, [disease for disease in previous.diseases if disease.region == region])
+    changes = {id(now): compare(now, before) for now, before in pairs if now is not None}
+    places = {(disease.concept, disease.laterality, disease.anatomy) for disease in diseases}
+    gone = tuple(
+        before for now, before in pairs
+        if now is None and before is not None and before.visibility >= _DOUBTFUL
+        and (before.concept, before.laterality, before.anatomy) not in places
+    )  # fmt: skip
+    return _Case(region, diseases, changes, gone, days, exams)
+
+
+def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple[list[Sentence], list[Sentence]]:
+    """Write findings and impression of one region."""
+    words = grammar(case.region, spelling="british" if style.british else "american")
     concepts = list(words.findings)
-    numbers = stream(patient.seed, patient.id, "text", variant).random((len(concepts) + 3, 2 * _DRAWS))
-    present, impression = [], []
-    for row, concept in enumerate(concepts):
-        draws = _Draws(numbers[row])
-        for group in _groups([part for part in patient.diseases if part.concept == concept][:3]):
-            certainty = _certainty(max(part.visibility for part in group), patient.site, draws)
-            if certainty is not None:
-                present.append(_present(group, patient.site, draws, certainty))
-                impression.append(_present(group, patient.site, draws, certainty, again=True))
-    denied = _denied(patient, words, numbers[-1], numbers[-2])
-    draws = _Draws(numbers[-3])
-    return Report(_arranged(present, denied, patient.site, draws), _concluded(impression, denied, patient, draws))
+    purpose = (variant,) if case.region == "chest" else (variant, case.region)
+    numbers = stream(patient.seed, patient.occasion, "text", *purpose).random((len(concepts) + 3, _DRAWS))
+    writer = Writer(case.region, style)
+    present: list[Sentence] = []
+    impression: list[Sentence] = []
+    for concept in dict.fromkeys(disease.concept for disease in (*case.diseases, *case.gone)):
+        draws = Draws(numbers[concepts.index(concept)].tolist())
+        for one, again in _told(case, concept, writer, draws):
+            present.append(one)
+            impression.append(again)
+    denied = _denied(case, words, writer, numbers[-3:-1])
+    draws = Draws(numbers[-1].tolist())
+    findings = _arranged([*present, *denied], words, style, draws)
+    _add_boilerplate(findings, case, words, style, draws)
+    concluded = _concluded(impression, denied, case, words, style, draws)
+    return ([_finished(part, case.region, style) for part in findings],
+            [_finished(part, case.region, style) for part in concluded])  # fmt: skip
 
 
-def _groups(diseases: list[Disease]) -> Iterator[list[Disease]]:
-    """Join what is said in one breath: the same finding on both sides, unless it is told by lobe."""
-    sides = {disease.laterality for disease in diseases}
-    lobar = any("lobe" in disease.anatomy for disease in diseases)
-    if len(diseases) == 2 and sides == {"left", "right"} and not lobar:
-        yield diseases
-        return
-    yield from ([disease] for disease in diseases)
+def _told(case: _Case, concept: str, writer: Writer, draws: Draws) -> Iterator[tuple[Sentence, Sentence]]:
+    """Tell all diseases of one finding, in the findings and again in the impression."""
+    diseases = [disease for disease in case.diseases if disease.concept == concept][:_TOLD]
+    for group in _groups(diseases, case, writer):
+        certainty = _certainty(max(part.visibility for part in group), writer.style, draws)
+        if certainty is not None:
+            change = case.changes.get(id(group[0]))
+            one = writer.present(group, certainty, draws, change=change)
+            yield one, writer.present(group, certainty, draws, change=change, again=True)
+    for disease in [part for part in case.gone if part.concept == concept][:_TOLD]:
+        yield writer.resolved(disease, draws), writer.resolved(disease, draws)
 
 
-def _present(
-    group: list[Disease], site: Site, draws: _Draws, certainty: tuple[Status, str], *, again: bool = False
-) -> Sentence:
-    """Write one present finding; said again, in the impression, it comes without sizes."""
-    first = max(group, key=lambda disease: disease.visibility)
-    words = grammar().findings[first.concept]
-    status, kind = certainty
-    fact = Fact(first.concept, status, "bilateral" if len(group) == 2 else first.laterality,
-                first.anatomy if "lobe" in first.anatomy else "", first.severity,
-                next(iter(first.sizes_mm.values()), None))  # fmt: skip
-    options = _phrases(words, group)
-    options = [phrase for phrase in options if not (again and "{size}" in phrase)] or options
-    slots = {**first.attributes, "side": first.laterality, "site": first.anatomy, "lobe": first.anatomy,
-             "severity": first.severity, "size": _size(fact.size_mm, site)}  # fmt: skip
-    phrase, fact = stated(draws.pick(options), replace(fact, size_mm=_rounded(fact.size_mm, site)), slots)
-    frame = draws.pick(grammar().frames["terse" if kind == "plain" and draws.number() < site.terse else kind])
-    return Sentence(_framed(frame, phrase), words.system, (fact,), words.urgency)
+def _groups(diseases: list[Disease], case: _Case, writer: Writer) -> Iterator[list[Disease]]:
+    """Join what is on both sides, unless the sides have changed differently."""
+    kinds = {change.kind for part in diseases if (change := case.changes.get(id(part)))}
+    if len(kinds) > 1 or (kinds and any(case.changes[id(part)].old_mm for part in diseases)):
+        yield from ([disease] for disease in diseases)
+    elif diseases:
+        yield from joined(diseases, writer.words[diseases[0].concept])
 
 
-def _phrases(words: Words, group: list[Disease]) -> list[str]:
-    first = group[0]
-    if len(group) == 2 and words.both:
-        return words.both
-    if words.one and first.attributes.get("count") == "1":
-        return words.one
-    return words.lobar if words.lobar and "lobe" in first.anatomy else words.phrases
-
-
-def _certainty(visibility: float, site: Site, draws: _Draws) -> tuple[Status, str] | None:
+def _certainty(visibility: float, style: Style, draws: Draws) -> Certainty | None:
     """Draw how surely a finding of this visibility is written; None where the reader misses it."""
-    roll, hedge, step = draws.number(), draws.number(), draws.number()
+    roll, hedge, step, shade = draws.number(), draws.number(), draws.number(), draws.number()
     if visibility < _DOUBTFUL:
-        return ("uncertain", "possible") if roll > 0.7 else None
+        return Certainty("uncertain", "not_excluded" if shade < 0.4 else "possible") if roll > 0.7 else None
+    kind = "plain"
     if visibility < _PLAIN:
         kind = "possible" if hedge < 0.3 else "likely" if hedge < 0.65 else "plain"
-    else:
-        kind = "plain"
-    if step < site.hedging and kind != "possible":
+    if step < style.hedging and kind != "possible":
         kind = {"plain": "likely", "likely": "possible"}[kind]
-    return ("present" if kind == "plain" else "uncertain"), kind
+    if kind == "plain":
+        return Certainty("present", "consistent" if shade < 0.06 else "plain")
+    finer = {"likely": "suspicious", "possible": "not_excluded"}[kind]
+    return Certainty("uncertain", finer if shade < 0.35 else kind)
 
 
-def _size(size_mm: float | None, site: Site) -> str:
-    rounded = _rounded(size_mm, site)
-    if rounded is None:
-        return ""
-    return f"{rounded / 10:.1f} cm" if site.centimetres else f"{rounded:.0f} mm"
-
-
-def _rounded(size_mm: float | None, site: Site) -> float | None:
-    """Round as it is written: whole millimetres, which are tenths of a centimetre."""
-    del site
-    return None if size_mm is None else float(round(size_mm))
-
-
-def _framed(frame: str, phrase: str) -> str:
-    text = frame.replace("{x}", phrase)
-    if frame.startswith(("{X}", "Possible", "Probable", "Questionable")):
-        bare = phrase.removeprefix("a ").removeprefix("an ")
-        text = text.replace(phrase, bare) if "{x}" in frame else text
-        text = text.replace("{X}", bare[0].upper() + bare[1:])
-    return text
-
-
-def _denied(
-    patient: Patient, words: Grammar, numbers: NDArray[np.float64], order: NDArray[np.float64]
-) -> list[Sentence]:
+def _denied(case: _Case, words: Grammar, writer: Writer, numbers: NDArray[np.float64]) -> list[Sentence]:
     """Choose the absent findings that are worth a word and deny them, alone, in lists or by a general statement."""
-    absent = [concept for concept in words.findings if concept not in patient.concepts]
-    chosen = [concept for concept in absent if numbers[list(words.findings).index(concept)] <
-              _MENTION[concept] * (0.35 + 0.65 * patient.site.negatives)]  # fmt: skip
-    draws = _Draws(np.concatenate([numbers[len(words.findings) :], order]))
+    here = {disease.concept for disease in case.diseases}
+    resolved = {disease.concept for disease in case.gone}
+    share = 0.35 + 0.65 * writer.style.negatives if writer.style.negatives > 0 else 0.1
+    rolls = numbers[0].tolist()
+    absent = [concept for concept in words.findings if concept not in here]
+    chosen = [concept for number, (concept, entry) in enumerate(words.findings.items()) if concept not in here
+              and concept not in resolved and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
+    draws = Draws(numbers[1].tolist())
     sentences = []
     whole = [part for part in words.general if set(part.facts) <= set(absent)]
     if whole and draws.number() < 0.55:
         part = whole[int(draws.number() * len(whole))]
-        sentences.append(Sentence(part.text, part.system, tuple(Fact(name, "absent") for name in part.facts)))
+        facts = tuple(Fact(name, "absent") for name in part.facts)
+        sentences.append(Sentence(part.text, part.system, facts, 0, case.region))
         chosen = [concept for concept in chosen if concept not in part.facts]
-    for group in _lists(chosen, draws):
-        sentences.append(_deny(group, words, draws))
-    return sentences
+    if case.days is not None and here and draws.number() < 0.3:
+        old = [part.concept for part in case.diseases if case.changes[id(part)].kind != "new"]
+        stable = [name for name in old if all(
+            case.changes[id(part)].kind != "new" for part in case.diseases if part.concept == name)]  # fmt: skip
+        sentences += [writer.not_new(draws.pick(stable), draws)] if stable else []
+    return sentences + [writer.denied(group, draws) for group in _lists(chosen, draws)]
 
 
-def _lists(chosen: list[str], draws: _Draws) -> Iterator[list[str]]:
-    """Cut the denied findings into lists of one to three."""
-    while chosen:
+def _lists(chosen: list[str], draws: Draws) -> Iterator[list[str]]:
+    """Cut the denied findings into at most eight lists of one to three."""
+    for _ in range(8):
+        if not chosen:
+            return
         count = 1 + int(draws.number() * 3)
         yield chosen[:count]
         chosen = chosen[count:]
 
 
-def _deny(group: list[str], words: Grammar, draws: _Draws) -> Sentence:
-    first = words.findings[group[0]]
-    facts = tuple(Fact(concept, "absent") for concept in group)
-    alone = first.absent if len(group) == 1 else []
-    if alone and draws.number() < 0.5:
-        return Sentence(draws.pick(alone), first.system, facts)
-    names = [draws.pick(words.findings[concept].names[:2]) for concept in group]
-    if len(names) == 2 and draws.number() < 0.25:
-        text = draws.pick(words.frames["neither"]).replace("{n}", names[0]).replace("{m}", names[1])
-        return Sentence(text, first.system, facts)
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-    return Sentence(draws.pick(words.frames["denied"]).replace("{n}", listed), first.system, facts)
+def _arranged(sentences: list[Sentence], words: Grammar, style: Style, draws: Draws) -> list[Sentence]:
+    """Bring the findings section into the institution's order."""
+    if style.order == "urgency":
+        return sorted(sentences, key=lambda part: -part.urgency)
+    if style.order == "systems":
+        return sorted(sentences, key=lambda part: words.systems.order.index(part.system))
+    parts: list[Sentence] = []
+    for system in words.systems.order:
+        label = draws.pick(words.systems.labels[system])
+        label = label.upper() if style.upper else label
+        inside = [part for part in sentences if part.system == system]
+        parts += [replace(inside[0], text=f"{label}: {inside[0].text}"), *inside[1:]] if inside else []
+    return parts
 
 
-def _arranged(present: list[Sentence], denied: list[Sentence], site: Site, draws: _Draws) -> tuple[Sentence, ...]:
-    """Bring the findings section into the site's order and style."""
-    words = grammar()
-    sentences = [*present, *denied]
-    if site.headings:
-        parts = []
-        for system in words.systems.order:
-            label = draws.pick(words.systems.labels[system])
-            inside = [part for part in sentences if part.system == system]
-            parts += [replace(inside[0], text=f"{label}: {inside[0].text}"), *inside[1:]] if inside else []
-        sentences = parts
-    elif site.terse > 0.5:
-        sentences.sort(key=lambda part: -part.urgency)
+def _add_boilerplate(sentences: list[Sentence], case: _Case, words: Grammar, style: Style, draws: Draws) -> None:
+    """Put sentences without facts at the start or the end."""
+    roll, where, which = draws.number(), draws.number(), draws.number()
+    spell = british if style.british else american
+    if sentences and roll >= style.boilerplate:
+        return
+    own = [text for name in case.exams if name in words.exams for text in words.exams[name].boilerplate]
+    pool = own or words.boilerplate
+    if case.days is not None:
+        pool = [text for text in pool if "compar" not in text.lower() and "prior" not in text.lower()]
+        pool = [*pool, *(text.format(days=round(case.days)) for text in common().with_prior)]
     else:
-        sentences.sort(key=lambda part: words.systems.order.index(part.system))
-    if draws.number() < 0.35 or not sentences:
-        sentences.insert(0, Sentence(draws.pick(words.boilerplate), "", ()))
-    return tuple(_spelled(part, site) for part in sentences)
+        pool = [*pool, *common().without_prior]
+    if where < 0.8 or not sentences:
+        sentences.insert(0, Sentence(spell(pool[int(which * len(pool))]), "", (), 0, case.region))
+    else:
+        text = common().disclaimer[int(which * len(common().disclaimer))]
+        sentences.append(Sentence(spell(text), "", (), 0, case.region))
 
 
 def _concluded(
-    impression: list[Sentence], denied: list[Sentence], patient: Patient, draws: _Draws
-) -> tuple[Sentence, ...]:
+    impression: list[Sentence], denied: list[Sentence], case: _Case, words: Grammar, style: Style, draws: Draws
+) -> list[Sentence]:
     """Write the impression: most urgent first, at most four items; a normal study is called so."""
-    words = grammar()
     sentences = sorted(impression, key=lambda part: -part.urgency)[:4]
-    if not patient.diseases:
-        sentences = [Sentence(draws.pick(words.normal_impression), "", (Fact("no_finding", "present"),))]
-    elif not sentences or draws.number() < 0.25:
+    if not case.diseases and not case.gone:
+        own = [text for name in case.exams if name in words.exams for text in words.exams[name].normal_impression]
+        text = draws.pick(own or words.normal_impression)
+        sentences = [Sentence(text, "", (Fact("no_finding", "present"),), 0, case.region)]
+    elif not sentences or draws.number() < style.repeats:
         sentences += [part for part in denied if len(part.facts) == 1][:1]
     if not sentences:
-        sentences = [Sentence("No acute change is seen.", "", ())]
-    if patient.site.terse > 0.7 and len(sentences) > 1:
+        sentences = [Sentence(draws.pick(common().nothing), "", (), 0, case.region)]
+    if style.numbered and len(sentences) > 1:
         sentences = [replace(part, text=f"{i}. {part.text}") for i, part in enumerate(sentences, start=1)]
-    return tuple(_spelled(part, patient.site) for part in sentences)
+    return sentences
 
 
-def _spelled(sentence: Sentence, site: Site) -> Sentence:
-    """Spell as the site does: British or American, lobes abbreviated where it is terse."""
-    words = grammar()
-    text = sentence.text
-    if site.british:
-        for american, british in words.british.items():
-            text = text.replace(american, british).replace(american.capitalize(), british.capitalize())
-    if site.terse > 0.7:
-        for whole, short in words.abbreviations.items():
-            text = text.replace(whole, short).replace(whole.capitalize(), short)
-    return replace(sentence, text=text)
+def _finished(sentence: Sentence, region: str, style: Style) -> Sentence:
+    if style.abbreviations == "none":
+        return sentence
+    return replace(sentence, text=abbreviated(sentence.text, region, style))

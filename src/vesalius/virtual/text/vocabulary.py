@@ -1,0 +1,47 @@
+"""The words that findings put into slots, learnt by drawing each finding often with fixed seeds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+
+from vesalius.virtual.body import draw_body
+from vesalius.virtual.findings.base import Case, Disease
+from vesalius.virtual.preset import finding, finding_names
+from vesalius.virtual.seeds import stream
+from vesalius.virtual.text.wording import unsided
+
+__all__ = ["concepts_of", "examples", "vocabulary"]
+
+_EXAMPLES = 160
+"""Draws of each finding: a word of a share of 3 % is missed in fewer than 1 of 100 findings."""
+
+
+@cache
+def examples(concept: str) -> tuple[Disease, ...]:
+    """Diseases of one finding, as different bodies would have them."""
+    made: list[Disease] = []
+    for number in range(_EXAMPLES):
+        body = draw_body(number % 8, "vocabulary")
+        made += finding(concept).draw(stream(0, "vocabulary", concept, number), Case(body, ()))
+    return tuple(made)
+
+
+@cache
+def vocabulary(concept: str) -> Mapping[str, frozenset[str]]:
+    """Words by slot: severity, site (with and without its side), and each attribute of the look."""
+    words: defaultdict[str, set[str]] = defaultdict(set)
+    for disease in examples(concept):
+        words["severity"].add(disease.severity)
+        words["site"] |= {disease.anatomy, unsided(disease.anatomy)}
+        for name, word in disease.attributes.items():
+            words[name].add(word)
+    words["lobe"] = {site for site in words["site"] if "lobe" in site}
+    return {slot: frozenset(found - {""}) for slot, found in words.items()}
+
+
+@cache
+def concepts_of(region: str) -> tuple[str, ...]:
+    """Findings of a region."""
+    return tuple(name for name in finding_names() if finding(name).region == region)
