@@ -14,8 +14,9 @@ from vesalius.errors import ConfigError
 from vesalius.virtual.patient import draw_patient
 from vesalius.virtual.radiograph.camera import Array
 from vesalius.virtual.radiograph.exposure import attenuation, masses
-from vesalius.virtual.radiograph.film import Film, camera_of, paint, render
+from vesalius.virtual.radiograph.film import Film, paint, render
 from vesalius.virtual.radiograph.measurements import anatomy_masks
+from vesalius.virtual.radiograph.views import camera_of
 
 SIZE = 160
 

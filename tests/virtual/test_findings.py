@@ -13,7 +13,8 @@ from vesalius.virtual.findings.pleural_effusion import PleuralEffusion
 from vesalius.virtual.findings.pneumothorax import Pneumothorax
 from vesalius.virtual.preset import finding, finding_names
 from vesalius.virtual.radiograph.camera import Camera
-from vesalius.virtual.radiograph.film import camera_of, paint, render
+from vesalius.virtual.radiograph.film import paint, render
+from vesalius.virtual.radiograph.views import camera_of
 from vesalius.virtual.seeds import stream
 
 SIZE = 128

@@ -39,7 +39,7 @@ def encode_png(pixels: NDArray[Any]) -> bytes:
     notes = PngImagePlugin.PngInfo()
     notes.add_text("VIRTUAL", VIRTUAL)
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=notes, compress_level=6)
+    image.save(buffer, "PNG", pnginfo=notes, compress_level=4)
     return buffer.getvalue()
 
 

@@ -72,8 +72,13 @@ class Fibrosis(ChestDisease):
         height = camera.height(0.0) - chest.dome_top(side)
         reach = 40 + 220 * self.extent
         low = np.exp(-np.maximum(height, 0) / (0.55 * reach))[:, None]
-        centre, width, _, _ = chest.cavity.at(camera.height(0.0))
-        off = np.abs(np.abs(camera.u[None, :] * camera.scale(0.0)) - centre[:, None]) / np.maximum(width[:, None], 1)
+        centre, width, half, middle = (part[:, None] for part in chest.cavity.at(camera.height(0.0)))
+        across = camera.u[None, :] * camera.scale(0.0)
+        off = (
+            np.abs(across - middle) / half
+            if camera.lateral
+            else np.abs(np.abs(across) - centre) / np.maximum(width, 1)
+        )
         near = np.clip(0.35 + 0.75 * off**2, 0, 1)
         weight: Array = (low * near * (canvas.aerated[side] > 0)).astype(np.float32)
         return weight

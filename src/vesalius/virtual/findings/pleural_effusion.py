@@ -23,6 +23,8 @@ __all__ = ["FINDING", "PleuralEffusion"]
 _DENSITY = 1.03
 _MEDIAL_MM = 24.0
 """Distance of the medial pleura from the mid-line."""
+_SLOPE = 0.22
+"""How much nearer the back fluid of a patient on his back lies for each mm of height."""
 _SEEN_MM = 9.0
 """Fluid thinner than this along the ray is not told from the wall."""
 
@@ -67,19 +69,41 @@ class PleuralEffusion(ChestDisease):
         return replace(chest, shift_mm=chest.shift_mm - side_sign(self.side) * push)
 
     def displace(self, canvas: Canvas) -> None:
-        level, rise = self._level(canvas.chest), self._rise
-        camera, lung = canvas.camera, canvas.lungs[self.side]
-        height = camera.height(0.0)
-        centre, width, half, middle = (part.astype(np.float32)[:, None] for part in canvas.chest.cavity.at(height))
-        x = camera.u[None, :] * np.float32(camera.scale(0.0)) * side_sign(self.side)
-        off = _off(x, centre + width)
-        inside = ((height - level) / rise)[:, None].astype(np.float32) - off * off
-        reach = half * np.sqrt(np.maximum(inside, 0))
-        front, back = np.maximum(lung.front, middle - reach), np.minimum(lung.back, middle + reach)
-        gone = inside <= 0
+        lung = canvas.lungs[self.side]
+        dry = self._layered(canvas) if canvas.chest.supine else self._above(canvas)
+        front, back = np.maximum(lung.front, dry.front), np.minimum(lung.back, dry.back)
+        gone = front > back
         front[gone], back[gone] = EMPTY, -EMPTY
         canvas.lungs[self.side] = Interval(front, back)
         canvas.fluid[self.side] = _DENSITY
+
+    def _above(self, canvas: Canvas) -> Interval:
+        """What lies above the meniscus: a bowl that is round a line in the middle of the lung."""
+        camera, sign = canvas.camera, side_sign(self.side)
+        height = camera.height(-70.0 * sign if camera.lateral else 0.0)
+        centre, width, half, middle = (part.astype(np.float32)[:, None] for part in canvas.chest.cavity.at(height))
+        steep = ((height - self._level(canvas.chest)) / self._rise)[:, None].astype(np.float32)
+        across = camera.u[None, :] * np.float32(camera.scale(-70.0 * sign if camera.lateral else 0.0))
+        low, high = np.float32(_MEDIAL_MM), centre + width
+        if camera.lateral:
+            inside = steep - ((across - middle) / half) ** 2
+            axis, span = -sign * (low + high) / 2, (high - low) / 2
+        else:
+            inside = steep - _off(across * sign, high) ** 2
+            axis, span = middle, half
+        reach = span * np.sqrt(np.maximum(inside, 0))
+        front, back = axis - reach, axis + reach
+        front[inside <= 0], back[inside <= 0] = EMPTY, -EMPTY
+        return Interval(front, back)
+
+    def _layered(self, canvas: Canvas) -> Interval:
+        """What lies in front of fluid behind a patient on his back, deepest at the base."""
+        camera, chest = canvas.camera, canvas.chest
+        height = camera.height(50.0)
+        behind = -self._level(chest) + _SLOPE * (height - chest.dome_top(self.side))
+        shape = (camera.size, camera.size)
+        back = np.broadcast_to(behind.astype(np.float32)[:, None], shape)
+        return Interval(np.full(shape, -EMPTY, np.float32), back)
 
     @property
     def _rise(self) -> float:
@@ -87,7 +111,10 @@ class PleuralEffusion(ChestDisease):
         return 20 + 25 * min(1.0, self.volume_ml / 700)
 
     def _level(self, chest: Chest) -> float:
-        """Height of the surface's middle for the drawn volume: the volume of cells below it is counted."""
+        """Height of the surface's middle for the drawn volume: the volume of cells below it is counted.
+
+        Of a patient on his back it is the height above his mid-plane, at the level of the dome.
+        """
         z = np.arange(chest.dome_top(self.side) - 60, 280 * chest.body.stature, 6.0)
         share = np.linspace(-0.96, 0.96, 25)
         off, deep, height = np.meshgrid(share, share, z, indexing="ij")
@@ -97,7 +124,10 @@ class PleuralEffusion(ChestDisease):
         inside &= ~occupied(chest, np.stack([x, y, height], axis=-1))
         cell = (share[1] - share[0]) ** 2 * width * half * 6.0 / 1000
         across = _off(np.abs(x), centre + width)
-        surface = (height - self._rise * (across**2 + deep**2))[inside]
+        surface = height - self._rise * (across**2 + deep**2)
+        if chest.supine:
+            surface = _SLOPE * (height - chest.dome_top(self.side)) - y
+        surface = surface[inside]
         order = surface.argsort()
         filled = np.cumsum(cell[inside][order])
         return float(surface[order][min(len(order) - 1, int(np.searchsorted(filled, self.volume_ml)))])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["BIN_KEV", "BIN_WEIGHT", "BONE_DENSITY", "COEFFICIENTS", "FAT_DENSITY", "SOFT_DENSITY"]
+__all__ = ["BEDSIDE_WEIGHT", "BIN_KEV", "BIN_WEIGHT", "BONE_DENSITY", "COEFFICIENTS", "FAT_DENSITY", "SOFT_DENSITY"]
 
 FAT_DENSITY, SOFT_DENSITY, BONE_DENSITY = 0.93, 1.05, 1.92
 """g/cm³ of fat, of muscle (and blood, fluid, solid organs) and of compact bone."""
@@ -16,6 +16,9 @@ FAT_DENSITY, SOFT_DENSITY, BONE_DENSITY = 0.93, 1.05, 1.92
 BIN_KEV = (35.0, 45.0, 55.0, 70.0, 95.0)
 BIN_WEIGHT = (0.10, 0.20, 0.28, 0.28, 0.14)
 """Photon shares of 120 kVp after filtration."""
+
+BEDSIDE_WEIGHT = (0.17, 0.27, 0.31, 0.22, 0.03)
+"""Photon shares of 90 kVp."""
 
 _KEV = np.log([30.0, 40.0, 50.0, 60.0, 80.0, 100.0])
 _TABLE = {

@@ -1,8 +1,11 @@
-"""The X-ray camera: a point source behind the patient, a square detector in front, rays in trunk coordinates.
+"""The X-ray camera: a point source, a square detector on the other side of the patient, rays in trunk coordinates.
 
 Trunk frame (LPS, mm): +x to the patient's left, +y to the back, +z to the head; the origin lies mid-sagittal, half
 way between the front and the back skin, at the T12/L1 disc. Detector coordinates: `u` to the patient's left, which
 is to the right of the picture (columns), `v` to the head (against the rows). Both in mm on the detector.
+
+The camera's own frame has its second axis, the depth, along the central ray. For PA and AP it is the trunk frame; for
+a left lateral film it is turned about z: (y, -x, z), so that `u` runs to the back and depth to the patient's right.
 
 H rows, W columns of the picture.
 """
@@ -24,26 +27,28 @@ Window = tuple[slice, slice]
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """A postero-anterior exposure with diverging rays."""
+    """An exposure with diverging rays: postero-anterior, antero-posterior or left lateral."""
 
     size: int
     """Rows and columns of the square picture."""
     spacing_mm: float
     """Side of a pixel on the detector."""
     source_y_mm: float
-    """The source stands behind the patient."""
+    """Depth of the source: positive behind the patient (PA) or on his right (lateral), negative in front (AP)."""
     detector_y_mm: float
-    """The detector stands in front; negative."""
+    """Depth of the detector, on the other side."""
     centre_z_mm: float
     """Height of the central ray."""
     shift_x_mm: float = 0.0
     """Where the picture's centre lies, in mm of `u`: patients do not stand exactly in the middle."""
     rotation: float = 0.0
     """Rotation about the long axis in radians, to first order: x moves with y."""
+    lateral: bool = False
+    """True where the rays run across the patient, his left side at the detector."""
 
     @cached_property
     def distance_mm(self) -> float:
-        """Source to detector."""
+        """Source minus detector in depth; negative where the source stands in front."""
         return self.source_y_mm - self.detector_y_mm
 
     @cached_property
@@ -69,12 +74,22 @@ class Camera:
         slant: Array = np.sqrt(1 + tangent).astype(np.float32)
         return slant
 
+    def turned(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Bring points or directions (..., 3) of the trunk into the camera's frame."""
+        if not self.lateral:
+            return points
+        return np.stack([points[..., 1], -points[..., 0], points[..., 2]], axis=-1)
+
     def project(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Project points (..., 3) to detector coordinates (..., 2) as (u, v)."""
-        scale = (self.source_y_mm - points[..., 1]) / self.distance_mm
-        u = (points[..., 0] + self.rotation * points[..., 1]) / scale
-        v = (points[..., 2] - self.centre_z_mm) / scale
-        return np.stack([u, v], axis=-1)
+        """Project points (..., 3) of the trunk to detector coordinates (..., 2) as (u, v)."""
+        x, depth, z = np.moveaxis(self.turned(points), -1, 0)
+        scale = (self.source_y_mm - depth) / self.distance_mm
+        return np.stack([(x + self.rotation * depth) / scale, (z - self.centre_z_mm) / scale], axis=-1)
+
+    def pixels(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Project points (..., 3) of the trunk to places on the picture (..., 2) as (column, row)."""
+        place = self.project(points)
+        return np.stack([self.column(place[..., 0]), self.row(place[..., 1])], axis=-1)
 
     def column(self, u_mm: NDArray[np.floating] | float) -> NDArray[np.floating]:
         """Column position of a detector coordinate; an integer at a pixel's centre."""
@@ -85,7 +100,7 @@ class Camera:
         return (self.size - 1) / 2 - np.asarray(v_mm) / self.spacing_mm
 
     def height(self, y_mm: float) -> Array:
-        """Trunk z of every row where its ray has depth `y_mm`, (H,)."""
+        """Trunk z of every row where its ray has depth `y_mm` in the camera's frame, (H,)."""
         return (np.float32(self.centre_z_mm) + self.v * np.float32(self.scale(y_mm))).astype(np.float32)
 
     def window(self, centre: NDArray[np.floating], reach: NDArray[np.floating]) -> Window | None:

@@ -110,6 +110,16 @@ class Chest:
     """Stomach above the diaphragm."""
     vessel_count: float = 1.0
     """Share of peripheral vessels that are left."""
+    supine: bool = False
+    """True where the patient lies on his back: fluid layers behind, air in front."""
+    spread: float = 1.0
+    """Width factor of the great veins and the fat of the mediastinum."""
+    aorta: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Radius factors of ascending aorta, arch and descending aorta, beside the body's own."""
+    nodes: tuple[Ellipsoid, ...] = ()
+    """Enlarged lymph nodes of mediastinum and hila."""
+    wedged: tuple[tuple[int, float], ...] = ()
+    """Broken vertebral bodies: number from T1 = 0, and the share of height that is lost in front."""
 
     @property
     def scale(self) -> NDArray[np.float64]:
@@ -208,13 +218,22 @@ def resize_heart(chest: Chest, camera: Camera, ratio: float, *, left_only: bool 
     anchor = (_RIGHT_BORDER if left_only else _HEART_ANCHOR) * chest.scale
     inner = thorax_shadow(chest, camera)
     wanted = ratio * (inner[1] - inner[0])
-    low, high = 0.4, 2.2
-    for _ in range(20):
-        middle = (low + high) / 2
-        grown = replace(chest, heart=tuple(part.scaled(middle, anchor) for part in chest.heart))
-        right, left = heart_shadow(grown, camera)
-        low, high = (middle, high) if left - right < wanted else (low, middle)
-    return grown
+    factor, before, lacking = 1.0, 1.05, _width(chest.heart, camera) - wanted
+    missing = _width(tuple(part.scaled(before, anchor) for part in chest.heart), camera) - wanted
+    for _ in range(6):
+        # The width is all but linear in the factor: the secant's steps end at once.
+        if abs(missing) < 1e-4 or missing == lacking:
+            break
+        factor, before, lacking = before, before - missing * (before - factor) / (missing - lacking), missing
+        before = min(max(before, 0.3), 3.0)
+        missing = _width(tuple(part.scaled(before, anchor) for part in chest.heart), camera) - wanted
+    return replace(chest, heart=tuple(part.scaled(before, anchor) for part in chest.heart))
+
+
+def _width(heart: tuple[Ellipsoid, ...], camera: Camera) -> float:
+    """Width of the heart's shadow, mm on the detector."""
+    shadows = [part.shadow(camera) for part in heart]
+    return max(high for _, high in shadows) - min(low for low, _ in shadows)
 
 
 def heart_shadow(chest: Chest, camera: Camera) -> tuple[float, float]:

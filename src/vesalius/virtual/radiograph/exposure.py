@@ -1,4 +1,4 @@
-"""From a chest to a postero-anterior radiograph: masses along rays, Beer-Lambert, scatter, noise, processing.
+"""From a chest to a radiograph: masses along rays, Beer-Lambert, scatter, noise, processing.
 
 H rows, W columns. Grey values: 0 black, 255 white; air is dark, bone is light.
 """
@@ -63,18 +63,19 @@ def masses(canvas: Canvas) -> Masses:
     return Masses(
         fat=np.float32(beam.FAT_DENSITY) * (length(skin) - muscle) * cm,
         soft=np.maximum((soft - solid * bone) * cm + canvas.soft, 0),
-        bone=np.float32(beam.BONE_DENSITY) * bone * cm,
+        bone=np.float32(beam.BONE_DENSITY) * bone * cm + canvas.opaque,
     )
 
 
 def _body(camera: Camera, chest: Chest) -> tuple[Interval, Interval]:
-    """Skin and the outline within the subcutaneous fat, with shoulders and breasts."""
+    """Skin and the outline within the subcutaneous fat, with shoulders (raised on a lateral film) and breasts."""
     front, side, back = chest.body.fat_mm
     inner = meet_outline(camera, chest.muscle)
     skin = meet_outline(camera, chest.muscle.grown(side + 2, front + 2, back + 2))
     for sign in (-1, 1):
         for grown, target in ((0.0, inner), (side, skin)):
-            _join(camera, _shoulder(chest, sign, grown), target)
+            if not camera.lateral:
+                _join(camera, _shoulder(chest, sign, grown), target)
         if chest.body.breast_mm:
             depth = chest.body.breast_mm
             tilt = (sign * 0.16, -0.22, -0.96)
@@ -98,15 +99,17 @@ def _join(camera: Camera, shape: Ellipsoid, target: Interval) -> None:
         np.maximum(target.back[window], part.back, out=target.back[window])
 
 
-def attenuation(parts: Masses, kev: float | None = None) -> Array:
-    """Logarithmic attenuation of the primary beam, (H, W); of one energy, or of the detected spectrum."""
+def attenuation(
+    parts: Masses, kev: float | None = None, *, weights: tuple[float, ...] = beam.BIN_WEIGHT
+) -> Array:  # fmt: skip
+    """Logarithmic attenuation of the primary beam, (H, W); of one energy, or of a spectrum by its photon shares."""
     if kev is not None:
         mu = [np.float32(beam.coefficient(name, kev)) for name in ("fat", "soft", "bone")]
         path: Array = mu[0] * parts.fat + mu[1] * parts.soft + mu[2] * parts.bone
         return path
-    total = sum(weight * energy for weight, energy in zip(beam.BIN_WEIGHT, beam.BIN_KEV, strict=True))
+    total = sum(weight * energy for weight, energy in zip(weights, beam.BIN_KEV, strict=True))
     primary = np.zeros_like(parts.soft)
-    for i, (weight, energy) in enumerate(zip(beam.BIN_WEIGHT, beam.BIN_KEV, strict=True)):
+    for i, (weight, energy) in enumerate(zip(weights, beam.BIN_KEV, strict=True)):
         mu = [np.float32(-beam.COEFFICIENTS[name][i]) for name in ("fat", "soft", "bone")]
         path = mu[0] * parts.fat + mu[1] * parts.soft + mu[2] * parts.bone
         primary += np.float32(weight * energy / total) * np.exp(path)

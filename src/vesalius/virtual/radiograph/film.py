@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.errors import ConfigError
 from vesalius.virtual.patient import Patient
-from vesalius.virtual.radiograph.beam import FAT_DENSITY, SOFT_DENSITY, coefficient
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.canvas import Canvas, PaintedRegion
 from vesalius.virtual.radiograph.chest import Chest, build_chest, resize_heart
@@ -18,11 +16,10 @@ from vesalius.virtual.radiograph.exposure import Masses, attenuation, develop, e
 from vesalius.virtual.radiograph.lungs import paint_airways, paint_lungs, paint_stomach
 from vesalius.virtual.radiograph.marker import paint_frame
 from vesalius.virtual.radiograph.skeleton import paint_skeleton
+from vesalius.virtual.radiograph.views import View, camera_of, expected_attenuation, lie_down, view_named
 from vesalius.virtual.seeds import stream
 
-__all__ = ["Film", "anatomy_of", "camera_of", "paint", "render"]
-
-_SIZES = (32, 4096)
+__all__ = ["Film", "anatomy_of", "paint", "render"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class Film:
     canvas: Canvas
     pixels: NDArray[np.uint8]
     """(H, W), 0 black."""
+    view: View
 
     @property
     def regions(self) -> tuple[PaintedRegion, ...]:
@@ -41,81 +39,63 @@ class Film:
         return tuple(self.canvas.regions)
 
 
-def camera_of(patient: Patient, size: int) -> Camera:
-    """Return the camera of a patient's exposure."""
-    if not _SIZES[0] <= size <= _SIZES[1]:
-        raise ConfigError(f"image size {size}: expected {_SIZES[0]} to {_SIZES[1]} pixels")
-    body, site, how = patient.body, patient.site, patient.acquisition
-    detector = -(94 * body.depth + body.fat_mm[0] + 0.5 * body.breast_mm + 42)
-    return Camera(
-        size=size,
-        spacing_mm=site.field_mm * how.zoom * (0.55 + 0.45 * body.width) / size,
-        source_y_mm=detector + site.distance_mm,
-        detector_y_mm=detector,
-        centre_z_mm=136 * body.stature + how.shift_z_mm,
-        shift_x_mm=how.shift_x_mm,
-        rotation=body.rotation,
-    )
+def anatomy_of(patient: Patient, view: str = "PA") -> Chest:
+    """Return the chest with the changes that the diseases make to its shape.
 
-
-def anatomy_of(patient: Patient, camera: Camera) -> Chest:
-    """Return the chest with the changes that the diseases make to its shape."""
+    It is made as it stands before the patient's upright PA camera, whatever the view, so that all views show one
+    heart; on his back it is then moved as a whole.
+    """
+    camera, kind = camera_of(patient, 64), view_named(view)
     chest = resize_heart(build_chest(patient.body), camera, patient.body.cardiothoracic_ratio)
-    chest = replace(chest, rest=(*chest.heart, *chest.domes))
-    for disease in sorted(_of_chest(patient), key=lambda disease: disease.late):
+    chest = replace(chest, rest=(*chest.heart, *chest.domes), supine=kind.supine)
+    for _, disease in sorted(_of_chest(patient), key=lambda pair: pair[1].late):
         chest = disease.alter(chest, camera)
-    return chest
+    return lie_down(chest) if kind.supine else chest
 
 
-def paint(patient: Patient, camera: Camera) -> Canvas:
+def paint(patient: Patient, camera: Camera, view: str = "PA") -> Canvas:
     """Paint anatomy and diseases, without noise and blur."""
-    canvas = Canvas(camera, anatomy_of(patient, camera))
+    canvas = Canvas(camera, anatomy_of(patient, view))
     diseases = _of_chest(patient)
-    for disease in diseases:
+    for _, disease in diseases:
         disease.displace(canvas)
-    breaks = [crack for disease in diseases for crack in disease.breaks()]
+    breaks = [crack for _, disease in diseases for crack in disease.breaks()]
     paint_skeleton(canvas.bone, camera, canvas.chest, breaks)
     paint_airways(canvas)
     paint_stomach(canvas)
-    for instance, disease in enumerate(diseases):
+    for instance, disease in diseases:
         disease.paint(canvas, stream(patient.seed, patient.id, "paint", *_label(diseases, disease)), instance)
     paint_lungs(canvas, patient.seed, patient.id)
     return canvas
 
 
-def _of_chest(patient: Patient) -> list[ChestDisease]:
-    return [disease for disease in patient.diseases if isinstance(disease, ChestDisease)]
+def _of_chest(patient: Patient) -> list[tuple[int, ChestDisease]]:
+    """Diseases of the chest with their places in the patient's list."""
+    return [pair for pair in enumerate(patient.diseases) if isinstance(pair[1], ChestDisease)]  # type: ignore[misc]
 
 
-def _label(diseases: list[ChestDisease], disease: ChestDisease) -> tuple[str, int]:
+def _label(diseases: list[tuple[int, ChestDisease]], disease: ChestDisease) -> tuple[str, int]:
     """Name a disease by its concept and its number within it, so that other concepts do not shift its stream."""
-    same = [other for other in diseases if other.concept == disease.concept]
+    same = [other for _, other in diseases if other.concept == disease.concept]
     return disease.concept, next(i for i, other in enumerate(same) if other is disease)
 
 
-def render(patient: Patient, size: int = 256) -> Film:
-    """Render the radiograph of a patient, `size` × `size` pixels. The same patient and size give the same film."""
-    camera = camera_of(patient, size)
-    canvas = paint(patient, camera)
-    pixels = picture(patient, canvas, masses(canvas))
-    return Film(camera, canvas.chest, canvas, pixels)
+def render(patient: Patient, size: int = 256, view: str = "PA") -> Film:
+    """Render a radiograph of a patient, `size` × `size` pixels; same patient, size and view, same film."""
+    kind = view_named(view)
+    camera = camera_of(patient, size, view)
+    canvas = paint(patient, camera, view)
+    pixels = picture(patient, canvas, masses(canvas), kind)
+    return Film(camera, canvas.chest, canvas, pixels, kind)
 
 
-def picture(patient: Patient, canvas: Canvas, parts: Masses) -> NDArray[np.uint8]:
+def picture(patient: Patient, canvas: Canvas, parts: Masses, view: View) -> NDArray[np.uint8]:
     """Expose and develop."""
-    expected = _expected(patient)
-    rng = stream(patient.seed, patient.occasion, "noise")
+    expected = expected_attenuation(patient, view)
+    first = ("noise",) if view.name == "PA" else ("exam", view.exam, "noise")
+    rng = stream(patient.seed, patient.occasion, *first)
     dose = patient.acquisition.dose * float(np.exp(expected - 1.5))
-    intensity = expose(attenuation(parts), canvas.camera, patient.site, rng, dose)
-    pixels = develop(intensity, canvas.camera, patient.site, expected)
-    return paint_frame(pixels, patient)
-
-
-def _expected(patient: Patient) -> float:
-    """Attenuation behind the lung by the technique chart, from the habitus alone."""
-    body = patient.body
-    fat = sum((body.fat_mm[0], body.fat_mm[2], 0.35 * body.breast_mm, 4.0))
-    wall = 22.0 * body.depth
-    lung = 168.0 * body.depth * body.lung_density
-    grams = 0.1 * (fat * FAT_DENSITY), 0.1 * (wall * SOFT_DENSITY + lung)
-    return grams[0] * coefficient("fat", 62) + grams[1] * coefficient("soft", 62) + 0.18
+    site = replace(patient.site, grid=patient.site.grid * view.scatter)
+    intensity = expose(attenuation(parts, weights=view.weights), canvas.camera, site, rng, dose)
+    pixels = develop(intensity, canvas.camera, site, expected)
+    return paint_frame(pixels, patient, lateral=view.lateral)

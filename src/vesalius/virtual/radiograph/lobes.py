@@ -8,6 +8,7 @@ from vesalius.errors import ConfigError, did_you_mean
 from vesalius.virtual.body import Side
 from vesalius.virtual.radiograph.camera import Array
 from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import side_sign
 from vesalius.virtual.radiograph.shapes import Interval
 
 __all__ = ["LOBE_BOXES", "lobe_interval", "random_point"]
@@ -28,7 +29,7 @@ LOBE_BOXES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[floa
 def lobe_interval(canvas: Canvas, lobe: str, side: Side) -> tuple[Interval, Array]:
     """Return the part of the aerated lung of `side` in `lobe` and a weight of rows (H, 1), soft at the minor fissure.
 
-    The empty name stands for the whole lung.
+    On a lateral film both fissures are weights, (H, W). The empty name stands for the whole lung.
     """
     lung, camera = canvas.lungs[side], canvas.camera
     scale = canvas.chest.scale
@@ -38,6 +39,8 @@ def lobe_interval(canvas: Canvas, lobe: str, side: Side) -> tuple[Interval, Arra
     rows = np.ones((camera.size, 1), np.float32)
     if not lobe:
         return lung, rows
+    if camera.lateral:
+        return lung, _lobe_across(canvas, lobe, side)
     if "lower" in lobe:
         return Interval(np.maximum(lung.front, fissure), lung.back), rows
     if side == "right":
@@ -45,6 +48,24 @@ def lobe_interval(canvas: Canvas, lobe: str, side: Side) -> tuple[Interval, Arra
         above = np.clip((camera.height(-40.0) - np.float32(_MINOR * scale[2])) / soft + 0.5, 0, 1)[:, None]
         rows = above if "upper" in lobe else 1 - above
     return Interval(lung.front, np.minimum(lung.back, fissure)), rows
+
+
+def _lobe_across(canvas: Canvas, lobe: str, side: Side) -> Array:
+    """Weight of a lobe seen from the side, 0..1, (H, W): fissures are lines there."""
+    camera, scale = canvas.camera, canvas.chest.scale
+    depth = -70.0 * scale[0] * side_sign(side)
+    low, rise = _MAJOR[side]
+    height = camera.height(depth)
+    fissure = ((height / scale[2] - low) / rise - 60) * scale[1]
+    y = camera.u * np.float32(camera.scale(depth)) - camera.rotation * depth
+    behind = np.clip((y[None, :] - fissure[:, None]) / camera.spacing_mm + 0.5, 0, 1).astype(np.float32)
+    if "lower" in lobe:
+        return behind
+    if side == "left":
+        return 1 - behind
+    above = np.clip((height - _MINOR * scale[2]) / camera.spacing_mm + 0.5, 0, 1).astype(np.float32)[:, None]
+    weight: Array = (1 - behind) * (above if "upper" in lobe else 1 - above)
+    return weight
 
 
 def random_point(lobe: str, rng: np.random.Generator) -> tuple[float, float, float]:

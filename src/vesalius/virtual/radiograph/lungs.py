@@ -120,7 +120,7 @@ def inside_lung(canvas: Canvas, side: Side, points: NDArray[np.floating]) -> NDA
     row = np.rint(camera.row(place[:, 1])).astype(np.int64)
     seen: NDArray[np.bool_] = (column >= 0) & (column < camera.size) & (row >= 0) & (row < camera.size)
     at = np.where(seen, row, 0), np.where(seen, column, 0)
-    depth = points[:, 1]
+    depth = camera.turned(points)[:, 1]
     lung = canvas.lungs[side]
     seen &= (depth > lung.front[at]) & (depth < lung.back[at])
     for body in canvas.bodies:
@@ -138,9 +138,9 @@ def paint_airways(canvas: Canvas) -> None:
     lean = chest.shift_mm * np.clip((rows[:, 0] - 150) / 60, 0, 1) * np.clip((330 - rows[:, 0]) / 60, 0, 1)
     upright(camera, rows * np.array([height, width, depth, width, depth]), target, lean)
     air = length(target)
-    for knots, ends in _BRONCHI:
-        curve, radius, step = _stem(chest, knots, ends, 2.0)
-        sweep(air, camera, curve, radius, step)
+    stems = [_stem(chest, knots, ends, 2.0) for knots, ends in _BRONCHI]
+    curve, radius, step = (np.concatenate(part) for part in zip(*stems, strict=True))
+    sweep(air, camera, curve, radius, step)
     covered = length(canvas.bodies[0]) > 20
     canvas.soft -= np.where(covered, air, 0) * np.float32(0.1 * beam.SOFT_DENSITY)
 
@@ -157,7 +157,8 @@ def paint_stomach(canvas: Canvas) -> None:
         return
     window, gas = met
     level = centre[2] + (2 * fluid - 1) * high
-    above = np.clip((camera.height(-14.0)[window[0]] - level) / camera.spacing_mm, 0, 1)
+    depth = float(camera.turned(centre)[1])
+    above = np.clip((camera.height(depth)[window[0]] - level) / camera.spacing_mm, 0, 1)
     below = canvas.bodies[3].at(window)
     chord = np.maximum(np.minimum(gas.back, below.back) - np.maximum(gas.front, below.front), 0)
     canvas.soft[window] -= chord * above[:, None].astype(np.float32) * np.float32(0.1 * beam.SOFT_DENSITY)

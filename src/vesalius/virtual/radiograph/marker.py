@@ -21,8 +21,11 @@ _LETTERS = {
 }
 
 
-def paint_frame(pixels: NDArray[np.uint8], patient: Patient) -> NDArray[np.uint8]:
-    """Return the picture with border and marker; the letter stands on the patient's side that it names."""
+def paint_frame(pixels: NDArray[np.uint8], patient: Patient, *, lateral: bool = False) -> NDArray[np.uint8]:
+    """Return the picture with border and marker; the letter stands on the patient's side that it names.
+
+    A left lateral film has an L in front of the patient, whatever the letter of the site's frontal films.
+    """
     size = pixels.shape[0]
     framed = pixels.copy()
     left, right, top, bottom = (int(share * patient.site.border * size) for share in patient.acquisition.border)
@@ -33,10 +36,11 @@ def paint_frame(pixels: NDArray[np.uint8], patient: Patient) -> NDArray[np.uint8
     rng = stream(patient.seed, patient.id, "marker")
     down, aside = rng.uniform(0.02, 0.10, 2)
     if patient.site.marker:
-        letter = _letter(patient.site.marker, size)
+        letter = _letter("L" if lateral else patient.site.marker, size)
         row = top + int(down * size)
         margin = int(aside * size)
-        column = size - right - margin - letter.shape[1] if patient.site.marker == "L" else left + margin
+        aside_left = lateral or patient.site.marker != "L"
+        column = left + margin if aside_left else size - right - margin - letter.shape[1]
         view = framed[row : row + letter.shape[0], column : column + letter.shape[1]]
         np.maximum(view, letter, out=view)
     return framed

@@ -13,6 +13,8 @@ from vesalius.virtual.radiograph.shapes import Ellipsoid, Interval, column, elli
 __all__ = [
     "anterior_mediastinum",
     "descending_aorta",
+    "descending_course",
+    "great_vessels",
     "heart",
     "meet",
     "prevertebral",
@@ -36,12 +38,15 @@ def upright(
 ) -> None:  # fmt: skip
     """Add an upright body to `target`; `table` holds ascending z, x, y, half width, half depth in mm, (n, 5)."""
     z, x, y, half_x, half_y = table.T
+    x = x + lean
+    if camera.lateral:
+        x, y, half_x, half_y = y, -x, half_y, half_x
     height = camera.height(float(y.mean()))
     inside = np.flatnonzero((height >= z[0]) & (height <= z[-1]))
     if len(inside) == 0:
         return
     rows = slice(int(inside[0]), int(inside[-1]) + 1)
-    x, y, half_x, half_y = (np.interp(height, z, part).astype(np.float32) for part in (x + lean, y, half_x, half_y))
+    x, y, half_x, half_y = (np.interp(height, z, part).astype(np.float32) for part in (x, y, half_x, half_y))
     met = column(camera, x, y, (half_x, half_y), rows, soft=soft)
     if met:
         hull(target, met[0], met[1].front, met[1].back)
@@ -68,19 +73,26 @@ def heart(camera: Camera, chest: Chest) -> Interval:
 def anterior_mediastinum(camera: Camera, chest: Chest, heart: Interval) -> Interval:
     """Return the heart with the great vessels and the fat between the sternum and the spine."""
     target = Interval(heart.front.copy(), heart.back.copy())
-    aorta, shift = chest.body.aorta, chest.shift_mm
-    vessels = (
-        chest.ellipsoid((24 + shift * 0.4, -36, 178), (17, 22, 25)),
-        chest.ellipsoid((17 + shift, 6, 212), (19 * aorta, 27, 17 * aorta)),
-        chest.ellipsoid((-15 + shift * 0.7, -42, 186), (18 * aorta, 18, 42)),
-    )
-    _add(camera, vessels, target)
+    shift = chest.shift_mm
+    _add(camera, (*great_vessels(chest), *chest.nodes), target)
     for rows in (_CORE, _JUNCTION, _CAVA, _SUBCLAVIAN):
         table = np.array(rows, float)
         lean = shift * np.clip((table[:, 0] - 120) / 90, 0, 1)
         width, depth, height = chest.scale
-        upright(camera, table * np.array([height, width, depth, width, depth]), target, lean, soft=rows is _JUNCTION)
+        table = table * np.array([height, width, depth, width * chest.spread, depth])
+        upright(camera, table, target, lean, soft=rows is _JUNCTION)
     return target
+
+
+def great_vessels(chest: Chest) -> tuple[Ellipsoid, Ellipsoid, Ellipsoid]:
+    """Return pulmonary trunk, aortic arch and ascending aorta."""
+    shift, own = chest.shift_mm, chest.body.aorta
+    ascending, arch, _ = (own * factor for factor in chest.aorta)
+    return (
+        chest.ellipsoid((24 + shift * 0.4, -36, 178), (17, 22, 25)),
+        chest.ellipsoid((17 + shift, 6, 212), (19 * arch, 27, 17 * arch)),
+        chest.ellipsoid((-15 + shift * 0.7, -42, 186), (18 * ascending, 18 * chest.aorta[0], 42)),
+    )
 
 
 def prevertebral(camera: Camera, chest: Chest) -> Interval:
@@ -97,14 +109,20 @@ def prevertebral(camera: Camera, chest: Chest) -> Interval:
 def descending_aorta(camera: Camera, chest: Chest) -> Interval:
     """Return the descending aorta, left of the spine."""
     target = nothing(camera)
+    axis, radius = descending_course(chest)
+    upright(camera, np.stack([axis[:, 2], axis[:, 0], axis[:, 1], radius, radius], axis=1), target)
+    return target
+
+
+def descending_course(chest: Chest) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the axis (24, 3) of the descending aorta from below upwards and its radii (24,), mm."""
     z = np.linspace(-20, 216, 24)
     height = z * chest.body.stature
     y = chest.spine_y(height) - 14
     bow = chest.body.unfolding_mm * np.exp(-(((z - 130) / 60) ** 2))
     across = np.interp(z, [8, 60, 124, 190, 212], [9, 16, 26, 26, 20]) * chest.body.width + bow
-    radius = np.full_like(z, 12.5 * chest.body.aorta)
-    upright(camera, np.stack([height, across, y, radius, radius], axis=1), target)
-    return target
+    wide = 1 + (chest.aorta[2] - 1) * np.exp(-(((z - 140) / 55) ** 2))
+    return np.stack([across, y, height], axis=1), 12.5 * chest.body.aorta * wide
 
 
 def subphrenic(camera: Camera, chest: Chest) -> Interval:

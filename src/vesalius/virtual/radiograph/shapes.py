@@ -36,7 +36,7 @@ EMPTY = np.float32(1e4)
 """Front of an empty interval, in mm; its back is the negative."""
 
 
-_CHUNK = 250_000
+_CHUNK = 60_000
 """Values stamped at once; more would leave the processor's cache."""
 
 
@@ -85,21 +85,29 @@ class Ellipsoid:
         """Matrix whose quadratic form gives the squared reach along a direction, (3, 3)."""
         return (self.rotation.T * self.axes**2) @ self.rotation
 
+    def turned(self, camera: Camera) -> Ellipsoid:
+        """Return it in the camera's frame."""
+        if not camera.lateral:
+            return self
+        return Ellipsoid(camera.turned(self.centre), self.axes, camera.turned(self.rotation))
+
     def shadow(self, camera: Camera) -> tuple[float, float]:
         """Smallest and largest detector `u` of the projected outline, exactly.
 
         A plane through the source and parallel to z touches the ellipsoid where
         (n·(c - s))² = n·Σn with n = (1, t, 0); the two roots t give u = t · distance.
         """
+        own = self.turned(camera)
         sheared = np.array([[1.0, camera.rotation, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-        spread = sheared @ self.covariance @ sheared.T
-        across = float(self.centre[0] + camera.rotation * self.centre[1])
-        depth = float(camera.source_y_mm - self.centre[1])
+        spread = sheared @ own.covariance @ sheared.T
+        across = float(own.centre[0] + camera.rotation * own.centre[1])
+        depth = float(camera.source_y_mm - own.centre[1])
         a = depth**2 - spread[1, 1]
         b = -(across * depth + spread[0, 1])
         c = across**2 - spread[0, 0]
         root = float(np.sqrt(max(0.0, b * b - a * c)))
-        return ((-b - root) / a * camera.distance_mm, (-b + root) / a * camera.distance_mm)
+        low, high = sorted(((-b - root) / a * camera.distance_mm, (-b + root) / a * camera.distance_mm))
+        return low, high
 
 
 def nothing(camera: Camera) -> Interval:
@@ -125,6 +133,7 @@ def ellipsoid(camera: Camera, shape: Ellipsoid) -> tuple[Window, Interval] | Non
     window = camera.window(shape.centre, np.sqrt(np.diag(shape.covariance)))
     if window is None:
         return None
+    shape = shape.turned(camera)
     matrix = shape.rotation / shape.axes[:, None]
     depth = float(shape.centre[1])
     u, v = camera.u[None, window[1]], camera.v[window[0], None]
@@ -159,8 +168,8 @@ def column(
 ) -> tuple[Window, Interval] | None:
     """Meet an upright body that has an ellipse in every row: centres `x`, `y` and half widths (x, y), each (H,).
 
-    Only the rows of `rows` are used. The ray's height is taken at the body's own depth. A `soft` body tapers to thin
-    wedges at its sides instead of rounding off.
+    All in the camera's frame. Only the rows of `rows` are used. The ray's height is taken at the body's own depth. A
+    `soft` body tapers to thin wedges at its right and left side instead of rounding off.
     """
     scale = (np.float32(camera.source_y_mm) - y[rows]) / np.float32(camera.distance_mm)
     centre = (x[rows] + np.float32(camera.rotation) * y[rows]) / scale
@@ -173,7 +182,11 @@ def column(
         return None
     off = (camera.u[None, span] - centre[:, None]) / width[:, None]
     inside = np.maximum(1 - off * off, 0)
-    reach = half[1][rows, None] * (inside * inside if soft else np.sqrt(inside))
+    if soft:
+        profile = np.sqrt(np.maximum(1 - np.sqrt(np.abs(off)), 0)) if camera.lateral else inside * inside
+    else:
+        profile = np.sqrt(inside)
+    reach = half[1][rows, None] * profile
     front, back = y[rows, None] - reach, y[rows, None] + reach
     miss = inside <= 0
     front[miss], back[miss] = EMPTY, -EMPTY
@@ -221,29 +234,57 @@ def sweep(
         core: thickness of a tube's wall in mm, (N,), and the density that its core lacks, as a share of the wall's.
     """
     projected = camera.project(points)
-    magnify = camera.distance_mm / (camera.source_y_mm - points[:, 1]) / camera.spacing_mm
+    magnify = camera.distance_mm / (camera.source_y_mm - camera.turned(points)[:, 1]) / camera.spacing_mm
     columns, rows = camera.column(projected[:, 0]), camera.row(projected[:, 1])
     reach = np.ceil(radius * magnify + 0.5).astype(np.int64)
     near = (columns > -reach) & (columns < camera.size + reach) & (rows > -reach) & (rows < camera.size + reach)
     wall, lack = core or (np.zeros(1), 0.0)
     inner = np.maximum(radius - wall, 0.25 * radius) if core else radius
+    if not near.any():
+        return
     samples = np.stack([rows, columns, radius * magnify, weight, inner * magnify]).astype(np.float32)
-    margin = int(reach.max(initial=0)) * 2 + 1
-    width = camera.size + 2 * margin
-    padded = np.zeros(width * width)
+    frame = _frame(rows[near], columns[near], int(reach[near].max()))
+    padded = np.zeros(frame.height * frame.width)
     for half in np.unique(reach[near]):
         chosen = samples[:, near & (reach == half)]
+        # From above downwards, so that a chunk touches few rows.
+        chosen = chosen[:, chosen[0].argsort(kind="stable")]
         chunk = max(1, _CHUNK // int((2 * half + 1) ** 2))
         for first in range(0, chosen.shape[1], chunk):
-            flat, cover = _stamp(chosen[:, first : first + chunk], int(half), aspect, (lack, margin, width))
-            padded += np.bincount(flat, weights=cover, minlength=padded.size)
-    picture += padded.reshape(width, width)[margin:-margin, margin:-margin].astype(np.float32)
+            flat, cover = _stamp(chosen[:, first : first + chunk], int(half), aspect, lack, frame)
+            low = int(flat.min())
+            added = np.bincount(flat - low, weights=cover)
+            padded[low : low + len(added)] += added
+    inside, own = frame.window(camera.size)
+    picture[inside] += padded.reshape(frame.height, frame.width)[own].astype(np.float32)
+
+
+class _Frame(NamedTuple):
+    """The part of the plane that discs touch, in pixels; it may reach beyond the picture."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def window(self, size: int) -> tuple[Window, Window]:
+        """Return the part that lies in the picture, in the picture's and in its own places."""
+        rows = slice(max(0, self.top), max(0, min(size, self.top + self.height)))
+        columns = slice(max(0, self.left), max(0, min(size, self.left + self.width)))
+        own = (slice(rows.start - self.top, rows.stop - self.top),
+               slice(columns.start - self.left, columns.stop - self.left))  # fmt: skip
+        return (rows, columns), own
+
+
+def _frame(rows: NDArray[np.floating], columns: NDArray[np.floating], reach: int) -> _Frame:
+    top, left = int(rows.min()) - reach - 1, int(columns.min()) - reach - 1
+    return _Frame(top, left, int(rows.max()) + reach + 3 - top, int(columns.max()) + reach + 3 - left)
 
 
 def _stamp(
-    samples: Array, half: int, aspect: float, frame: tuple[float, int, int]
+    samples: Array, half: int, aspect: float, lack: float, frame: _Frame
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Places in the padded picture and values of discs of one stamp size, flat.
+    """Places in the frame and values of discs of one stamp size, flat.
 
     Discs of equal place within a pixel and equal radius, to an eighth and a sixteenth of a pixel, share a stamp.
 
@@ -251,10 +292,10 @@ def _stamp(
         samples: row, column, radius (pixels), weight and core radius, (5, N).
         half: reach of the stamp in pixels.
         aspect: width over height of the discs.
-        frame: what the core lacks, margin and width of the padded picture.
+        lack: what the core lacks, as a share.
+        frame: the padded picture.
     """
     rows, columns, radius, weight, inner = samples
-    lack, margin, width = frame
     row, col = np.rint(rows), np.rint(columns)
     kinds = np.stack([np.rint((rows - row) * 8), np.rint((columns - col) * 8), np.rint(radius * 16),
                       np.rint(inner * 16)]).astype(np.int64)  # fmt: skip
@@ -270,10 +311,12 @@ def _stamp(
     stamps = _discs(distance, kinds[2] / 16, aspect)
     if lack:
         stamps -= np.float32(lack) * _discs(distance, kinds[3] / 16, aspect)
-    cover = stamps.reshape(len(first), -1).astype(np.float64)[which] * weight[:, None]
-    corner = (row.astype(np.int64) + margin) * width + col.astype(np.int64) + margin
-    offset = (step_r[:, None] * width + step_c).astype(np.int64)
-    return (corner[:, None] + offset.ravel()).ravel(), cover.ravel()
+    flat = stamps.reshape(len(first), -1)
+    used = np.flatnonzero(flat.any(axis=0))
+    cover = flat[:, used].astype(np.float64)[which] * weight[:, None]
+    corner = (row.astype(np.int64) - frame.top) * frame.width + col.astype(np.int64) - frame.left
+    offset = (step_r[:, None] * frame.width + step_c).astype(np.int64).ravel()[used]
+    return (corner[:, None] + offset).ravel(), cover.ravel()
 
 
 def _discs(distance: Array, radius: Array, aspect: float) -> Array:

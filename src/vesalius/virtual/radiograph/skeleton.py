@@ -16,11 +16,20 @@ from vesalius.virtual.radiograph.camera import Array, Camera
 from vesalius.virtual.radiograph.chest import SPINE, Chest, side_sign
 from vesalius.virtual.radiograph.shapes import sweep
 
-__all__ = ["Break", "paint_skeleton", "rib_curve", "spline"]
+__all__ = [
+    "CLAVICLE",
+    "VERTEBRAE",
+    "Break",
+    "clavicle_curve",
+    "paint_skeleton",
+    "rib_curve",
+    "scapula_corners",
+    "spline",
+]
 
 SPONGY = 0.17
 """Share of compact bone that attenuates like spongy bone: μ 0.281/cm against 0.604 compact and 0.215 muscle."""
-_VERTEBRAE = SPINE[2:]
+VERTEBRAE = SPINE[2:]
 """T1 … L3."""
 _FRONT_DROP = (45, 58, 66, 72, 76, 82, 88, 92, 95, 92, 70, 45)
 """How far the front end of each rib lies below its head, mm."""
@@ -31,12 +40,16 @@ _GAP_MM = 5.0
 """Samples further apart belong to different bones."""
 
 
+CLAVICLE = 0
+"""Stands for the clavicle in the place of a rib's number."""
+
+
 class Break(NamedTuple):
-    """A broken rib."""
+    """A broken rib or clavicle."""
 
     side: Side
     rib: int
-    """1 … 12."""
+    """1 … 12, or `CLAVICLE`."""
     place: float
     """Share of the rib's course from the spine, 0..1."""
     step_mm: float
@@ -99,10 +112,9 @@ def _rib_knots(chest: Chest, rib: int) -> NDArray[np.float64]:
 def paint_skeleton(picture: Array, camera: Camera, chest: Chest, breaks: Sequence[Break] = ()) -> None:
     """Add all bones to `picture` (mm of compact bone, (H, W)) in place."""
     _paint_tubes(picture, camera, chest, list(_ribs(chest, max(1.4 * camera.spacing_mm, 0.9), breaks)), _RIB_ASPECT)
-    shoulder = [tube for side in SIDES for tube in (_clavicle(chest, side), *_scapula(chest, side))]
+    shoulder = [tube for side in SIDES for tube in (*_clavicle(chest, side, breaks), *_scapula(chest, side, camera))]
     _paint_tubes(picture, camera, chest, shoulder, 1.0)
-    for side in SIDES:
-        _paint_blade(picture, camera, chest, side)
+    _paint_blades(picture, camera, chest)
     _paint_spine(picture, camera, chest)
 
 
@@ -148,14 +160,22 @@ def _placed(chest: Chest, side: Side, knots: Sequence[Sequence[float]], step_mm:
     return spline(np.array(knots, float) * chest.scale * np.array([side_sign(side), 1, 1]), step_mm)
 
 
-def _clavicle(chest: Chest, side: Side) -> _Tube:
+def clavicle_curve(chest: Chest, side: Side) -> NDArray[np.float64]:
+    """Sample the axis of a clavicle from its medial end, (N, 3)."""
     lift = chest.body.clavicle_mm
     path = ((14, -72, 240), (40, -68, 243 + 0.2 * lift), (85, -48, 255 + 0.6 * lift), (125, -26, 262 + lift),
             (162, -14, 262 + lift))  # fmt: skip
-    curve = _placed(chest, side, path)
+    return _placed(chest, side, path)
+
+
+def _clavicle(chest: Chest, side: Side, breaks: Sequence[Break]) -> Iterable[_Tube]:
+    curve = clavicle_curve(chest, side)
     share = np.linspace(0, 1, len(curve))
     radius = 6.2 + 2.2 * np.exp(-((share / 0.10) ** 2)) + 1.0 * np.exp(-(((1 - share) / 0.15) ** 2))
-    return _Tube(curve, radius, 2.3)
+    for crack in breaks:
+        if crack.side == side and crack.rib == CLAVICLE:
+            curve, radius = _crack(curve, radius, crack)
+    yield _Tube(curve, radius, 2.3)
 
 
 class _Scapula(NamedTuple):
@@ -173,8 +193,13 @@ def _corners(chest: Chest) -> _Scapula:
     )
 
 
-def _scapula(chest: Chest, side: Side) -> Iterable[_Tube]:
-    """Borders and spine of the shoulder blade, and the humerus."""
+def scapula_corners(chest: Chest, side: Side) -> NDArray[np.float64]:
+    """Return inferior angle, superior angle and glenoid of a shoulder blade, (3, 3)."""
+    return np.stack(_corners(chest)) * chest.scale * np.array([side_sign(side), 1, 1])
+
+
+def _scapula(chest: Chest, side: Side, camera: Camera) -> Iterable[_Tube]:
+    """Borders and spine of the shoulder blade, and the humerus, which is raised out of a lateral film."""
     inferior, superior, glenoid = _corners(chest)
     lateral = (inferior, (inferior + glenoid) / 2 + np.array([-3, 0, -4]), glenoid)
     medial = (inferior, (inferior + superior) / 2 + np.array([-6, 4, 0]), superior)
@@ -187,45 +212,81 @@ def _scapula(chest: Chest, side: Side) -> Iterable[_Tube]:
     )
     for knots, radius, wall in (
         (lateral, 4.2, 1.0), (medial, 1.6, 0.8), (ridge, 4.0, 1.0), (upper, 2.0, 0.8), (shaft, 11.5, 3.5),
-    ):  # fmt: skip
+    )[: 4 if camera.lateral else 5]:  # fmt: skip
         curve = _placed(chest, side, [knot.tolist() for knot in knots])
         yield _Tube(curve, np.full(len(curve), radius), wall)
 
 
-def _paint_blade(picture: Array, camera: Camera, chest: Chest, side: Side) -> None:
-    """Add the thin blade as a fan of soft-edged discs, and the humeral head as a ball."""
+def _paint_blades(picture: Array, camera: Camera, chest: Chest) -> None:
+    """Add the thin blades as fans of soft-edged discs, and the humeral heads as balls."""
     inferior, superior, glenoid = _corners(chest)
     along = np.linspace(0.05, 0.97, 24)[:, None, None]
     across = np.linspace(0, 1, 16)[None, :, None]
     fan = (inferior + along * ((1 - across) * superior + across * glenoid - inferior)).reshape(-1, 3)
     head = glenoid + np.array([18.0, -16, 0])
     points = np.concatenate([fan, np.repeat(head[None], 3, axis=0)]) * chest.scale
-    points[:, 0] *= side_sign(side)
     radius = np.concatenate([np.full(len(fan), 4.5), [22.0, 17.0, 11.0]])
     weight = np.concatenate([np.full(len(fan), 0.22), [5.0, 2.5, 1.5]]) * chest.body.bone
-    sweep(picture, camera, points, radius, weight)
+    shown = len(fan) if camera.lateral else len(points)
+    both = np.concatenate([points[:shown] * [side_sign(side), 1, 1] for side in SIDES])
+    sweep(picture, camera, both, np.tile(radius[:shown], 2), np.tile(weight[:shown], 2))
+
+
+def vertebra_size(number: int) -> tuple[float, float, float]:
+    """Half width, half depth and half height in mm of the body of a vertebra, T1 = 0."""
+    return min(14 + 0.62 * number, 24), min(9 + 0.6 * number, 17), min(8 + 0.42 * number, 13.5)
 
 
 def _paint_spine(picture: Array, camera: Camera, chest: Chest) -> None:
-    """Add vertebral bodies with end plates and side walls, pedicles, processes, and the manubrium."""
-    z = _VERTEBRAE[:, 0] * chest.body.stature
-    y, x = _VERTEBRAE[:, 1] * chest.body.depth, chest.spine_x(z)
-    number = np.arange(len(z))
-    wide, high = np.minimum(14 + 0.62 * number, 24), np.minimum(8 + 0.42 * number, 13.5)
-    deep = 2 * np.minimum(9 + 0.6 * number, 17) * SPONGY
-    width, depth, height = chest.scale
-    _plate(picture, camera, (0.0, -82 * depth, 228 * height, 25 * width, 24, 1.6 * chest.body.bone))
+    """Add vertebral bodies with end plates and side walls, pedicles, processes, and the sternum."""
+    z = VERTEBRAE[:, 0] * chest.body.stature
+    y, x = VERTEBRAE[:, 1] * chest.body.depth, chest.spine_x(z)
+    _paint_sternum(picture, camera, chest)
     lowest = camera.height(0.0)[-1] - 40
+    lost = dict(chest.wedged)
     for i in np.flatnonzero(z > lowest):
-        for part in _vertebra(wide[i], high[i], deep[i]):
-            across, behind, above, half_x, half_z, weight = part
-            place = (x[i] + across, y[i] + behind, z[i] + above, half_x, half_z, weight * chest.body.bone)
+        wide, deep, high = vertebra_size(int(i))
+        parts = _from_the_side if camera.lateral else _vertebra
+        for part in parts(wide, deep, high, lost.get(int(i), 0.0)):
+            across, behind, above, half, half_z, weight = part
+            place = (x[i] + across, y[i] + behind, z[i] + above, half, half_z, weight * chest.body.bone)
             _plate(picture, camera, place)
 
 
-def _vertebra(wide: float, high: float, deep: float) -> Iterable[tuple[float, ...]]:
+def _paint_sternum(picture: Array, camera: Camera, chest: Chest) -> None:
+    """Add manubrium and body of the sternum; of the body a frontal film shows nothing."""
+    width, depth, height = chest.scale
+    if not camera.lateral:
+        _plate(picture, camera, (0.0, -82 * depth, 228 * height, 25 * width, 24, 1.6 * chest.body.bone))
+        return
+    z = np.linspace(104, 252, 75) * height
+    _, _, half, middle = chest.cavity.at(z)
+    front = np.where(z > 205 * height, -82 * depth, np.minimum(middle - half - 3, -80 * depth))
+    points = np.stack([np.zeros_like(z), front, z], axis=1)
+    gap = np.abs(z - 204 * height) > 1.5
+    wide = np.where(z > 205 * height, 25.0, 17.0) * width
+    weight = 2 * wide / (2 * 4.0) * SPONGY * (z[1] - z[0]) * chest.body.bone
+    sweep(picture, camera, points[gap], np.full(int(gap.sum()), 4.5), weight[gap])
+
+
+def _from_the_side(wide: float, deep: float, high: float, lost: float) -> Iterable[tuple[float, ...]]:
+    """Plates of one vertebra on a lateral film, as `_vertebra`, in strips from front to back where it is wedged."""
+    for place in np.linspace(-0.9, 0.9, 10):
+        top = high * (1 - 2 * lost * (0.5 - 0.5 * place))
+        lower = top - high
+        yield (0, place * deep, lower / 2, 0.1 * deep, high + lower / 2, 2 * wide * SPONGY)
+        yield (0, place * deep, top - 0.8, 0.1 * deep, 0.9, 5.5)
+        yield (0, place * deep, 0.8 - high, 0.1 * deep, 0.9, 5.5)
+    yield (0, -deep + 0.7, 0, 0.8, 0.9 * high * (1 - lost), 4.5)
+    yield (0, deep - 0.7, 0, 0.8, 0.9 * high, 4.5)
+    yield (0, deep + 6, 3, 6.0, 4.5, 5.0)
+    yield (0, deep + 22, -4, 10.0, 3.5, 2.6)
+
+
+def _vertebra(wide: float, deep: float, high: float, lost: float) -> Iterable[tuple[float, ...]]:
     """Plates of one vertebra: offsets x, y, z from the body's centre, half width, half height, mm of bone."""
-    yield (0, 0, 0, wide, high, deep)
+    high = high * (1 - 0.7 * lost)
+    yield (0, 0, -0.35 * lost * high, wide, high, 2 * deep * SPONGY)
     yield (0, 0, high - 0.8, wide, 1.0, 3.2)
     yield (0, 0, 0.8 - high, wide, 1.0, 3.2)
     yield (0, 50, -8, 2.4, 6.0, 2.6)
@@ -237,7 +298,8 @@ def _vertebra(wide: float, high: float, deep: float) -> Iterable[tuple[float, ..
 
 def _plate(picture: Array, camera: Camera, plate: tuple[float, ...]) -> None:
     """Add a plate that faces the detector: x, y, z, half width, half height in mm, mm of compact bone."""
-    x, y, z, half_x, half_z, weight = plate
+    x, y, z = camera.turned(np.array(plate[:3]))
+    half_x, half_z, weight = plate[3:]
     scale = camera.scale(y)
     pixel = camera.spacing_mm * scale
     soft = max(0.5 * pixel, 0.6)
