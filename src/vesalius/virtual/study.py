@@ -53,7 +53,7 @@ def make_study(patient: Patient, size: int | None = None, *, priors: Sequence[Pa
     pictures = pictures_of(patient, size)
     images = tuple(_image(picture, f"{folder}-{picture.name}", media) for picture in pictures)
     regions = tuple(part for picture in pictures for part in _regions(picture, f"{folder}-{picture.name}", media))
-    report = write_report(patient)
+    report = write_report(patient, previous=priors[-1] if priors else None)
     study = Study(
         id=name, patient=patient.id, images=images,
         texts=(Text(text=report.findings_text, role="findings"),
