@@ -16,7 +16,7 @@ __all__ = ["lesion_marks", "mask_of", "structure_marks"]
 
 
 def mask_of(sampled: Sampled, name: str) -> NDArray[np.bool_]:
-    """Voxels (D, H, W) of a structure with all that are parts of it by the catalogue; empty where none was painted."""
+    """Voxels (D, H, W) of a structure and of all its parts by the catalogue; empty where none was painted."""
     table = np.zeros(256, np.bool_)
     for place, structure in enumerate(sampled.structures):
         table[place + 1] = structure == name or name in ancestors(structure)

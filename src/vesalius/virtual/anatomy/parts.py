@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.errors import ConfigError, did_you_mean
+from vesalius.virtual.anatomy.beads import Beads
 from vesalius.virtual.anatomy.pushes import Push
 from vesalius.virtual.anatomy.solids import Array, Bounds, Inset, Point, Solid
 from vesalius.virtual.body import Body
@@ -316,6 +317,8 @@ class _Painter:
 
     def _cover(self, part: Part, window: tuple[slice, slice, slice]) -> Array:
         """Share of each voxel of the window that the part covers."""
+        if isinstance(part.solid, Beads) and self.lines is None and part.softness_mm == 0:
+            return part.solid.stamped(self.grid, window)
         nearest = self._distance(part, window)
         if part.softness_mm > 0:
             steep = np.clip(nearest / np.float32(part.softness_mm), np.float32(-30), np.float32(30))
