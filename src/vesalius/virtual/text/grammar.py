@@ -123,6 +123,9 @@ class Common(Config):
     with_prior: list[str]
     without_prior: list[str]
     disclaimer: list[str]
+    leftovers: list[str]
+    dictation: dict[str, str]
+    """What is misheard for what."""
 
 
 @cache

@@ -34,12 +34,12 @@ class Report:
     @property
     def findings_text(self) -> str:
         """The section as it stands in the report."""
-        return " ".join(sentence.text for sentence in self.findings)
+        return " ".join(sentence.text for sentence in self.findings if sentence.text)
 
     @property
     def impression_text(self) -> str:
         """The section as it stands in the report."""
-        return " ".join(sentence.text for sentence in self.impression)
+        return " ".join(sentence.text for sentence in self.impression if sentence.text)
 
     @property
     def text(self) -> str:

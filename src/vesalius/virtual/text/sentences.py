@@ -160,7 +160,8 @@ class Writer:
         frame = draws.pick(
             frames_of("denied_one" if len(names) == 1 and kind < 0.1 else "denied", self.style.british)
         )
-        text = framed(frame, listed, plural=all(is_plural(name) for name in names))
+        nearest = names[0] if frame.startswith("There") else names[-1]
+        text = framed(frame, listed, plural=is_plural(nearest))
         return Sentence(text, first.system, facts, 0, self.region)
 
     def not_new(self, concept: str, draws: Draws) -> Sentence:
