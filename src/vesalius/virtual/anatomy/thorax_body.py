@@ -23,6 +23,8 @@ __all__ = ["Thorax", "thorax_of"]
 
 _STEP_MM = 0.7
 """Distance of the beads of fine vessels."""
+_TWIG_MM = 0.85
+"""Finest vessels: about as far to the pleura as they show."""
 _FINEST_MM = 0.9
 """Bronchi narrower than this radius do not show."""
 
@@ -97,9 +99,10 @@ def _parts(chest: Chest, seed: int, patient: str) -> tuple[Part, ...]:
     vessels, bronchi = {}, {}
     for side in SIDES:
         points, radii, _ = vessel_tree(chest, side, stream(seed, patient, "vessels", side), _STEP_MM)
-        vessels[side] = (points, radii)
+        vessels[side] = (points, np.maximum(1.1 * radii, _TWIG_MM))
         points, radii, _ = air_tree(chest, side, stream(seed, patient, "bronchi", side), _STEP_MM)
-        bronchi[side] = Beads(points, 0.8 * radii).kept(0.8 * radii > _FINEST_MM)
+        beside = np.array([-4.0 if side == "left" else 4.0, 6.0, 2.0])
+        bronchi[side] = Beads(points + beside, 0.75 * radii).kept(0.75 * radii > _FINEST_MM)
     return (
         *thorax_wall.soft_parts(chest), *thorax_wall.bone_parts(chest), *thorax_organs.lung_parts(chest),
         *thorax_organs.mediastinum_parts(chest), *thorax_wall.back_parts(chest), *thorax_wall.spine_parts(chest),
