@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.radiograph import mediastinum
-from vesalius.virtual.radiograph.camera import Array, Camera
+from vesalius.virtual.radiograph.camera import Array, Camera, Window
 from vesalius.virtual.radiograph.chest import Chest, Outline, side_sign
 from vesalius.virtual.radiograph.shapes import EMPTY, Interval, free_length
 
@@ -81,9 +81,10 @@ class Canvas:
         """The herniated stomach, where there is one."""
         return (mediastinum.meet(self.camera, self.chest.hernia),) if self.chest.hernia else ()
 
-    def free(self, inside: Interval) -> Array:
-        """Depth of a body outside mediastinum and diaphragm, mm."""
-        return free_length(inside, self.bodies)
+    def free(self, inside: Interval, window: Window | None = None) -> Array:
+        """Depth of a body outside mediastinum and diaphragm, mm; of a body of a window only, where one is given."""
+        bodies = self.bodies if window is None else [body.at(window) for body in self.bodies]
+        return free_length(inside, bodies)
 
     @cached_property
     def spaces(self) -> dict[Side, Array]:

@@ -110,6 +110,8 @@ class Chest:
     """Stomach above the diaphragm."""
     vessel_count: float = 1.0
     """Share of peripheral vessels that are left."""
+    splay: float = 1.0
+    """Factor of how far the main bronchi run sideways."""
     supine: bool = False
     """True where the patient lies on his back: fluid layers behind, air in front."""
     spread: float = 1.0

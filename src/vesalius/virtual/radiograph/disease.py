@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.radiograph.camera import Camera
@@ -13,7 +15,16 @@ from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.chest import Chest
 from vesalius.virtual.radiograph.skeleton import Break
 
-__all__ = ["ChestDisease"]
+__all__ = ["ChestDisease", "Distance"]
+
+
+class Distance(NamedTuple):
+    """How far a place is from where it should be measured to."""
+
+    value_mm: float
+    """Signed as its name says."""
+    points: NDArray[np.float64]
+    """Both ends, (2, 3), mm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,3 +48,13 @@ class ChestDisease(Disease):
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         """Add itself to the canvas and mark its region."""
         raise NotImplementedError
+
+    def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
+        """Return places of it by name, each (3,), mm in the trunk frame."""
+        del chest
+        return {}
+
+    def distances(self, chest: Chest) -> Mapping[str, Distance]:
+        """Return distances of it to landmarks of the body, by name."""
+        del chest
+        return {}

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from vesalius.virtual.body import Side
 from vesalius.virtual.radiograph import beam
-from vesalius.virtual.radiograph.camera import Array, Window
+from vesalius.virtual.radiograph.camera import Array
 from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.lobes import lobe_interval
-from vesalius.virtual.radiograph.shapes import EMPTY, Ellipsoid, Interval, ellipsoid, length, sweep
+from vesalius.virtual.radiograph.shapes import Ellipsoid, Interval, ellipsoid, length, sweep
 
 __all__ = ["RoundLesion", "lobe_share", "paint_round", "soft_spot"]
 
@@ -34,8 +34,7 @@ def lobe_share(canvas: Canvas, lobe: str, side: Side, parts: Sequence[Ellipsoid]
         if met is None:
             continue
         window, met_part = met
-        whole = _full(canvas, window, met_part, cut)
-        taken = canvas.free(whole)[window] / lung[window]
+        taken = canvas.free(_common(met_part, cut.at(window)), window) / lung[window]
         if soft:
             taken *= length(met_part) / np.float32(2 * np.sqrt(part.covariance[1, 1]))
         left[window] *= 1 - np.clip(taken, 0, 1)
@@ -44,20 +43,16 @@ def lobe_share(canvas: Canvas, lobe: str, side: Side, parts: Sequence[Ellipsoid]
     return share
 
 
-def _full(canvas: Canvas, window: Window, inside: Interval, cut: Interval) -> Interval:
-    """Spread the part of a window over the picture and cut it."""
-    shape = canvas.soft.shape
-    front, back = np.full(shape, EMPTY, np.float32), np.full(shape, -EMPTY, np.float32)
-    front[window] = np.maximum(inside.front, cut.front[window])
-    back[window] = np.minimum(inside.back, cut.back[window])
-    return Interval(front, back)
+def _common(one: Interval, other: Interval) -> Interval:
+    """What two bodies share."""
+    return Interval(np.maximum(one.front, other.front), np.minimum(one.back, other.back))
 
 
 def soft_spot(canvas: Canvas, centre: NDArray[np.float64], reach_mm: tuple[float, float]) -> Array:
     """Gaussian bump at a projected place with the reach (SD) across and along the body, 0..1, (H, W)."""
     camera = canvas.camera
     u, v = camera.project(centre)
-    scale = camera.scale(float(centre[1]))
+    scale = camera.scale(float(camera.turned(centre)[1]))
     across = np.exp(-0.5 * ((camera.u - np.float32(u)) * np.float32(scale / reach_mm[0])) ** 2)
     along = np.exp(-0.5 * ((camera.v - np.float32(v)) * np.float32(scale / reach_mm[1])) ** 2)
     bump: Array = (along[:, None] * across[None, :]).astype(np.float32)
@@ -86,26 +81,25 @@ def paint_round(canvas: Canvas, side: Side, lesion: RoundLesion, rng: np.random.
     """Add a round lesion to the masses and return its outline, (H, W). What lies outside the lung does not show."""
     camera = canvas.camera
     radius = lesion.diameter_mm / 2
-    chord = np.zeros_like(canvas.soft)
-    window = camera.window(lesion.centre, np.full(3, 1.35 * radius))
-    mask = np.zeros(chord.shape, bool)
+    window = camera.window(lesion.centre, np.full(3, (1.9 if lesion.margin == "spiculated" else 1.5) * radius))
+    mask = np.zeros(canvas.soft.shape, bool)
     if window is None:
         return mask
-    scale = camera.scale(float(lesion.centre[1]))
+    scale = camera.scale(float(camera.turned(lesion.centre)[1]))
     u, v = camera.project(lesion.centre)
     x = (camera.u[window[1]] - u)[None, :] * scale
     z = (camera.v[window[0]] - v)[:, None] * scale
     reach = radius * _wobble(np.arctan2(z, x), lesion.margin, rng)
     away = np.sqrt(x * x + z * z) / reach
-    chord[window] = 2 * radius * np.maximum(1 - away**2, 0) ** _EDGE[lesion.margin]
+    chord = 2 * radius * np.maximum(1 - away**2, 0) ** _EDGE[lesion.margin]
     if lesion.margin == "spiculated":
-        _spicules(canvas, chord, lesion, rng)
+        rays = np.zeros_like(canvas.soft)
+        _spicules(canvas, rays, lesion, rng)
+        chord = chord + rays[window]
     mask[window] = away < 1
-    inside = _room(canvas, side, lesion)
-    chord = np.minimum(chord, inside)
-    gain = np.float32(0.1 * (lesion.density - canvas.chest.body.lung_density))
-    canvas.soft += chord * gain
-    canvas.bone += chord * np.float32(lesion.calcium_mm / 10)
+    chord = np.minimum(chord, _room(canvas, side, lesion)[window]).astype(np.float32)
+    canvas.soft[window] += chord * np.float32(0.1 * (lesion.density - canvas.chest.body.lung_density))
+    canvas.bone[window] += chord * np.float32(lesion.calcium_mm / 10)
     return mask
 
 
@@ -117,9 +111,9 @@ def _room(canvas: Canvas, side: Side, lesion: RoundLesion) -> Array:
     if met is None:
         return room
     window, inside = met
-    free = canvas.free(_full(canvas, window, inside, canvas.lungs[side]))
+    free = canvas.free(_common(inside, canvas.lungs[side].at(window)), window)
     # A lesion that touches the wall bulges into the lung: the ball is cut only where there is no lung at all.
-    room[window] = np.where(free[window] > 0, np.maximum(free[window], 0.5 * length(inside)), 0)
+    room[window] = np.where(free > 0, np.maximum(free, 0.5 * length(inside)), 0)
     return room
 
 
@@ -143,7 +137,8 @@ def _spicules(canvas: Canvas, chord: Array, lesion: RoundLesion, rng: np.random.
     step = reach[:, None] * np.full(len(t), 1 / len(t))
     along = 0.8 * radius + reach[:, None] * t
     width = np.maximum(0.3, 0.07 * radius * (1 - t))[None, :] * np.ones((count, 1))
-    offset = np.stack([np.cos(angle)[:, None] * along, np.zeros_like(along), np.sin(angle)[:, None] * along], axis=-1)
+    across, up, none = np.cos(angle)[:, None] * along, np.sin(angle)[:, None] * along, np.zeros_like(along)
+    offset = np.stack([none, across, up] if canvas.camera.lateral else [across, none, up], axis=-1)
     sweep(chord, canvas.camera, (lesion.centre + offset).reshape(-1, 3), width.ravel(), (2.0 * step).ravel())
 
 

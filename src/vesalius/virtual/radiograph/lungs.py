@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.noise import smooth_noise
 from vesalius.virtual.radiograph import beam
+from vesalius.virtual.radiograph.airways import TRACHEA, bronchus, trachea_lean
 from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.chest import Chest, side_sign
 from vesalius.virtual.radiograph.mediastinum import upright
@@ -28,10 +29,6 @@ _STEMS = (
     ([(38, 0, 190), (46, 2, 204), (54, 6, 218)], (5.0, 2.2)),
     ([(-20, -6, 148), (-40, 4, 150), (-58, 12, 144)], (5.0, 2.4)),
     ([(28, -6, 152), (46, 6, 153), (62, 14, 144)], (5.0, 2.4)),
-)
-_BRONCHI = (
-    ([(-3, -2, 202), (-16, 0, 180), (-36, 4, 160), (-44, 10, 138)], (7.5, 4.5)),
-    ([(-3, -2, 202), (14, 2, 182), (30, 6, 164), (46, 14, 142)], (6.5, 4.5)),
 )
 
 
@@ -132,15 +129,13 @@ def paint_airways(canvas: Canvas) -> None:
     """Take the air of trachea and main bronchi out of the mediastinum."""
     camera, chest = canvas.camera, canvas.chest
     target = nothing(camera)
-    rows = np.array([(200, -3, -2, 9.3, 9.3), (262, 0, -18, 8.8, 8.8), (312, 0, -30, 8.8, 8.8),
-                     (360, 0, -32, 9, 9)], float)  # fmt: skip
     width, depth, height = chest.scale
-    lean = chest.shift_mm * np.clip((rows[:, 0] - 150) / 60, 0, 1) * np.clip((330 - rows[:, 0]) / 60, 0, 1)
-    upright(camera, rows * np.array([height, width, depth, width, depth]), target, lean)
+    size = np.array([height, width, depth, width, depth])
+    upright(camera, TRACHEA * size, target, trachea_lean(chest, TRACHEA[:, 0]))
     air = length(target)
-    stems = [_stem(chest, knots, ends, 2.0) for knots, ends in _BRONCHI]
-    curve, radius, step = (np.concatenate(part) for part in zip(*stems, strict=True))
-    sweep(air, camera, curve, radius, step)
+    stems = [bronchus(chest, side, 2.0) for side in SIDES]
+    step = np.concatenate([np.linalg.norm(np.diff(part, axis=0, append=part[-1:]), axis=1) for part, _ in stems])
+    sweep(air, camera, np.concatenate([part for part, _ in stems]), np.concatenate([part for _, part in stems]), step)
     covered = length(canvas.bodies[0]) > 20
     canvas.soft -= np.where(covered, air, 0) * np.float32(0.1 * beam.SOFT_DENSITY)
 
