@@ -77,6 +77,8 @@ class Eye:
     """Factor of the nerve fibre and ganglion cell layers."""
     fibre_defects: tuple[tuple[float, float, float], ...] = ()
     """Wedges without nerve fibres: middle angle at the disc (radians, as `notch_angle`), half width, depth 0 to 1."""
+    swelling: tuple[tuple[float, float, float, float], ...] = ()
+    """Thickened retina: x, y and radius in mm, and the added thickness in µm."""
     retina: float = 1.0
     """Factor of the thickness of the other layers."""
     choroid_um: float = 285.0

@@ -98,7 +98,8 @@ def cup_edge(disc: Disc, x: Floats, y: Floats) -> Floats:
     dx, dy = x - disc.cup_x, y - disc.y
     radius = np.hypot(dx / (disc.cup_width / 2), dy / (disc.cup_height / 2))
     if disc.notch == 0:
-        return radius
+        plain: Floats = radius
+        return plain
     angle = np.arctan2(dy, dx)
     off = (angle - disc.notch_angle + np.pi) % (2 * np.pi) - np.pi
     room = 1 / disc.cup - 1

@@ -171,15 +171,16 @@ def develop(light: Array, frame: Frame, camera: Camera, rng: np.random.Generator
     radius = (right**2 + down**2) / np.float32((FIELD_MM / 2) ** 2)
     lean = rng.normal(0, 0.06, 2).astype(np.float32)
     shade = 1 - np.float32(camera.vignette) * radius**1.5 + (right * lean[0] + down * lean[1]) / np.float32(6)
-    light = soften(light, camera.blur_mm / frame.pixel_mm) * shade[..., None] * np.float32(rng.normal(1.0, 0.05))
-    light = np.clip(light / 255, 0, None) ** np.float32(camera.gamma) * np.array(camera.gain, np.float32)
+    flash = np.float32(rng.normal(1.0, 0.05) / 255)
+    lit = soften(light, camera.blur_mm / frame.pixel_mm) * shade[..., None] * flash
+    light = (np.clip(lit, 0, None) ** np.float32(camera.gamma) * np.array(camera.gain)).astype(np.float32)
     grey = light.mean(axis=2, keepdims=True)
-    light = 255 * (grey + (light - grey) * np.float32(camera.saturation))
-    light = np.where(light > 225, 225 + 30 * np.tanh((light - 225) / 30), light)
-    grain = rng.standard_normal(light.shape, dtype=np.float32) * np.float32(camera.noise)
+    vivid = 255 * (grey + (light - grey) * np.float32(camera.saturation))
+    vivid = np.where(vivid > 225, 225 + 30 * np.tanh((vivid - 225) / 30), vivid)
+    grain = rng.standard_normal(vivid.shape, dtype=np.float32) * np.float32(camera.noise)
     edge = np.clip((FIELD_MM / 2 - np.sqrt(radius) * FIELD_MM / 2) / frame.sheet.pixel_mm + 0.5, 0, 1)
     if camera.tab:
         tab = np.hypot(right - np.float32(4.65), down + np.float32(4.35))
         edge = np.maximum(edge, np.clip((np.float32(0.32) - tab) / frame.sheet.pixel_mm + 0.5, 0, 1))
-    pixels: NDArray[np.uint8] = np.clip((light + grain) * edge[..., None] + 2.5, 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip((vivid + grain) * edge[..., None] + 2.5, 0, 255).astype(np.uint8)
     return pixels

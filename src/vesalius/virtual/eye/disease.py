@@ -13,7 +13,12 @@ from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.seeds import stream
 
-__all__ = ["EyeDisease", "Retina", "build_retina"]
+__all__ = ["EyeDisease", "Retina", "build_retina", "visible"]
+
+_CLUTTER = 12.0
+"""Grey values by which the healthy background varies over the size of a lesion."""
+_PIXEL_MM = 0.05
+"""Of a picture of 256 pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,11 @@ class EyeDisease(Disease):
         """Return what is not normally there; the same places for every examination of the eye."""
         del eye, rng
         return ()
+
+
+def visible(contrast: float, area_mm2: float) -> float:
+    """Return contrast (grey values) to clutter times the root of the area in pixels."""
+    return contrast / _CLUTTER * float(np.sqrt(area_mm2)) / _PIXEL_MM
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

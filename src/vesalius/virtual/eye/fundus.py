@@ -34,13 +34,13 @@ class Look:
 
 
 LOOKS: Mapping[str, Look] = {
-    "geographic atrophy": Look((226, 168, 112), 0.72, deep=True, grain=0.25),
     "retinal scar": Look((228, 205, 160), 0.8, deep=True, grain=0.2),
     "neovascular membrane": Look((138, 112, 84), 0.5, deep=True, grain=0.2),
     "subretinal fluid": Look((196, 128, 84), 0.28, deep=True),
     "pigment epithelial detachment": Look((212, 128, 70), 0.42, deep=True),
     "subretinal haemorrhage": Look((112, 26, 26), 0.72, deep=True, grain=0.15),
     "laser scar": Look((222, 190, 140), 0.62, deep=True),
+    "geographic atrophy": Look((226, 168, 112), 0.72, deep=True, grain=0.25),
     "pigment": Look((52, 30, 26), 0.75, deep=True),
     "soft druse": Look((244, 206, 128), 0.52, deep=True),
     "hard druse": Look((250, 214, 138), 0.62, deep=True),
@@ -51,7 +51,7 @@ LOOKS: Mapping[str, Look] = {
     "pale retina": Look((226, 182, 138), 0.55, deep=True),
     "hard exudate": Look((255, 232, 148), 0.86),
     "microaneurysm": Look((120, 18, 18), 0.88),
-    "blot haemorrhage": Look((106, 16, 18), 0.85, grain=0.08),
+    "blot haemorrhage": Look((110, 18, 18), 0.8, grain=0.3),
     "flame haemorrhage": Look((132, 20, 20), 0.78, grain=0.2),
     "splinter haemorrhage": Look((132, 20, 20), 0.8, grain=0.1),
     "cotton-wool spot": Look((240, 222, 192), 0.66, grain=0.1),
@@ -61,10 +61,11 @@ LOOKS: Mapping[str, Look] = {
     "vitreous haemorrhage": Look((92, 18, 12), 0.55, grain=0.3),
 }
 _LINES: Mapping[str, tuple[tuple[float, float, float], float]] = {
+    "venous beading": ((0, 0, 0), 0.0),  # a way the veins themselves look
     "neovessel": ((176, 34, 30), 0.75), "microvascular abnormality": ((150, 30, 28), 0.7),
     "retinal fold": ((244, 220, 186), 0.30), "collateral vessel": ((140, 28, 28), 0.75),
 }  # fmt: skip
-_ARTERY_PASS = np.array([0.88, 0.46, 0.54], np.float32)
+_ARTERY_PASS = np.array([0.86, 0.41, 0.49], np.float32)
 _VEIN_PASS = np.array([0.70, 0.28, 0.40], np.float32)
 """Share of light that a vessel of 120 µm lets through, by colour."""
 
@@ -158,7 +159,7 @@ def _paint_groups(
             light = _show_choroid(share / look.opacity, frame, light, random("choroid vessels"))
         if part.kind == "laser scar":
             inner = Group(concept=part.concept, kind="pigment", spots=_shrunk(part), height_um=part.height_um)
-            light = blend(light, np.array(LOOKS["pigment"].colour), 0.5 * group_cover(inner, frame))
+            light = blend(light, np.array(LOOKS["pigment"].colour), 0.34 * group_cover(inner, frame))
     return light
 
 
@@ -213,7 +214,7 @@ def _add_reflex(retina: Retina, frame: Frame, light: Array) -> Array:
 def _through_lens(eye: Eye, frame: Frame, light: Array) -> Array:
     """Yellow of the lens and the veil of a cataract: contrast falls, edges blur, a haze is added."""
     tint = 1 - np.float32(eye.yellow) * np.array([0.02, 0.12, 0.45], np.float32)
-    light = light * tint
+    light = (light * tint).astype(np.float32)
     if eye.veil <= 0:
         return light
     wide = soften(light, (0.02 + 0.14 * eye.veil) / frame.pixel_mm)

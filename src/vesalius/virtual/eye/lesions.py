@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vesalius.virtual.strokes import Spots
 
-__all__ = ["QUADRANTS", "Group", "Strands", "group", "quadrant_of", "scatter"]
+__all__ = ["QUADRANTS", "Group", "Strands", "group", "joined", "quadrant_of", "scatter"]
 
 Floats = NDArray[np.float64]
 QUADRANTS = ("superotemporal", "inferotemporal", "superonasal", "inferonasal")
@@ -84,6 +84,11 @@ def scatter(
     return np.asarray(np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], axis=1))
 
 
-def quadrant_of(places: Floats) -> NDArray[np.int64]:
+def joined(parts: list[Floats]) -> Floats:
+    """Return lists of places (N, 2) as one."""
+    return np.concatenate(parts) if parts else np.zeros((0, 2))
+
+
+def quadrant_of(places: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the quadrant about the fovea of places (N, 2), an index of `QUADRANTS`."""
     return np.asarray((places[:, 0] > 0) * 2 + (places[:, 1] < 0), np.int64)

@@ -18,8 +18,8 @@ __all__ = ["ARTERY", "VEIN", "Vessels", "equivalent_width", "grow", "murray"]
 Floats = NDArray[np.float64]
 ARTERY, VEIN = 0, 1
 _STEP_MM = 0.16
-_ARTERY_MM, _VEIN_MM = 0.060, 0.080
-"""Half width at the disc: 120 and 160 µm across."""
+_ARTERY_MM, _VEIN_MM = 0.062, 0.080
+"""Half width at the disc: 124 and 160 µm across."""
 _FINEST_MM = 0.008
 _AVASCULAR_MM = 0.45
 """Arterioles wide enough to be seen end here; capillaries reach the avascular zone of 0.25 mm."""
@@ -202,9 +202,7 @@ def _buds(rng: np.random.Generator, path: _Path, depth: int, disc_x: float) -> l
     return buds
 
 
-def _walk(
-    rng: np.random.Generator, buds: list[_Bud], winding: float, disc: tuple[float, float]
-) -> list[_Path]:
+def _walk(rng: np.random.Generator, buds: list[_Bud], winding: float, disc: tuple[float, float]) -> list[_Path]:
     """Let all vessels of a generation grow side by side: inner ones to the fovea, outer ones away from it."""
     if not buds:
         return []
