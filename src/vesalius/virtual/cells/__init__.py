@@ -1,0 +1,1 @@
+"""Microscopic worlds: tissue sections, blood films and clips of sperm, drawn from outlines in micrometres."""
