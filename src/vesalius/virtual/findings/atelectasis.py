@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import collapsed_parts, plate_parts
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal
 from vesalius.virtual.noise import smooth_noise
@@ -92,6 +94,11 @@ class Atelectasis(ChestDisease):
         chest = raise_dome(chest, self.side, self.lift_mm)
         pull = 0.0 if self.plates else 0.45 * self.lift_mm
         return replace(chest, shift_mm=chest.shift_mm + side_sign(self.side) * pull)
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        if self.plates:
+            return plate_parts(anatomy, self.side, self.concept, self.plates, rng)
+        return collapsed_parts(anatomy, self.anatomy, self.concept, _COLLAPSED[self.anatomy], rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         share = self._plate_share(canvas, rng) if self.plates else self._lobe_share(canvas, rng)

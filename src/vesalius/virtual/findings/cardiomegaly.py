@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import heart_mark
 from vesalius.virtual.findings.base import Case, choose, severity_of
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -47,6 +49,9 @@ class Cardiomegaly(ChestDisease):
 
     def alter(self, chest: Chest, camera: Camera) -> Chest:
         return resize_heart(chest, camera, self.ratio, left_only=self.pattern == "left ventricular")
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return heart_mark(anatomy, self.concept)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         canvas.mark(self.concept, self.anatomy, length(canvas.heart) > 0, instance)

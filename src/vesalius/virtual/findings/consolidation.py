@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import Filled, filled_parts
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
 from vesalius.virtual.noise import smooth_noise
 from vesalius.virtual.radiograph import beam
@@ -65,6 +67,13 @@ class Consolidation(ChestDisease):
     @property
     def visibility(self) -> float:
         return self.density * self.size_mm / 7.5
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        lesion = Filled(
+            concept=self.concept, lobe=self.anatomy, place=self.place, size_mm=self.size_mm, tissue="consolidation",
+            opacity=0.45 + 0.55 * self.density, bronchi=self.bronchogram,
+        )  # fmt: skip
+        return filled_parts(anatomy, lesion, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)

@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_diffuse import oedema_parts
 from vesalius.virtual.body import SIDES
 from vesalius.virtual.findings.base import Case, choose
 from vesalius.virtual.noise import smooth_noise
@@ -56,6 +58,9 @@ class Edema(ChestDisease):
 
     def alter(self, chest: Chest, camera: Camera) -> Chest:
         return replace(chest, vessel_upper=1.25 + 0.16 * self.grade * self.strength)
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return oedema_parts(anatomy, self.concept, self.grade, self.strength, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         share = np.zeros_like(canvas.soft)

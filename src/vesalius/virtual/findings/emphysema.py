@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_diffuse import emphysema_parts
 from vesalius.virtual.body import SIDES
 from vesalius.virtual.findings.base import Case, severity_of
 from vesalius.virtual.radiograph import beam
@@ -60,6 +62,9 @@ class Emphysema(ChestDisease):
             chest, domes=(domes[0], domes[1]), heart=heart, vessel_count=0.8 - 0.5 * amount,
             lung_density=(chest.lung_density[0] * factor, chest.lung_density[1] * factor),
         )  # fmt: skip
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return emphysema_parts(anatomy, self.concept, self.share, self.bullae, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         lungs = canvas.aerated["right"] + canvas.aerated["left"] > 0

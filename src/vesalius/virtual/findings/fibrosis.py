@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_diffuse import fibrosis_parts
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.findings.atelectasis import raise_dome
 from vesalius.virtual.findings.base import Case, severity_of
@@ -52,6 +54,9 @@ class Fibrosis(ChestDisease):
         for side in SIDES:
             chest = raise_dome(chest, side, 5 + 30 * self.extent)
         return chest
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return fibrosis_parts(anatomy, self.concept, self.extent, self.honeycomb, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         picture = np.zeros_like(canvas.soft)

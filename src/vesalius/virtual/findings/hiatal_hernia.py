@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import hernia_parts
 from vesalius.virtual.body import SIDES
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
 from vesalius.virtual.radiograph import beam
@@ -60,6 +62,9 @@ class HiatalHernia(ChestDisease):
         centre = np.array([self.aside_mm, 14.0, base + 0.30 * self.size_mm])
         axes = np.array([0.5, 0.42, 0.52]) * self.size_mm
         return replace(chest, hernia=Ellipsoid(centre, axes, np.eye(3)))
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return hernia_parts(anatomy, self.concept, self.gas)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         whole = canvas.chest.hernia

@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import Round, round_parts
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
 from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.disease import ChestDisease
@@ -58,6 +60,13 @@ class LungMass(ChestDisease):
     @property
     def visibility(self) -> float:
         return self.diameter_mm / 4.5
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        lesion = Round(
+            concept=self.concept, side=lobe_side(self.anatomy), place=self.place, diameter_mm=self.diameter_mm,
+            margin=self.margin, tissue="lung_cancer", necrotic=True,
+        )  # fmt: skip
+        return round_parts(anatomy, lesion, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)

@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import Round, round_parts
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
 from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.disease import ChestDisease
@@ -64,6 +66,15 @@ class LungNodule(ChestDisease):
     def visibility(self) -> float:
         gain = {"solid": 1.0, "ground-glass": 0.55, "calcified": 1.9}[self.consistency]
         return float(gain * (self.diameter_mm / 9.5) ** 1.6 + 1.2)
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        tissue = "granuloma" if self.consistency == "calcified" else "lung_nodule"
+        faint = self.consistency == "ground-glass"
+        lesion = Round(
+            concept=self.concept, side=lobe_side(self.anatomy), place=self.place, diameter_mm=self.diameter_mm,
+            margin=self.margin, tissue=tissue, opacity=0.35 if faint else 1.0, softness=0.12 if faint else 0.0,
+        )  # fmt: skip
+        return round_parts(anatomy, lesion, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)

@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_diffuse import effusion_parts
 from vesalius.virtual.body import Side
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
@@ -131,6 +133,9 @@ class PleuralEffusion(ChestDisease):
         order = surface.argsort()
         filled = np.cumsum(cell[inside][order])
         return float(surface[order][min(len(order) - 1, int(np.searchsorted(filled, self.volume_ml)))])
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return effusion_parts(anatomy, self.side, self.concept, self.volume_ml)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         fluid = canvas.spaces[self.side] - canvas.aerated[self.side]

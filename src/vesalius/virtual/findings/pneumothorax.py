@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_diffuse import pneumothorax_parts
 from vesalius.virtual.body import Side
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
@@ -82,6 +84,9 @@ class Pneumothorax(ChestDisease):
         whole = canvas.lungs[self.side]
         canvas.lungs[self.side] = Interval(np.maximum(lung.front, whole.front), np.minimum(lung.back, whole.back))
         canvas.fluid[self.side] = _AIR
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return pneumothorax_parts(anatomy, self.side, self.concept, self.gap_mm)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         lung = canvas.lungs[self.side]

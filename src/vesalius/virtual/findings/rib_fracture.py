@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import broken_rib_parts
 from vesalius.virtual.body import Side
 from vesalius.virtual.findings.base import Case, choose
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -69,6 +71,9 @@ class RibFracture(ChestDisease):
             Break(self.side, rib, place, self.step_mm, self.gap_mm, self.callus)
             for rib, place in zip(self.ribs, self.place, strict=True)
         )
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return tuple(part for crack in self.breaks() for part in broken_rib_parts(anatomy, self.concept, crack))
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         camera = canvas.camera

@@ -9,6 +9,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy
+from vesalius.virtual.anatomy.thorax_body import Thorax
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -37,6 +39,10 @@ class ChestDisease(Disease):
         """Change the chest's shape."""
         del camera
         return chest
+
+    def reshape(self, anatomy: Anatomy) -> Anatomy:
+        """Change the solids of the thorax as the radiograph's chest is changed."""
+        return anatomy.bent(self.alter(anatomy.chest, anatomy.camera)) if isinstance(anatomy, Thorax) else anatomy
 
     def breaks(self) -> tuple[Break, ...]:
         """Return the ribs that it breaks."""
