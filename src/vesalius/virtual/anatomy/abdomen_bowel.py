@@ -66,7 +66,7 @@ class Pockets(Solid):
         )
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
-        noise = waves(x, y, z, wavelength_mm=self.wavelength_mm, seed=self.seed, count=5)
+        noise = waves(x, y, z, wavelength_mm=self.wavelength_mm, seed=self.seed, count=11)
         found: Array = np.maximum(
             self.solid.distance(x, y, z), (np.float32(self.threshold) - noise) * np.float32(self.wavelength_mm / 6)
         )
@@ -208,7 +208,7 @@ def colon(frame: Frame, rng: np.random.Generator) -> tuple[Part, ...]:
         parts += [
             Part(structure=name, solid=tube, tissue="bowel_wall", within=(*_ROOM, *COLON, *LIVER_ROOM)),
             Part(structure=f"{name} lumen", solid=grown(tube, -_WALL_MM), tissue="stool", within=(name,)),
-            Part(structure=f"{name} bubbles", solid=Pockets(grown(tube, -_WALL_MM), 7.0, 1.1 - 0.9 * share, seed),
+            Part(structure=f"{name} bubbles", solid=Pockets(grown(tube, -_WALL_MM), 9.0, 0.95 - 0.75 * share, seed),
                     tissue="gas",
                  within=(f"{name} lumen",), opacity=0.22),
             Part(structure=f"{name} gas", solid=Level(tube, _WALL_MM, height), tissue="gas",

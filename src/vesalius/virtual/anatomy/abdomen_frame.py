@@ -72,6 +72,11 @@ class Frame:
         body = self.body
         return float((self.volumes[organ] / (body.width * body.depth * body.stature)) ** (1 / 3))
 
+    @property
+    def vein(self) -> float:
+        """Factor of the width of veins, so that no healthy portal vein is wider than 13 mm."""
+        return float(np.clip((self.volumes or {}).get("veins", 1.0) ** (1 / 3), 0.8, 1.06))
+
     def egg(
         self, organ: str, centre: Point, axes: Point, direction: Point = (1.0, 0.0, 0.0), *, exponent: float = 2.0,
         breath: float = 0.0,

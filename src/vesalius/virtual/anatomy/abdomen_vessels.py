@@ -31,7 +31,7 @@ def aorta_tube(frame: Frame) -> Tube:
 
 def hepatic_vessels(frame: Frame) -> tuple[Part, ...]:
     """Portal vein with its branches in the liver, and the three hepatic veins."""
-    thick = frame.size("veins") if frame.volumes else 1.0
+    thick = frame.vein
     right = [(-45, -20, 12, 5), (-75, -12, 14, 3.6), (-95, 8, 18, 2.4)]
     front = [(-62, -16, 13, 3.6), (-80, -38, 20, 2.6), (-90, -58, 22, 1.8)]
     low = [(-66, -14, 12, 3), (-84, 6, -8, 2.2), (-90, 24, -22, 1.6)]
@@ -66,7 +66,7 @@ def _veins(frame: Frame) -> list[Part]:
         (-24, -8, 72, 11),
         (-22, -18, 92, 11),
     ]
-    thick = frame.size("veins") if frame.volumes else 1.0
+    thick = frame.vein
     parts = [
         Part(structure="inferior vena cava", solid=frame.tube(cava, breath=0.3, factor=thick), tissue="vein"),
         Part(structure="splenic vein", solid=frame.tube(_SPLENIC, breath=0.7, factor=thick), tissue="portal_vein"),

@@ -203,7 +203,7 @@ def muscles(frame: Frame) -> tuple[Part, ...]:
             Part(
                 structure=f"{side} quadratus lumborum muscle", solid=frame.tube(lumborum, organ=" "), tissue="muscle"
             ),
-            Part(structure=f"{side} gluteal muscle", solid=_gluteal(frame, sign), tissue="muscle"),
+            *_gluteal(frame, side, sign),
             Part(structure=f"{side} psoas muscle", solid=frame.tube(psoas, organ=" "), tissue="muscle"),
             Part(structure=f"{side} iliacus muscle", solid=frame.tube(iliacus, organ=" "), tissue="muscle"),
             Part(structure=f"{side} obturator muscle", solid=_obturator(frame, sign), tissue="muscle"),
@@ -222,11 +222,20 @@ def _longissimus_end(sign: int) -> list[tuple[float, float, float, float]]:
 _LOW_BACK = (_multifidus_end, _longissimus_end)
 
 
-def _gluteal(frame: Frame, sign: int) -> Solid:
+def _gluteal(frame: Frame, side: str, sign: int) -> tuple[Part, ...]:
+    """The great and the middle muscle, with the fat between them and round the vessels of the groin."""
     large = frame.egg("", (sign * 78, 64, -235), (52, 27, 75), (sign * 0.85, -0.5, 0.1))
     middle = frame.egg("", (sign * 128, 12, -195), (17, 42, 58))
+    groin = frame.tube([(sign * 62, -58, -238, 9), (sign * 68, -78, -275, 15), (sign * 70, -80, -345, 15)])
+    deep = frame.tube([(sign * 66, 46, -238, 7), (sign * 84, 34, -285, 9), (sign * 90, 30, -345, 9)])
     outside = Trunk(_muscle_surface(frame), (1.0, 1.0, 1.0))
-    return Intersection((Union((large, middle), 8.0), outside))
+    planes = Intersection((Union((grown(large, 2.2), grown(middle, 2.0), groin, deep)), outside))
+    return (
+        Part(structure=f"{side} intermuscular fat", solid=planes, tissue="fat", within=("abdominal wall muscle",)),
+        Part(structure=f"{side} gluteal muscle", solid=Intersection((Union((large, middle)), outside)),
+                tissue="muscle",
+             within=("abdominal wall muscle", f"{side} intermuscular fat")),
+    )  # fmt: skip
 
 
 def _obturator(frame: Frame, sign: int) -> Tube:
