@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "vesalius"
-FOUNDATION = ("errors", "config", "registry", "paper", "optional", "environment", "systems")
+FOUNDATION = ("errors", "config", "registry", "paper", "optional", "environment", "systems", "page")
 LADDER = (
     "data",
     "virtual",

@@ -4,7 +4,7 @@
 
 Versions:
     0: before the first release: `patient_id`, findings as (label, present), no derived columns.
-    1: no events.
+    1: no events, no steps of dialogues.
     2: the schema of `vesalius.data.schema`.
 """
 
@@ -42,6 +42,7 @@ def _from_1(table: pa.Table) -> pa.Table:
     rows = []
     for old in table.to_pylist():
         row = {name: old.get(name, []) for name in RECORD_COLUMNS}
+        row["dialogues"] = [{**dialogue, "steps": 0} for dialogue in old["dialogues"]]
         rows.append(row | derived_columns(row, [MediaFile(**file) for file in old["media"]]))
     return to_table(rows)
 

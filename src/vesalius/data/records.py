@@ -213,6 +213,8 @@ class Dialogue:
     rationale: str = ""
     evidence: tuple[int, ...] = ()
     """Indices into the study's `regions`."""
+    steps: int = 0
+    """Steps of reasoning that the last answer takes; 0 where nobody counted."""
     language: str = "en"
     source: str = ""
 

@@ -11,7 +11,7 @@ from typing import Any
 from vesalius import __version__
 from vesalius.data.corpus import Corpus
 from vesalius.evaluation.report import cases, numbers
-from vesalius.evaluation.report.page import Section, page, paragraph
+from vesalius.page import Section, page, paragraph
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
 from vesalius.evaluation.summary import headlines, verdict
 from vesalius.evaluation.systems import System

@@ -20,7 +20,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.readers import Pixels
 from vesalius.data.records import Study
 from vesalius.data.sentences import sentences
-from vesalius.evaluation.report.page import Section, card
+from vesalius.page import Section, card
 from vesalius.evaluation.report.pictures import thumbnail
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.systems import System

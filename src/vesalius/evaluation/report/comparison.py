@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vesalius import __version__
 from vesalius.evaluation.report import VIRTUAL_NOTICE, charts, write_page
 from vesalius.evaluation.report.charts import Dot
-from vesalius.evaluation.report.page import (
+from vesalius.page import (
     Cell,
     Section,
     card,

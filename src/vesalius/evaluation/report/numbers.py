@@ -11,7 +11,7 @@ import numpy as np
 
 from vesalius.evaluation.report import charts, curves
 from vesalius.evaluation.report.charts import Dot, Frame
-from vesalius.evaluation.report.page import (
+from vesalius.page import (
     Cell,
     Section,
     card,

@@ -31,7 +31,9 @@ class Cell:
     """"n" for numbers, "words" for text that may break."""
 
 
-def page(title: str, *, eyebrow: str, head: str, sections: Sequence[Section], foot: str) -> str:
+def page(
+    title: str, *, eyebrow: str, head: str, sections: Sequence[Section], foot: str, style: str = "", script: str = ""
+) -> str:  # fmt: skip
     """Return a whole page that needs nothing from outside.
 
     Args:
@@ -40,6 +42,8 @@ def page(title: str, *, eyebrow: str, head: str, sections: Sequence[Section], fo
         head: HTML under the heading.
         sections: parts with a body; the others are left out.
         foot: last line, escaped here.
+        style: CSS of this page alone, after that of all pages.
+        script: JavaScript of this page, run at its end.
     """
     shown = [section for section in sections if section.body]
     links = "".join(f'<a href="#{section.anchor}">{escape(section.title)}</a>' for section in shown)
@@ -49,13 +53,14 @@ def page(title: str, *, eyebrow: str, head: str, sections: Sequence[Section], fo
         + f"{section.body}</section>\n"
         for section in shown
     )
-    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8") + style
+    code = f"<script>\n{script}</script>" if script else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>\n{style}</style></head>\n"
         f'<body><header><p class="eyebrow">{escape(eyebrow)}</p><h1>{escape(title)}</h1>{head}'
-        f"<nav>{links}</nav></header>\n<main>\n{parts}</main>\n<footer>{escape(foot)}</footer></body></html>\n"
+        f"<nav>{links}</nav></header>\n<main>\n{parts}</main>\n<footer>{escape(foot)}</footer>{code}</body></html>\n"
     )
 
 

@@ -1,0 +1,1 @@
+"""Public data sets, one file each: the reader of its release layout, and the writer that its twin needs."""

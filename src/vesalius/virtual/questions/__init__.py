@@ -1,0 +1,1 @@
+"""Questions with answers from what is known of studies: families, balance, pairs."""
