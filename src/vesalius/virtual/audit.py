@@ -1,15 +1,15 @@
 """Shortcut audit: what can be told of each finding without looking at it.
 
 Every row of the audit is a linear classifier on a few features that are not the finding: place in the corpus, name,
-file size, grey histogram, border of the picture. Its cross-validated AUROC should be near 0.5, or the physics of the
-finding be the reason; `pixels` (a thumbnail) shows for comparison that the picture holds signal.
+file size, size and spacing of the picture, grey histogram, border, people's age, sex and site. Its cross-validated
+AUROC should be near 0.5, or the physics of the finding be the reason; `pixels` (a thumbnail) shows for comparison that
+the picture holds signal.
 
 N studies, F features.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vesalius.data.corpus import Corpus
+from vesalius.data.readers import read
+from vesalius.data.records import Study
 
 __all__ = ["Shortcut", "audit", "features", "rank_auroc"]
 
+_KINDS = ("name", "file_size", "image_size", "histogram", "border", "pixels")
 _FOLDS = 5
 _RIDGE = 10.0
 
@@ -38,7 +41,7 @@ class Shortcut(NamedTuple):
 
 
 def audit(corpus: Corpus, concepts: Sequence[str]) -> list[Shortcut]:
-    """Audit a corpus of radiographs, one study a patient, for `concepts`."""
+    """Audit a corpus whose first pictures are of one kind for `concepts`."""
     values = features(corpus)
     labels = corpus.labels(concepts)
     found = []
@@ -51,27 +54,50 @@ def audit(corpus: Corpus, concepts: Sequence[str]) -> list[Shortcut]:
 
 
 def features(corpus: Corpus) -> Mapping[str, NDArray[np.float64]]:
-    """Return the feature sets of every study, each (N, F), in the order of the corpus."""
-    rows: dict[str, list[NDArray[np.float64]]] = {
-        "name": [],
-        "file_size": [],
-        "histogram": [],
-        "border": [],
-        "pixels": [],
-    }
-    for study in corpus:
-        data = corpus.path(study.images[0].path).read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
-            small = np.asarray(image.convert("L").resize((24, 24), Image.Resampling.BOX), float)
-            pixels = np.asarray(image.convert("L"), float)
+    """Return the feature sets of every study, each (N, F), in the order of the corpus.
+
+    Of a volume the middle slice stands for the border and the thumbnail, of a clip the middle frame; the histogram is
+    of all voxels. Grey values are scaled by limits of the corpus, never by a picture's own.
+    """
+    pictures = [_stored(corpus, study) for study in corpus]
+    low, high = np.percentile(np.concatenate([grey.ravel()[::17] for grey, _ in pictures]), (0.5, 99.5))
+    scale = max(float(high - low), 1e-6)
+    rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in _KINDS}
+    for study, (grey, size) in zip(corpus, pictures, strict=True):
+        shown = np.clip((grey - low) / scale, 0, 1)
+        middle = shown if shown.ndim == 2 else shown[len(shown) // 2]
+        small = _thumbnail(middle)
         rows["name"].append(np.array([int(digit, 16) for digit in study.id], float))
-        rows["file_size"].append(np.array([float(len(data))]))
-        rows["histogram"].append(np.sqrt(np.histogram(pixels, bins=32, range=(0, 256))[0] / pixels.size))
+        rows["file_size"].append(np.array([float(size)]))
+        rows["image_size"].append(np.array([*grey.shape, *study.images[0].spacing_mm], float)[:6])
+        rows["histogram"].append(np.sqrt(np.histogram(shown, bins=32, range=(0, 1))[0] / shown.size))
         rows["border"].append(_border(small))
         rows["pixels"].append(small.ravel())
-    matrices = {name: np.stack(part) for name, part in rows.items()}
+    matrices = {name: np.nan_to_num(np.stack(part)) for name, part in rows.items()}
     place = np.linspace(-1, 1, len(corpus))
-    return {"row": np.stack([place, place**2, place**3], axis=1), **matrices}
+    order = np.stack([place, place**2, place**3], axis=1)
+    return {"row": order, **matrices, "people": _people(corpus)}
+
+
+def _stored(corpus: Corpus, study: Study) -> tuple[NDArray[np.float32], int]:
+    """Return the grey values of a study's first picture and the size of its file in bytes."""
+    path = corpus.path(study.images[0].path)
+    pixels = read(path)
+    array = pixels.array.astype(np.float32)
+    return (array.mean(axis=-1) if pixels.axes.endswith("C") else array), path.stat().st_size
+
+
+def _thumbnail(middle: NDArray[np.float32]) -> NDArray[np.float64]:
+    image = Image.fromarray(middle.astype(np.float32), "F")
+    return np.asarray(image.resize((24, 24), Image.Resampling.BOX), float)
+
+
+def _people(corpus: Corpus) -> NDArray[np.float64]:
+    """Age, sex and site: what goes with disease in life, and does here."""
+    sites = sorted({study.site for study in corpus})
+    return np.array(
+        [[study.age_years or 0, study.sex == "F", *(study.site == site for site in sites)] for study in corpus], float
+    )
 
 
 def _border(small: NDArray[np.float64]) -> NDArray[np.float64]:
