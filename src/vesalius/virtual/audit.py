@@ -2,8 +2,8 @@
 
 Every row of the audit is a linear classifier on a few features that are not the finding: place in the corpus, name,
 file size, size and spacing of the picture, grey histogram, border, people's age, sex and site. Its cross-validated
-AUROC should be near 0.5, or the physics of the finding be the reason; `pixels` (a thumbnail) shows for comparison that
-the picture holds signal.
+AUROC should be near 0.5, or the physics of the finding be the reason; `pixels` (a thumbnail) shows for comparison
+that the picture holds signal.
 
 N studies, F features.
 """
