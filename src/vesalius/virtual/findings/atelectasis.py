@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_lesions import collapsed_parts, plate_parts
 from vesalius.virtual.body import SIDES, Side
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal
 from vesalius.virtual.noise import smooth_noise
 from vesalius.virtual.radiograph.camera import Camera
@@ -50,11 +51,14 @@ class Atelectasis(ChestDisease):
 
     concept: ClassVar[str] = "atelectasis"
     code: ClassVar[str] = "40779009"
+    course: ClassVar[Course] = Course(clearing_days=(2, 6))
 
     plates: tuple[tuple[float, float, float, float], ...]
     """Height over the dome, length, thickness in mm and tilt in radians of each plate; empty for a lobe."""
     lift_mm: float
     """How far the dome rises."""
+    extent: float = 1.0
+    """Linear size of a collapsed lobe against the full collapse."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
@@ -88,7 +92,7 @@ class Atelectasis(ChestDisease):
 
     @property
     def visibility(self) -> float:
-        return 8.0 if not self.plates else 2.2 + 0.9 * sum(plate[2] for plate in self.plates) ** 0.75
+        return 8.0 * self.extent if not self.plates else 2.2 + 0.9 * sum(plate[2] for plate in self.plates) ** 0.75
 
     def alter(self, chest: Chest, camera: Camera) -> Chest:
         chest = raise_dome(chest, self.side, self.lift_mm)
@@ -100,6 +104,11 @@ class Atelectasis(ChestDisease):
             return plate_parts(anatomy, self.side, self.concept, self.plates, rng)
         return collapsed_parts(anatomy, self.anatomy, self.concept, _COLLAPSED[self.anatomy], rng)
 
+    def scaled(self, factor: float) -> Self:
+        plates = tuple((height, long * factor, thick * factor, tilt) for height, long, thick, tilt in self.plates)
+        extent = min(self.extent * factor, 1.2) if not self.plates else 1.0
+        return replace(self, plates=plates, lift_mm=self.lift_mm * factor, extent=extent)
+
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         share = self._plate_share(canvas, rng) if self.plates else self._lobe_share(canvas, rng)
         canvas.mark(self.concept, self.anatomy, share > (0.10 if self.plates else 0.2), instance)
@@ -108,12 +117,13 @@ class Atelectasis(ChestDisease):
     def _lobe_share(self, canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
         place, axes = _COLLAPSED[self.anatomy]
         centre = canvas.chest.lung_point(self.side, *place)
-        size = np.array(axes) * rng.uniform(0.85, 1.15, 3)
+        size = np.array(axes) * rng.uniform(0.85, 1.15, 3) * self.extent
         direction = (side_sign(self.side) * 0.25, 0.0, 1.0) if "lower" in self.anatomy else (1.0, 0.0, 0.0)
         if direction[2]:
             size = size[[2, 1, 0]]
         share = lobe_share(canvas, self.anatomy, self.side, [Ellipsoid.of(centre, size.tolist(), direction)])
-        return np.clip(share * (0.95 + 0.08 * smooth_noise(rng, canvas.camera.size, 30)), 0, 1)
+        mottle = 0.95 + 0.08 * smooth_noise(rng, canvas.camera.size, 30)
+        return np.clip(share * mottle, 0, 1) * np.float32(min(1.0, 0.4 + 0.6 * self.extent))
 
     def _plate_share(self, canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
         left = np.ones_like(canvas.soft)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_lesions import Filled, filled_parts
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
 from vesalius.virtual.noise import smooth_noise
 from vesalius.virtual.radiograph import beam
@@ -33,6 +34,7 @@ class Consolidation(ChestDisease):
     """Pneumonia of a part of one lobe."""
 
     concept: ClassVar[str] = "consolidation"
+    course: ClassVar[Course] = Course(clearing_days=(14, 35))
 
     size_mm: float
     density: float
@@ -49,7 +51,7 @@ class Consolidation(ChestDisease):
         for lobe in lobes[:number]:
             size = lognormal(rng, 68, 0.35, 32, 140)
             made.append(
-                cls(laterality=lobe_side(lobe), anatomy=lobe, severity=severity_of(size, (55, 90)), size_mm=size,
+                cls(laterality=lobe_side(lobe), anatomy=lobe, severity=_grade(size), size_mm=size,
                     density=float(rng.uniform(0.55, 0.95)), bronchogram=bool(rng.random() < 0.5),
                     place=random_point(lobe, rng))
             )  # fmt: skip
@@ -74,6 +76,10 @@ class Consolidation(ChestDisease):
             opacity=0.45 + 0.55 * self.density, bronchi=self.bronchogram,
         )  # fmt: skip
         return filled_parts(anatomy, lesion, rng)
+
+    def scaled(self, factor: float) -> Self:
+        size = self.size_mm * factor
+        return replace(self, size_mm=size, severity=_grade(size))
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)
@@ -101,6 +107,10 @@ class Consolidation(ChestDisease):
         air = np.zeros_like(canvas.soft)
         sweep(air, canvas.camera, points[keep], radius[keep], step[keep])
         canvas.soft -= air * np.clip(share, 0, 1) * np.float32(0.1 * beam.SOFT_DENSITY)
+
+
+def _grade(size_mm: float) -> str:
+    return severity_of(size_mm, (55, 90))
 
 
 FINDING = Consolidation

@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_diffuse import oedema_parts
 from vesalius.virtual.body import SIDES
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose
 from vesalius.virtual.noise import smooth_noise
 from vesalius.virtual.radiograph import beam
@@ -27,6 +28,8 @@ __all__ = ["FINDING", "Edema"]
 _MOTTLE = ((14, 1.0), (32, 0.8), (62, 0.5))
 """Bumps across the picture and their share."""
 _GRADES = ("mild", "moderate", "severe")
+_LEAST, _SPAN = 0.75, 0.5
+"""Least strength within a grade, and how much more the greatest has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,7 @@ class Edema(ChestDisease):
 
     concept: ClassVar[str] = "edema"
     code: ClassVar[str] = "19242006"
+    course: ClassVar[Course] = Course(clearing_days=(0.6, 1.9))
 
     grade: int
     """1 vascular congestion, 2 interstitial, 3 alveolar."""
@@ -44,7 +48,7 @@ class Edema(ChestDisease):
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         grade = int(choose(rng, {"1": 0.3, "2": 0.4, "3": 0.3}))
-        strength = float(rng.uniform(0.75, 1.25))
+        strength = float(rng.uniform(_LEAST, _LEAST + _SPAN))
         return (cls(laterality="bilateral", anatomy="lungs", severity=_GRADES[grade - 1], grade=grade,
                     strength=strength),)  # fmt: skip
 
@@ -61,6 +65,13 @@ class Edema(ChestDisease):
 
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         return oedema_parts(anatomy, self.concept, self.grade, self.strength, rng)
+
+    def scaled(self, factor: float) -> Self:
+        """Fluid goes through the grades; each is one unit of the amount, from its least to its greatest strength."""
+        amount = (self.grade - 1 + (self.strength - _LEAST) / _SPAN) * factor
+        grade = min(max(int(amount), 0), 2) + 1
+        strength = _LEAST + _SPAN * min(max(amount - grade + 1, 0.0), 1.5)
+        return replace(self, grade=grade, strength=strength, severity=_GRADES[grade - 1])
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         share = np.zeros_like(canvas.soft)

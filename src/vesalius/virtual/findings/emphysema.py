@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_diffuse import emphysema_parts
 from vesalius.virtual.body import SIDES
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, severity_of
 from vesalius.virtual.radiograph import beam
 from vesalius.virtual.radiograph.camera import Camera
@@ -27,6 +28,7 @@ class Emphysema(ChestDisease):
     """Destroyed lung of both sides, given by the share below -950 HU."""
 
     concept: ClassVar[str] = "emphysema"
+    course: ClassVar[Course] = Course(doubling_days=(2500, 8000))
 
     share: float
     """0.05..0.5 of the lung."""
@@ -42,7 +44,7 @@ class Emphysema(ChestDisease):
              float(rng.uniform(9, 24)))
             for _ in range(count)
         )  # fmt: skip
-        return (cls(laterality="bilateral", anatomy="lungs", severity=severity_of(share, (0.15, 0.30)), share=share,
+        return (cls(laterality="bilateral", anatomy="lungs", severity=_grade(share), share=share,
                     bullae=bullae),)  # fmt: skip
 
     @property
@@ -65,6 +67,11 @@ class Emphysema(ChestDisease):
 
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         return emphysema_parts(anatomy, self.concept, self.share, self.bullae, rng)
+
+    def scaled(self, factor: float) -> Self:
+        share = min(self.share * factor, 0.55)
+        bullae = tuple((*bulla[:3], bulla[3] * factor) for bulla in self.bullae)
+        return replace(self, share=share, bullae=bullae, severity=_grade(share))
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         lungs = canvas.aerated["right"] + canvas.aerated["left"] > 0
@@ -99,6 +106,10 @@ def _flatten(dome: Ellipsoid, share: float, lower_mm: float) -> Ellipsoid:
     axes = dome.axes * np.array([1 + 0.55 * share, 1 + 0.3 * share, 1 - 0.30 * share])
     top = dome.centre[2] + dome.axes[2] - lower_mm
     return Ellipsoid(np.array([dome.centre[0], dome.centre[1], top - axes[2]]), axes, dome.rotation)
+
+
+def _grade(share: float) -> str:
+    return severity_of(share, (0.15, 0.30))
 
 
 FINDING = Emphysema

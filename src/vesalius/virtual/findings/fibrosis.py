@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_diffuse import fibrosis_parts
 from vesalius.virtual.body import SIDES, Side
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.atelectasis import raise_dome
 from vesalius.virtual.findings.base import Case, severity_of
 from vesalius.virtual.noise import smooth_noise
@@ -30,6 +31,7 @@ class Fibrosis(ChestDisease):
     """Reticulation of both sides by its extent."""
 
     concept: ClassVar[str] = "fibrosis"
+    course: ClassVar[Course] = Course(doubling_days=(1500, 5000))
 
     extent: float
     """Share of the lung, 0.06..0.5."""
@@ -39,7 +41,7 @@ class Fibrosis(ChestDisease):
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         extent = float(0.08 + 0.42 * rng.beta(1.4, 2.0))
         honeycomb = bool(rng.random() < (0.2 + extent))
-        return (cls(laterality="bilateral", anatomy="lung bases", severity=severity_of(extent, (0.16, 0.30)),
+        return (cls(laterality="bilateral", anatomy="lung bases", severity=_grade(extent),
                     extent=extent, honeycomb=honeycomb),)  # fmt: skip
 
     @property
@@ -57,6 +59,10 @@ class Fibrosis(ChestDisease):
 
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         return fibrosis_parts(anatomy, self.concept, self.extent, self.honeycomb, rng)
+
+    def scaled(self, factor: float) -> Self:
+        extent = min(self.extent * factor, 0.6)
+        return replace(self, extent=extent, severity=_grade(extent))
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         picture = np.zeros_like(canvas.soft)
@@ -110,6 +116,10 @@ class Fibrosis(ChestDisease):
         wall = 0.75 if self.honeycomb else 0.5
         step = np.repeat(2 * np.pi * size / 12, 12) * 1.6
         return ring.reshape(-1, 3), np.full(count * 12, wall), step
+
+
+def _grade(extent: float) -> str:
+    return severity_of(extent, (0.16, 0.30))
 
 
 FINDING = Fibrosis

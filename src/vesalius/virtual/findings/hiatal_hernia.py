@@ -40,7 +40,7 @@ class HiatalHernia(ChestDisease):
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         size = lognormal(rng, 58, 0.28, 34, 100)
         gas = float(rng.uniform(0.3, 0.75)) if rng.random() < 0.8 else 0.0
-        grade = severity_of(size, (50, 75), ("small", "moderate", "large"))
+        grade = _grade(size)
         aside = float(rng.normal(14, 9))
         return (cls(laterality="midline", anatomy="retrocardiac", severity=grade, size_mm=size, gas=gas,
                     aside_mm=aside),)  # fmt: skip
@@ -66,6 +66,10 @@ class HiatalHernia(ChestDisease):
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         return hernia_parts(anatomy, self.concept, self.gas)
 
+    def scaled(self, factor: float) -> Self:
+        size = self.size_mm * factor
+        return replace(self, size_mm=size, severity=_grade(size))
+
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         whole = canvas.chest.hernia
         if whole is None:
@@ -82,6 +86,10 @@ class HiatalHernia(ChestDisease):
             above = np.clip((rows - level) / canvas.camera.spacing_mm + 0.5, 0, 1)[:, None].astype(np.float32)
             canvas.soft[window] -= length(inside) * above * np.float32(0.1 * beam.SOFT_DENSITY)
         canvas.mark(self.concept, self.anatomy, mask, instance)
+
+
+def _grade(size_mm: float) -> str:
+    return severity_of(size_mm, (50, 75), ("small", "moderate", "large"))
 
 
 FINDING = HiatalHernia

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_lesions import Round, round_parts
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
 from vesalius.virtual.radiograph.canvas import Canvas
+from vesalius.virtual.radiograph.chest import Chest
 from vesalius.virtual.radiograph.disease import ChestDisease
 from vesalius.virtual.radiograph.lesions import RoundLesion, paint_round
 from vesalius.virtual.radiograph.lobes import random_point
@@ -31,6 +34,7 @@ class LungNodule(ChestDisease):
 
     concept: ClassVar[str] = "lung_nodule"
     code: ClassVar[str] = "27925004"
+    course: ClassVar[Course] = Course(doubling_days=(40, 500), clearing_days=(8, 40), response=0.25)
 
     diameter_mm: float
     margin: str
@@ -47,7 +51,7 @@ class LungNodule(ChestDisease):
             size = lognormal(rng, 15, 0.36, 7, 30)
             made.append(
                 cls(laterality=lobe_side(lobe), anatomy=lobe,
-                    severity=severity_of(size, (10, 20), ("small", "medium-sized", "large")), diameter_mm=size,
+                    severity=_grade(size), diameter_mm=size,
                     margin=choose(rng, {"smooth": 0.6, "lobulated": 0.2, "spiculated": 0.2}),
                     consistency=choose(rng, {"solid": 0.72, "ground-glass": 0.1, "calcified": 0.18}),
                     place=random_point(lobe, rng))
@@ -76,6 +80,17 @@ class LungNodule(ChestDisease):
         )  # fmt: skip
         return round_parts(anatomy, lesion, rng)
 
+    def scaled(self, factor: float) -> Self:
+        size = self.diameter_mm * factor
+        return replace(self, diameter_mm=size, severity=_grade(size))
+
+    def at(self, days: float, pace: float) -> Self | None:
+        """A calcified nodule neither grows nor goes."""
+        return self if self.consistency == "calcified" else super().at(days, pace)
+
+    def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
+        return {"centre": chest.lung_point(lobe_side(self.anatomy), *self.place)}
+
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)
         lesion = RoundLesion(
@@ -83,6 +98,10 @@ class LungNodule(ChestDisease):
             density=_DENSITY[self.consistency], calcium_mm=1.6 if self.consistency == "calcified" else 0.0,
         )  # fmt: skip
         canvas.mark(self.concept, self.anatomy, paint_round(canvas, side, lesion, rng), instance)
+
+
+def _grade(size_mm: float) -> str:
+    return severity_of(size_mm, (10, 20), ("small", "medium-sized", "large"))
 
 
 FINDING = LungNodule

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_diffuse import effusion_parts
 from vesalius.virtual.body import Side
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -37,6 +38,7 @@ class PleuralEffusion(ChestDisease):
 
     concept: ClassVar[str] = "pleural_effusion"
     code: ClassVar[str] = "60046008"
+    course: ClassVar[Course] = Course(clearing_days=(5, 14))
 
     volume_ml: float
 
@@ -47,7 +49,7 @@ class PleuralEffusion(ChestDisease):
         sides: tuple[Side, ...] = ("right", "left") if where == "both" else ("right" if where == "right" else "left",)
         return tuple(
             cls(laterality=side, anatomy="pleural space", volume_ml=volume,
-                severity=severity_of(volume, (300, 1000), ("small", "moderate", "large")))
+                severity=_grade(volume))
             for side, volume in zip(sides, volumes, strict=False)
         )  # fmt: skip
 
@@ -137,6 +139,10 @@ class PleuralEffusion(ChestDisease):
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         return effusion_parts(anatomy, self.side, self.concept, self.volume_ml)
 
+    def scaled(self, factor: float) -> Self:
+        volume = self.volume_ml * factor**3
+        return replace(self, volume_ml=volume, severity=_grade(volume))
+
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         fluid = canvas.spaces[self.side] - canvas.aerated[self.side]
         canvas.mark(self.concept, self.anatomy, fluid > min(_SEEN_MM, 0.35 * float(fluid.max())), instance)
@@ -145,6 +151,10 @@ class PleuralEffusion(ChestDisease):
 def _off(x: NDArray[np.floating], wall: NDArray[np.floating]) -> NDArray[np.floating]:
     """Place across one lung: -1 at the mediastinum, 1 at the wall; both in mm from the mid-line."""
     return (x - (wall + _MEDIAL_MM) / 2) / np.maximum((wall - _MEDIAL_MM) / 2, 1)
+
+
+def _grade(volume_ml: float) -> str:
+    return severity_of(volume_ml, (300, 1000), ("small", "moderate", "large"))
 
 
 FINDING = PleuralEffusion

@@ -11,6 +11,7 @@ import numpy as np
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.thorax_diffuse import pneumothorax_parts
 from vesalius.virtual.body import Side
+from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.canvas import Canvas, meet_outline
@@ -32,6 +33,7 @@ class Pneumothorax(ChestDisease):
 
     concept: ClassVar[str] = "pneumothorax"
     code: ClassVar[str] = "36118008"
+    course: ClassVar[Course] = Course(clearing_days=(6, 20))
 
     gap_mm: float
     """Distance from the wall to the visceral pleura at the apex."""
@@ -46,7 +48,7 @@ class Pneumothorax(ChestDisease):
             side = "left" if side == "right" else "right"
         if side in wet:
             return ()
-        grade = severity_of(gap, (20, 55), ("small", "large", "tension"))
+        grade = _grade(gap)
         return (cls(laterality="right" if side == "right" else "left", anatomy="pleural space", severity=grade,
                     gap_mm=gap),)  # fmt: skip
 
@@ -88,6 +90,10 @@ class Pneumothorax(ChestDisease):
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         return pneumothorax_parts(anatomy, self.side, self.concept, self.gap_mm)
 
+    def scaled(self, factor: float) -> Self:
+        gap = self.gap_mm * factor
+        return replace(self, gap_mm=gap, severity=_grade(gap))
+
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         lung = canvas.lungs[self.side]
         inner = meet_outline(canvas.camera, self._outline(canvas.chest.cavity, _LINE_MM), self.side)
@@ -96,6 +102,10 @@ class Pneumothorax(ChestDisease):
         canvas.soft += line * np.float32(0.1 * 0.7)
         air = canvas.spaces[self.side] - canvas.aerated[self.side]
         canvas.mark(self.concept, self.anatomy, air > min(_SEEN_MM, 0.4 * float(air.max())), instance)
+
+
+def _grade(gap_mm: float) -> str:
+    return severity_of(gap_mm, (20, 55), ("small", "large", "tension"))
 
 
 FINDING = Pneumothorax

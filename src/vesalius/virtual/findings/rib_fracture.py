@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -18,6 +18,8 @@ from vesalius.virtual.radiograph.skeleton import Break, rib_curve
 
 __all__ = ["FINDING", "RibFracture"]
 
+_HEALING_DAYS = 60.0
+"""Time to a full callus."""
 _REACH_MM = 12.0
 """Half side of the region about a fracture."""
 
@@ -47,7 +49,7 @@ class RibFracture(ChestDisease):
         step = float(rng.uniform(2.5, 8))
         return (
             cls(laterality="right" if side == "right" else "left", anatomy=f"{side} ribs",
-                severity="displaced" if step >= 4 and not healed else "undisplaced",
+                severity=_grade(step * (0.4 if healed else 1)),
                 ribs=tuple(range(first, first + count)), place=tuple(place + float(jitter[i]) for i in range(count)),
                 step_mm=step * (0.4 if healed else 1), gap_mm=float(rng.uniform(1.5, 4.5)),
                 callus=float(rng.uniform(0.6, 1.0)) if healed else 0.0),
@@ -75,6 +77,14 @@ class RibFracture(ChestDisease):
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         return tuple(part for crack in self.breaks() for part in broken_rib_parts(anatomy, self.concept, crack))
 
+    def scaled(self, factor: float) -> Self:
+        step = self.step_mm * factor
+        return replace(self, step_mm=step, gap_mm=self.gap_mm * factor, severity=_grade(step))
+
+    def at(self, days: float, pace: float) -> Self | None:
+        """Callus grows within weeks; the bone keeps its step."""
+        return replace(self, callus=min(1.0, self.callus + days / (_HEALING_DAYS * (0.7 + 0.6 * pace))))
+
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         camera = canvas.camera
         for rib, place in zip(self.ribs, self.place, strict=True):
@@ -82,6 +92,10 @@ class RibFracture(ChestDisease):
             u, v = camera.project(curve[int(place * (len(curve) - 1))])
             near_u, near_v = np.abs(camera.u - u) < _REACH_MM, np.abs(camera.v - v) < _REACH_MM
             canvas.mark(self.concept, f"{self.side} rib {rib}", near_v[:, None] & near_u[None, :], instance)
+
+
+def _grade(step_mm: float) -> str:
+    return "displaced" if step_mm >= 4 else "undisplaced"
 
 
 FINDING = RibFracture

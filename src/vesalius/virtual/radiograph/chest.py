@@ -16,7 +16,7 @@ from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.shapes import Ellipsoid
 
 __all__ = [
-    "SPINE", "Chest", "Outline", "build_chest", "cavity_shadow", "heart_shadow", "resize_heart",
+    "BOW_MM", "SPINE", "Chest", "Outline", "build_chest", "cavity_shadow", "heart_shadow", "resize_heart",
     "side_sign", "thorax_shadow",
 ]  # fmt: skip
 
@@ -49,6 +49,8 @@ SPINE = np.array(
     ],
     float,
 )  # fmt: skip
+BOW_MM = 90.0
+"""Height over which the spine's bow falls to 1/e of the reference adult."""
 _HEART_ANCHOR = np.array([6.0, -30.0, 125.0])
 _RIGHT_BORDER = np.array([-32.0, -32.0, 120.0])
 
@@ -148,7 +150,7 @@ class Chest:
 
     def spine_x(self, z: NDArray[np.floating] | float) -> NDArray[np.float64]:
         """Sideways place of the spine at heights `z`: a bow with its top at T8."""
-        return self.body.scoliosis_mm * np.exp(-(((np.asarray(z) / self.body.stature - 124) / 90) ** 2))
+        return self.body.scoliosis_mm * np.exp(-(((np.asarray(z) / self.body.stature - 124) / BOW_MM) ** 2))
 
     def lung_point(self, side: Side, x: float, y: float, z: float) -> NDArray[np.float64]:
         """Place a point of the cavity by shares: x 0 mid-line … 1 wall, y -1 front … 1 back, z 0 dome … 1 apex."""

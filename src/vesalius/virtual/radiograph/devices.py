@@ -18,11 +18,11 @@ from vesalius.virtual.radiograph.disease import ChestDisease, Distance
 from vesalius.virtual.radiograph.shapes import sweep
 from vesalius.virtual.radiograph.skeleton import spline
 
-__all__ = ["Device", "Strand", "paint_strands"]
+__all__ = ["Device", "Strand", "cut", "length_to", "paint_strands"]
 
 _STRIPE_MM = 0.7
 """Radius of the radiopaque stripe in a tube's wall."""
-_STRIPE_DENSITY = 5.0
+_STRIPE_DENSITY = 12.0
 """g/cm³ of compact bone that attenuates as the stripe does."""
 
 
@@ -93,3 +93,19 @@ def paint_strands(canvas: Canvas, strands: Sequence[Strand]) -> NDArray[np.bool_
         sweep(cover, camera, curve, np.maximum(radius, camera.spacing_mm), np.maximum(step, 1e-3))
     mask: NDArray[np.bool_] = cover > 0
     return mask
+
+
+def cut(knots: NDArray[np.float64], length_mm: float) -> NDArray[np.float64]:
+    """Return the curve through `knots` (n, 3) up to `length_mm` from its start, as knots 8 mm apart, (m, 3)."""
+    curve = spline(knots, 1.0)
+    along = np.concatenate([[0.0], np.linalg.norm(np.diff(curve, axis=0), axis=1).cumsum()])
+    stop = min(max(length_mm, 10.0), float(along[-1]))
+    places = np.linspace(0.0, stop, max(3, int(stop / 8)))
+    return np.stack([np.interp(places, along, curve[:, i]) for i in range(3)], axis=1)
+
+
+def length_to(knots: NDArray[np.float64], height_mm: float) -> float:
+    """Length of the curve through `knots` (n, 3) from its start to where it first falls below a height z, mm."""
+    curve = spline(knots, 1.0)
+    along = np.concatenate([[0.0], np.linalg.norm(np.diff(curve, axis=0), axis=1).cumsum()])
+    return float(along[int(np.argmax(curve[:, 2] <= height_mm))])

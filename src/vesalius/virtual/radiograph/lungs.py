@@ -17,10 +17,10 @@ from vesalius.virtual.radiograph.skeleton import spline
 from vesalius.virtual.radiograph.vessels import Branches, grow, sample
 from vesalius.virtual.seeds import stream
 
-__all__ = ["air_tree", "inside_lung", "paint_airways", "paint_lungs", "paint_stomach", "vessel_tree"]
+__all__ = ["HILUM", "air_tree", "inside_lung", "paint_airways", "paint_lungs", "paint_stomach", "vessel_tree"]
 
 _ENDS = 256
-_HILUM: dict[Side, tuple[float, float, float]] = {"right": (-40.0, 0.0, 172.0), "left": (44.0, 4.0, 182.0)}
+HILUM: dict[Side, tuple[float, float, float]] = {"right": (-40.0, 0.0, 172.0), "left": (44.0, 4.0, 182.0)}
 # Stems of the pulmonary arteries of the reference adult: points and radii at their ends.
 _STEMS = (
     ([(-8, -12, 184), (-34, -3, 178), (-44, 3, 162), (-49, 8, 148)], (8.0, 4.0)),
@@ -53,7 +53,7 @@ def vessel_tree(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Sample the arteries and veins of one lung: points (N, 3), radii (N,) and steps (N,), mm."""
     ends = np.stack([_end_points(chest, side, rng), _end_points(chest, side, rng)])
-    root = np.array([_HILUM[side]] * 2) * chest.scale
+    root = np.array([HILUM[side]] * 2) * chest.scale
     root[1, 2] -= 22 * chest.body.stature
     root[:, 0] += chest.shift_mm * 0.7
     branches = grow(rng, root, ends, radius_mm=6.6 * chest.body.stature)
@@ -164,7 +164,7 @@ def air_tree(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Sample the segmental bronchi of one lung: points (N, 3), radii (N,), steps (N,), mm."""
     ends = _end_points(chest, side, rng)[None, :64]
-    root = np.array([_HILUM[side]]) * chest.scale
+    root = np.array([HILUM[side]]) * chest.scale
     branches = grow(rng, root, ends, radius_mm=4.6 * chest.body.stature)
     points, radius, step, _ = sample(branches, step_mm)
     return points, radius, step

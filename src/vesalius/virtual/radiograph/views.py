@@ -12,6 +12,7 @@ from vesalius.virtual.radiograph import beam
 from vesalius.virtual.radiograph.beam import FAT_DENSITY, SOFT_DENSITY, coefficient
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.chest import Chest
+from vesalius.virtual.radiograph.shapes import Ellipsoid
 from vesalius.virtual.seeds import stream
 
 __all__ = ["VIEWS", "View", "camera_of", "expected_attenuation", "lie_down", "view_named"]
@@ -88,12 +89,19 @@ def lie_down(chest: Chest) -> Chest:
         chest.body, scapula_mm=chest.body.scapula_mm - 26, clavicle_mm=chest.body.clavicle_mm - 5
     )  # fmt: skip
     anchor = chest.place(6.0, -30.0, 125.0)
+
+    def wider(part: Ellipsoid) -> Ellipsoid:
+        grown = part.scaled(1.05, anchor)
+        return replace(grown, centre=grown.centre + 0.4 * up)
+
+    def higher(part: Ellipsoid) -> Ellipsoid:
+        return replace(part, centre=part.centre + up)
+
+    rest = (*(wider(part) for part in chest.rest[:-2]), *(higher(part) for part in chest.rest[-2:]))
     return replace(
-        chest, body=body, supine=True, spread=1.12, vessel_upper=1.15,
-        domes=(replace(chest.domes[0], centre=chest.domes[0].centre + up),
-               replace(chest.domes[1], centre=chest.domes[1].centre + up)),
-        heart=tuple(replace(part.scaled(1.05, anchor), centre=part.scaled(1.05, anchor).centre + 0.4 * up)
-                    for part in chest.heart),
+        chest, body=body, supine=True, spread=1.12, vessel_upper=1.15 * chest.vessel_upper, rest=rest,
+        domes=(higher(chest.domes[0]), higher(chest.domes[1])), heart=tuple(wider(part) for part in chest.heart),
+        hernia=chest.hernia and higher(chest.hernia),
     )  # fmt: skip
 
 
