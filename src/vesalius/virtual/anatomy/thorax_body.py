@@ -105,8 +105,8 @@ def _parts(chest: Chest, seed: int, patient: str) -> tuple[Part, ...]:
         bronchi[side] = Beads(points + beside, 0.75 * radii).kept(0.75 * radii > _FINEST_MM)
     return (
         *thorax_wall.soft_parts(chest), *thorax_wall.bone_parts(chest), *thorax_organs.lung_parts(chest),
-        *thorax_organs.mediastinum_parts(chest), *thorax_wall.back_parts(chest), *thorax_wall.spine_parts(chest),
-        *thorax_organs.upper_abdomen_parts(chest), *thorax_heart.heart_parts(chest),
+        *thorax_organs.mediastinum_parts(chest), *thorax_organs.upper_abdomen_parts(chest),
+        *thorax_heart.heart_parts(chest), *thorax_wall.back_parts(chest), *thorax_wall.spine_parts(chest),
         *thorax_heart.lung_vessel_parts(vessels), *thorax_heart.vessel_parts(chest),
         *thorax_heart.gullet_parts(chest), *thorax_organs.airway_parts(chest, bronchi),
     )  # fmt: skip

@@ -143,14 +143,14 @@ def fibrosis_parts(
         deep = (10 + 42 * extent) * share
         zone = rind(thorax, side, front=0.5 * deep, back=deep, wall=0.8 * deep)
         lower, room = f"{side} lower lobe", lobes_of(side)
-        found.append(Part(structure=lower, solid=zone, tissue="lung_fibrosis", within=room, opacity=0.10 + 0.25 * extent,
-                          softness_mm=3.0, concept=concept, component="zone"))  # fmt: skip
+        found.append(Part(structure=lower, solid=zone, tissue="lung_fibrosis", within=room, softness_mm=3.0,
+                          opacity=0.10 + 0.25 * extent, concept=concept, component="zone"))  # fmt: skip
         points = _drawn(thorax, side, int(26_000 * (0.35 + extent)), rng)
         x, y, z = points.astype(np.float32).T
         points = points[zone.distance(x, y, z) < 1][: int(900 + 5200 * extent)]
         size = rng.uniform(2.0, 5.0, len(points)) * (1.0 if honeycomb else 0.9)
         rings = _rings(points, size, rng)
-        wall = 0.75 if honeycomb else 0.5
+        wall = 0.85 if honeycomb else 0.65
         found.append(Part(structure=lower, solid=Beads(rings, np.full(len(rings), wall)), tissue="lung_fibrosis",
                           within=room))  # fmt: skip
         if honeycomb:
@@ -187,8 +187,10 @@ def oedema_parts(
             ((sign * 74.0 * body.width, 34.0, chest.dome_top(side) + 24), (56.0, 56.0, 46.0), low),
         ):
             egg = Ellipsoid(centre, axes)
-            found.append(Part(structure=f"{side} lower lobe", solid=egg, tissue="lung_oedema", within=room,
-                              softness_mm=9.0, opacity=min(opacity, 0.7), concept=concept, component="veil"))  # fmt: skip
+            found.append(
+                Part(structure=f"{side} lower lobe", solid=egg, tissue="lung_oedema", within=room, softness_mm=9.0,
+                     opacity=min(opacity, 0.7), concept=concept, component="veil")
+            )  # fmt: skip
         if grade >= 2:
             lines = _septa(thorax, side, int(70 * strength), rng)
             found.append(Part(structure=f"{side} lower lobe", solid=lines, tissue="lung_oedema", within=room))

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from vesalius.virtual.anatomy.beads import Beads
 from vesalius.virtual.anatomy.parts import Part
-from vesalius.virtual.anatomy.solids import Ellipsoid, Inset, Point, Tube, Union, rotation_to
+from vesalius.virtual.anatomy.solids import Ellipsoid, Inset, Intersection, Point, Tube, Union, rotation_to
 from vesalius.virtual.anatomy.thorax_organs import tube
 from vesalius.virtual.anatomy.thorax_shapes import ellipsoid_of
+from vesalius.virtual.anatomy.thorax_wall import cavity_solid
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.findings.base import LOBES
 from vesalius.virtual.radiograph.chest import Chest, side_sign
@@ -49,19 +50,21 @@ class _Frame:
 
 def heart_parts(chest: Chest) -> Iterable[Part]:
     """Pericardium with the fat under it, muscle, and the blood of the four chambers."""
-    outer = Union(tuple(ellipsoid_of(part) for part in chest.heart))
+    whole = Union(tuple(ellipsoid_of(part) for part in chest.heart))
+    outer = Intersection((whole, cavity_solid(chest, -1.0)))
     yield Part(structure="pericardium", solid=outer, tissue="muscle")
     yield Part(structure="epicardial fat", solid=Inset(outer, 1.5), tissue="fat")
+    room = ("epicardial fat", "myocardium", "pericardium")
     frame = _Frame(chest)
     left, right = _ventricles(chest, frame)
     wall = 9.0 if chest.body.sex == "M" else 8.0
-    yield Part(structure="myocardium", solid=Inset(Union(left), -wall), tissue="myocardium")
-    yield Part(structure="myocardium", solid=Inset(right, -3.0), tissue="myocardium", within=("epicardial fat",))
-    atria = (("right atrium", chest.heart[1], "right_blood", 2.5), ("left atrium", chest.heart[3], "left_blood", -1.0),
-             ("left atrium", chest.heart[4], "left_blood", 9.0))  # fmt: skip
+    yield Part(structure="myocardium", solid=Inset(Union(left), -wall), tissue="myocardium", within=room)
+    yield Part(structure="myocardium", solid=Inset(right, -3.0), tissue="myocardium", within=room)
+    _, right_part, _, left_part, appendage = chest.heart
+    atria = (("right atrium", right_part, "right_blood", 2.5), ("left atrium", left_part, "left_blood", -1.0),
+             ("left atrium", appendage, "left_blood", 9.0))  # fmt: skip
     for _, shape, _, inset in atria:
-        yield Part(structure="myocardium", solid=ellipsoid_of(shape, -inset), tissue="myocardium")
-    room = ("epicardial fat", "myocardium", "mediastinal fat", "pericardium")
+        yield Part(structure="myocardium", solid=ellipsoid_of(shape, -inset), tissue="myocardium", within=room)
     yield Part(
         structure="right ventricle", solid=right, tissue="right_blood", within=("epicardial fat", "myocardium")
     )
@@ -160,12 +163,16 @@ def _veins(chest: Chest) -> Iterable[Part]:
         (-24, -4, -40),
     ]
     yield Part(structure="inferior vena cava", solid=tube(chest, low, 11 * size), tissue="vein")
-    for name, points, radii in (
-        ("right brachiocephalic vein", [(-27, -30, 242), (-32, -26, 262), (-40, -22, 292)], (7.5, 7.0, 6.5)),
-        ("left brachiocephalic vein", [(-25, -32, 240), (4, -46, 240), (30, -34, 256), (40, -24, 290)], (7, 6.5, 6, 6)),
-        ("azygos vein", [(-7, 22, 20), (-7, 24, 100), (-10, 20, 180), (-18, 8, 202), (-27, -18, 204)], (3, 3, 3.8, 4.2, 4.2)),
-    ):  # fmt: skip
+    for name, points, radii in _VEINS:
         yield Part(structure=name, solid=tube(chest, points, [size * r for r in radii]), tissue="vein")
+
+
+_VEINS = (
+    ("right brachiocephalic vein", ((-27, -30, 242), (-32, -26, 262), (-40, -22, 292)), (7.5, 7, 6.5)),
+    ("left brachiocephalic vein", ((-25, -32, 240), (4, -46, 240), (30, -34, 256), (40, -24, 290)), (7, 6.5, 6, 6)),
+    ("azygos vein", ((-7, 22, 20), (-7, 24, 100), (-10, 20, 180), (-18, 8, 202), (-27, -18, 204)),
+     (3, 3, 3.8, 4.2, 4.2)),
+)  # fmt: skip
 
 
 def gullet_parts(chest: Chest) -> Iterable[Part]:

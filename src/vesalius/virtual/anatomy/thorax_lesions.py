@@ -1,4 +1,4 @@
-"""Lesions of the chest as solids: round bodies, filled air spaces, collapse, what lies in the pleural space, bones."""
+"""Lesions of the chest as solids: round bodies, filled air spaces, collapsed lung, hernias, broken ribs."""
 
 from __future__ import annotations
 
@@ -130,10 +130,10 @@ def filled_parts(anatomy: Anatomy, lesion: Filled, rng: np.random.Generator) -> 
         x, y, z = (float(value) for value in centre + offset)
         size = half * (0.8 if number == 0 else rng.uniform(0.32, 0.7)) * rng.uniform(0.8, 1.2, 3)
         blobs.append(Ellipsoid((x, y, z), (float(size[0]), float(size[1]), float(size[2]))))
-    cloud = Union(tuple(blobs))
+    cloud = Lumpy(Union(tuple(blobs)), 2.5, 16.0, int(rng.integers(2**31)), octaves=2)
     room = (lesion.lobe,) if lesion.bronchi else (lesion.lobe, "segmental bronchi")
     found = [
-        Part(structure=lesion.lobe, solid=cloud, tissue=lesion.tissue, within=room, softness_mm=2.5,
+        Part(structure=lesion.lobe, solid=cloud, tissue=lesion.tissue, within=room, softness_mm=1.2,
              opacity=lesion.opacity, concept=lesion.concept, component="body")
     ]  # fmt: skip
     if lesion.bronchi:

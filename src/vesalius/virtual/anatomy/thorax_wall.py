@@ -74,9 +74,9 @@ def _breasts(chest: Chest, grown: float, structure: str, tissue: str) -> Iterabl
         return
     front = chest.body.fat_mm[0]
     for sign, side in ((-1, "right"), (1, "left")):
-        wide = (62 + 0.35 * depth, 0.62 * depth + 0.5 * front, 52 + 0.3 * depth)
+        wide = (60 + 0.3 * depth, 0.44 * depth + 0.4 * front, 52 + 0.3 * depth)
         axes = tuple(max(6.0, value + grown) for value in wide)
-        centre = (sign * 92 * chest.body.width, -86 * chest.body.depth - 0.55 * front, 118 * chest.body.stature)
+        centre = (sign * 92 * chest.body.width, -84 * chest.body.depth - 0.62 * front, 118 * chest.body.stature)
         solid = Ellipsoid(centre, (axes[0], axes[1], axes[2]), (1.0, sign * 0.42, 0.0))
         if structure:
             yield Part(structure=structure, solid=solid, tissue=tissue)
@@ -118,7 +118,9 @@ def bone_parts(chest: Chest) -> Iterable[Part]:
         yield from _scapula(chest, side)
         head = _place(chest, (side_sign(side) * 152, 10, 272))
         shaft = _place(chest, (side_sign(side) * 178, 6, 345))
-        yield Part(structure=f"{side} humerus", solid=Tube((head, head, shaft), (22.0, 20.0, 11.0)), tissue="cortical_bone")
+        yield Part(
+            structure=f"{side} humerus", solid=Tube((head, head, shaft), (22.0, 20.0, 11.0)), tissue="cortical_bone"
+        )
         core = Tube((head, head, shaft), (20.5, 18.5, 7.5))
         yield Part(structure=f"{side} humerus", solid=core, tissue="spongy_bone")
 
