@@ -219,5 +219,5 @@ def _through_lens(eye: Eye, frame: Frame, light: Array) -> Array:
         return light
     wide = soften(light, (0.02 + 0.14 * eye.veil) / frame.pixel_mm)
     haze = np.array([168, 130, 88], np.float32) * tint
-    veiled: Array = wide * np.float32(1 - 0.75 * eye.veil) + haze * np.float32(0.75 * eye.veil)
-    return veiled
+    veiled = wide * np.float32(1 - 0.75 * eye.veil) + haze * np.float32(0.75 * eye.veil)
+    return veiled.astype(np.float32)
