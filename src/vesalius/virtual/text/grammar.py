@@ -15,7 +15,7 @@ from vesalius.errors import ConfigError, did_you_mean
 __all__ = ["Common", "Fact", "Grammar", "Words", "american", "british", "common", "grammar", "regions"]
 
 _FOLDER = Path(__file__).parent / "phrases"
-_SHARED = ("common", "lay")
+_SHARED = ("common", "forms", "lay")
 """Files of the folder that are no regions."""
 
 

@@ -46,9 +46,16 @@ def fill(phrase: str, slots: Mapping[str, str]) -> str:
     return _AN.sub(r"\1 ", _A.sub(r"\1n ", text))
 
 
-def said(phrase: str, slots: Mapping[str, str], fact: Fact) -> Fact:
-    """Return `fact` with all that a phrase states when its slots are filled so, and nothing else."""
-    used = [name for name in slots_of(phrase) if slots.get(name)]
+def said(phrase: str, slots: Mapping[str, str], fact: Fact, *, more: Sequence[str] = ()) -> Fact:
+    """Return `fact` with all that a phrase states when its slots are filled so, and nothing else.
+
+    Args:
+        phrase: with slots.
+        slots: the words in them.
+        fact: whose finding, status and change stay.
+        more: slots whose words are told beside the phrase.
+    """
+    used = [name for name in (*slots_of(phrase), *more) if slots.get(name)]
     site = next((slots[name] for name in used if name in ("site", "lobe")), "")
     size = slots["size"] if "size" in used else ""
     look = sorted({(name, _plain(slots[name])) for name in used if name not in _KNOWN})
