@@ -130,7 +130,7 @@ def window(volume: NDArray[np.integer] | Array, width: float, level: float) -> N
     if not width > 0:
         raise ConfigError(f"window of width {width}: expected more than 0")
     share = (np.asarray(volume, np.float32) - np.float32(level - width / 2)) * np.float32(255 / width)
-    return np.rint(share).clip(0, 255).astype(np.uint8)
+    return np.asarray(np.rint(share).clip(0, 255), np.uint8)
 
 
 def _add_texture(values: Array, unevenness: Array, rng: np.random.Generator, grid: Grid) -> None:

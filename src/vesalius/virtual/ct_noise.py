@@ -16,7 +16,9 @@ from vesalius.virtual.anatomy.solids import Array
 if TYPE_CHECKING:
     from vesalius.virtual.ct import Protocol
 
-__all__ = ["KERNELS", "Kernel", "add_streaks", "blurred", "noise", "noise_level", "smooth_field"]
+__all__ = [
+    "KERNELS", "Kernel", "add_streaks", "blurred", "convolved", "gaussian", "noise", "noise_level", "smooth_field",
+]  # fmt: skip
 
 _WATER_PER_MM = 0.0193
 """Linear attenuation of water at the effective energy, 1/mm."""
@@ -48,13 +50,13 @@ def blurred(values: Array, grid: Grid, kernel: str, slice_mm: float) -> Array:
     point = KERNELS[kernel]
     sigma = point.blur_mm / 2.355
     for axis in (1, 2):
-        values = _convolved(values, _gaussian(sigma / grid.spacing_mm[axis]), axis)
+        values = convolved(values, gaussian(sigma / grid.spacing_mm[axis]), axis)
     if point.edge:
         wide = values
         for axis in (1, 2):
-            wide = _convolved(wide, _gaussian(1.2 / grid.spacing_mm[axis]), axis)
+            wide = convolved(wide, gaussian(1.2 / grid.spacing_mm[axis]), axis)
         values = values + np.float32(point.edge) * (values - wide)
-    return _convolved(values, _slab(slice_mm, grid.spacing_mm[0]), 0)
+    return convolved(values, _slab(slice_mm, grid.spacing_mm[0]), 0)
 
 
 def noise_level(protocol: Protocol, diameter_mm: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -120,13 +122,13 @@ def _upsampled(coarse: Array, axis: int, size: int, step: float) -> Array:
     return found
 
 
-def _gaussian(sigma: float) -> NDArray[np.float32]:
+def gaussian(sigma: float) -> NDArray[np.float32]:
     """Weights of a Gaussian in samples, symmetrical; one weight where it is too narrow to matter."""
     if sigma < 0.25:
         return np.ones(1, np.float32)
     reach = int(np.ceil(3 * sigma))
     weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return (weight / weight.sum()).astype(np.float32)
+    return np.asarray(weight / weight.sum(), np.float32)
 
 
 def _slab(slice_mm: float, increment_mm: float) -> NDArray[np.float32]:
@@ -134,17 +136,17 @@ def _slab(slice_mm: float, increment_mm: float) -> NDArray[np.float32]:
     width = max(1.0, slice_mm / increment_mm)
     reach = int(np.ceil((width - 1) / 2 - 1e-6))
     weight = np.clip(0.5 + width / 2 - np.abs(np.arange(-reach, reach + 1)), 0, 1)
-    return (weight / weight.sum()).astype(np.float32)
+    return np.asarray(weight / weight.sum(), np.float32)
 
 
-def _convolved(values: Array, weight: NDArray[np.float32], axis: int) -> Array:
+def convolved(values: Array, weight: NDArray[np.float32], axis: int) -> Array:
     """Convolve along an axis; the ends are repeated."""
     reach = len(weight) // 2
     if reach == 0:
         return values
     lines = np.moveaxis(values, axis, 0)
     size = len(lines)
-    found = weight[reach] * values
+    found: Array = weight[reach] * values
     target = np.moveaxis(found, axis, 0)
     for offset in range(1, reach + 1):
         for place in (np.minimum(np.arange(size) + offset, size - 1), np.maximum(np.arange(size) - offset, 0)):
@@ -158,14 +160,14 @@ def _spectrum(grid: Grid, kernel: Kernel) -> Array:
     fx = np.fft.rfftfreq(grid.shape[2], grid.spacing_mm[2])[None, :]
     radius = np.sqrt(fx**2 + fy**2)
     transfer = np.exp(-2 * (np.pi * kernel.blur_mm / 2.355 * radius) ** 2)
-    return (np.sqrt(radius) * transfer).astype(np.float32)
+    return np.asarray(np.sqrt(radius) * transfer, np.float32)
 
 
 def _horizontal(grid: Grid) -> Array:
     """Weight of the frequencies that make lines along x, (H, W // 2 + 1)."""
     fy = np.abs(np.fft.fftfreq(grid.shape[1], grid.spacing_mm[1]))[:, None]
     fx = np.fft.rfftfreq(grid.shape[2], grid.spacing_mm[2])[None, :]
-    return np.exp(-((fx / (0.12 * fy + 1e-6)) ** 2)).astype(np.float32)
+    return np.asarray(np.exp(-((fx / (0.12 * fy + 1e-6)) ** 2)), np.float32)
 
 
 def _coloured(rng: np.random.Generator, shape: tuple[int, ...], amplitude: Array, slab: NDArray[np.float32]) -> Array:
@@ -180,7 +182,7 @@ def _coloured(rng: np.random.Generator, shape: tuple[int, ...], amplitude: Array
     scale = np.float32(1 / np.sqrt(max(power, 1e-12)))
     for number in range(shape[0]):
         white[number] = np.fft.irfft2(np.fft.rfft2(white[number]) * (amplitude * scale), s=(rows, columns))
-    return _convolved(white, slab / np.float32(np.sqrt((slab**2).sum())), 0)
+    return convolved(white, slab / np.float32(np.sqrt((slab**2).sum())), 0)
 
 
 def add_streaks(values: Array, dense: NDArray[np.bool_], grid: Grid, rng: np.random.Generator) -> None:

@@ -204,8 +204,8 @@ def kidney(frame: Frame, side: str, sign: int) -> tuple[Part, ...]:
     bean = frame.egg(name, centre, axes, (-0.22 * sign, 0.25, 0.94), breath=0.6)
     fat = 2.0 + 0.35 * max(0.0, frame.body.bmi - 24.5)
     inner = (-0.80 * sign, -0.60, 0.0)
-    sinus = _inside(bean, inner, 0.58, (0.42, 0.34, 0.46))
-    pelvis = _inside(bean, inner, 0.72, (0.16, 0.14, 0.30))
+    sinus = _inside(bean, inner, 0.48, (0.46, 0.37, 0.50))
+    pelvis = _inside(bean, inner, 0.66, (0.16, 0.14, 0.32))
     return (
         Part(structure=f"{side} perirenal fat", solid=grown(bean, fat), tissue="fat", within=_SOFT),
         Part(structure=name, solid=bean, tissue="kidney_cortex"),

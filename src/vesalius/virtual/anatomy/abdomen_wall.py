@@ -263,17 +263,18 @@ def skeleton(frame: Frame) -> tuple[Part, ...]:
 def _bone(name: str, solid: Solid, cortex_mm: float) -> list[Part]:
     """Cortex with spongy bone inside; the structure of both is the bone."""
     return [
-        Part(structure=name, solid=solid, tissue="cortical_bone"),
+        Part(structure=name, solid=grown(solid, 0.0), tissue="cortical_bone"),
         Part(structure=name, solid=grown(solid, -cortex_mm), tissue="spongy_bone"),
     ]
 
 
 def _rib(frame: Frame, number: int, half: float, sign: int) -> Tube:
     z, y = SPINE[f"T{number}"] if number > 8 else (124, 38)
-    drop = 85 if number < 11 else 40
+    drop = 85
     start, back = y + 14, y + 44
-    knots = [(22, start, z, 5.5), (52, back + 8, z - 2, 5.5), (half * 0.82, y + 34, z - 0.25 * drop, 5.5),
-             (half, y - 12, z - 0.55 * drop, 5.5)]  # fmt: skip
+    knots = [(22, start, z, 5.5), (52, back + 8, z - 2, 5.5), (half * 0.82, y + 34, z - 0.25 * drop, 5.5)]
+    if number < 12:
+        knots.append((half, y - 12, z - 0.55 * drop, 5.0))
     if number < 11:
         knots += [(half * 0.93, -58, z - 0.9 * drop, 5.0), (half * 0.62, -90, z - drop, 4.5)]
     return frame.tube([(sign * x, depth, height, radius) for x, depth, height, radius in knots])
@@ -320,7 +321,7 @@ def _pelvis(frame: Frame) -> list[Part]:
     parts = _bone("sacrum", sacrum, 1.6)
     for side, sign in (("left", 1), ("right", -1)):
         lines = (*_plate(_WING), *_HIP)
-        hip = Union(tuple(frame.tube([(sign * p[0], *p[1:]) for p in wide(line)], steps=3) for line in lines))
+        hip = Union(tuple(frame.tube([(sign * p[0], *p[1:]) for p in wide(line)], steps=2) for line in lines))
         head = frame.egg("", (sign * 90 * hips, -12, -250), (24, 24, 24))
         if frame.body.sex == "F":
             head = Ellipsoid(head.centre, (21.5, 21.5, 21.5))
@@ -334,7 +335,7 @@ def _pelvis(frame: Frame) -> list[Part]:
 def _plate(lines: Sequence[Sequence[Sequence[float]]]) -> list[list[tuple[float, ...]]]:
     """Lines between lines of equally many knots, so close that tubes along them make a plate."""
     knots = np.asarray(lines, float)
-    place = np.linspace(0, len(knots) - 1, 3 * len(knots) - 2)
+    place = np.linspace(0, len(knots) - 1, 6 * len(knots) - 5)
     low = np.minimum(place.astype(int), len(knots) - 2)
     share = (place - low)[:, None, None]
     found = knots[low] * (1 - share) + knots[low + 1] * share

@@ -48,7 +48,7 @@ def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _extents(
-    rows: NDArray[np.float64], columns: NDArray[np.float64], spacing_mm: tuple[float, float, float]
+    rows: NDArray[np.floating], columns: NDArray[np.floating], spacing_mm: tuple[float, float, float]
 ) -> NDArray[np.float64]:
     """Width of points in each direction from 0 to 180 degrees, with the width of a voxel, (_ANGLES,)."""
     angle = np.pi / _ANGLES * np.arange(_ANGLES)

@@ -9,7 +9,7 @@ from vesalius.virtual.anatomy.parts import Grid
 from vesalius.virtual.anatomy.scores import tissue_scores
 from vesalius.virtual.anatomy.thorax_body import Thorax, thorax_of
 from vesalius.virtual.radiograph.chest import build_chest, resize_heart
-from vesalius.virtual.radiograph.film import camera_of
+from vesalius.virtual.radiograph.views import camera_of
 
 if TYPE_CHECKING:
     from vesalius.virtual.patient import Patient

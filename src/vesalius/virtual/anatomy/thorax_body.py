@@ -52,17 +52,13 @@ class Thorax(Anatomy):
         made = replace(self, chest=chest, parts=_parts(chest, self.seed, self.patient), replaced=())
         for structure, solid in self.replaced:
             made = made.changed(structure, solid)
-        return made.painted(part for part in self.parts if part.concept)
+        return replace(made, parts=(*made.parts, *(part for part in self.parts if part.concept)))
 
     def changed(self, structure: str, solid: Solid) -> Thorax:
         """Return the thorax with another shape of a structure."""
         made = super().changed(structure, solid)
         assert isinstance(made, Thorax)
         return replace(made, replaced=(*self.replaced, (structure, solid)))
-
-    def painted(self, parts):  # type: ignore[no-untyped-def]
-        """Return the thorax with parts painted last."""
-        return replace(self, parts=(*self.parts, *parts))
 
     @cached_property
     def lobes(self) -> Mapping[str, Solid]:

@@ -60,7 +60,7 @@ def heart_parts(chest: Chest) -> Iterable[Part]:
     wall = 9.0 if chest.body.sex == "M" else 8.0
     yield Part(structure="myocardium", solid=Inset(Union(left), -wall), tissue="myocardium", within=room)
     yield Part(structure="myocardium", solid=Inset(right, -3.0), tissue="myocardium", within=room)
-    _, right_part, _, left_part, appendage = chest.heart
+    right_part, left_part, appendage = chest.heart[1], chest.heart[3], chest.heart[4]
     atria = (("right atrium", right_part, "right_blood", 2.5), ("left atrium", left_part, "left_blood", -1.0),
              ("left atrium", appendage, "left_blood", 9.0))  # fmt: skip
     for _, shape, _, inset in atria:

@@ -60,7 +60,9 @@ class Sleeve(Solid):
         found = level / np.maximum(np.sqrt(steep_x * steep_x + steep_y * steep_y), floor)
         found = np.maximum(found, np.maximum(np.float32(self.low_mm) - z, z - np.float32(self.high_mm)))
         found = np.maximum(found, np.where(width < _CLOSED_MM, np.float32(3), np.float32(-1e4)))
-        return np.maximum(found, x * np.float32(-self.sign)) if self.sign else found
+        if self.sign:
+            found = np.maximum(found, x * np.float32(-self.sign))
+        return np.asarray(found, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
