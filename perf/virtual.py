@@ -1,4 +1,8 @@
-"""Radiographs of virtual patients a second: one and two processes, three sizes, with masks, report and encoding."""
+"""Virtual patients: radiographs a second with masks, report and encoding; seconds and memory of volumes and clips.
+
+Volumes and clips are made in fresh processes; their peak memory is the high-water mark of the resident set, the
+interpreter and its libraries included.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,12 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 SIZES = (224, 256, 512)
+WHOLES = {
+    "CT 192³ with masks": ("chest-ct", 192),
+    "MR 128³, one sampling": ("brain-mr", 128),
+    "clip of 32 frames, 256²": ("endoscopy", 256),
+    "surgical clip, 256²": ("surgery", 256),
+}
 NUMBER = 30
 REPORTS = 2000
 
@@ -51,6 +61,24 @@ def reports() -> float:
     return REPORTS / (time.perf_counter() - start)
 
 
+def whole(preset: str, size: int) -> dict[str, float]:
+    """Seconds of rendering the pictures of a patient with their marks, and peak memory; runs in a fresh process."""
+    import resource
+
+    from vesalius.virtual.patient import draw_patient
+    from vesalius.virtual.study import pictures_of
+
+    patients = [draw_patient(3, index, preset=preset) for index in range(4)]
+    pictures_of(patients[0], 32)
+    seconds = []
+    for patient in patients[1:]:
+        start = time.perf_counter()
+        pictures_of(patient, size)
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": sorted(seconds)[1], "peak_mib": peak}
+
+
 def main() -> None:
     """Measure and write the figures."""
     from measure import save, spread
@@ -66,7 +94,12 @@ def main() -> None:
             print(f"{size}²: {rates}, {busy:.0f} ms of processor each")
     text = reports()
     print(f"{text:.0f} reports a second")
-    path = save("virtual", {"studies_a_second": figures, "reports_a_second": text})
+    wholes = {}
+    for name, (preset, size) in WHOLES.items():
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            wholes[name] = pool.submit(whole, preset, size).result()
+        print(f"{name}: {wholes[name]['seconds']:.2f} s, {wholes[name]['peak_mib']:.0f} MiB")
+    path = save("virtual", {"studies_a_second": figures, "reports_a_second": text, "volumes_and_clips": wholes})
     print(f"written to {path.name}")
 
 
