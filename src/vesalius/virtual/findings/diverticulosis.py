@@ -46,7 +46,7 @@ class Diverticulosis(BowelDisease):
 
     @property
     def visibility(self) -> float:
-        return 4.5 + len(self.openings) ** 0.5
+        return 4.5 + float(np.sqrt(len(self.openings)))
 
     def put(self, wall: Wall, rng: np.random.Generator, *, station_mm: float, label: int) -> None:
         for off, angle, diameter in self.openings:

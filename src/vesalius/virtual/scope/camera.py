@@ -55,7 +55,8 @@ class Lens:
             return np.ones((self.size, self.size), bool)
         step = np.abs((np.arange(self.size) + 0.5) / self.size - 0.5) * 2
         x, y = np.meshgrid(step, step)
-        return (x + y < 1.5) & (np.maximum(x, y) < 0.99)
+        octagon: NDArray[np.bool_] = (x + y < 1.5) & (np.maximum(x, y) < 0.99)
+        return octagon
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return pixels (x, y) of points in camera axes, both (N, ·); NaN behind a pinhole."""

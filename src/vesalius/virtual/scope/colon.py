@@ -84,14 +84,16 @@ def _fold(
             radius[rows] -= tall * ridge * crescent[None, :] * low[rows, None]
         bulge += np.clip(np.sin(np.pi * (z - station) / pace), 0, 1) * ((z >= station) & (z < station + pace))
         station += pace
-    return radius * (1 + 0.10 * bulge[:, None])
+    pouched: NDArray[np.floating] = radius * (1 + 0.10 * bulge[:, None])
+    return pouched
 
 
 def _closed(radius: NDArray[np.floating], z: NDArray[np.floating], end: float) -> NDArray[np.floating]:
     """Close the tube with a dome at station `end`."""
     reach = 24.0
     part = np.clip((z - (end - reach)) / reach, 0, 1)
-    return radius * np.sqrt(1 - part**2)[:, None]
+    closed: NDArray[np.floating] = radius * np.sqrt(1 - part**2)[:, None]
+    return closed
 
 
 def _mucosa(rng: np.random.Generator, shape: tuple[int, int], radius: NDArray[np.floating]) -> Array:
@@ -110,8 +112,8 @@ def _mucosa(rng: np.random.Generator, shape: tuple[int, int], radius: NDArray[np
 
 def _moist(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     """Height of the film of mucus, SD 1."""
-    fine = fractal(rng, shape, (190, 80), 2) * 0.5 + 0.9 * fractal(rng, shape, (70, 30), 2)
-    return fine / np.float32(fine.std())
+    fine = 0.5 * fractal(rng, shape, (190, 80), 2) + 0.9 * fractal(rng, shape, (70, 30), 2)
+    return (fine / fine.std()).astype(np.float32)
 
 
 def _soil(wall: Wall, rng: np.random.Generator) -> None:

@@ -53,7 +53,7 @@ class Film:
 
     @property
     def depth(self) -> NDArray[np.uint16]:
-        """All depth maps in steps of `DEPTH_STEP_MM`, (T, H, W); 0 where there is none, a reflection or no picture."""
+        """Depth maps in steps of `DEPTH_STEP_MM`, (T, H, W); 0 where there is none, a reflection or no picture."""
         maps = np.array([np.where(frame.mirrored, np.float32(np.nan), frame.depth_mm) for frame in self.frames])
         return np.nan_to_num(np.clip(maps / DEPTH_STEP_MM + 0.5, 0, 65535)).astype(np.uint16)
 
@@ -62,7 +62,8 @@ class _Skin:
     """Tables of the wall's look, flat with one more angle, for `Tracer.interpolate`."""
 
     def __init__(self, wall: Wall, wetness: float) -> None:
-        rise = np.stack(np.gradient(wall.wet, STEP_MM, axis=(0, 1)), axis=-1).astype(np.float32)
+        along, round_ = np.gradient(wall.wet, STEP_MM)
+        rise = np.stack([along, round_], axis=-1).astype(np.float32)
         rise[..., 1] *= wall.radius.shape[1] * STEP_MM / (2 * np.pi * 20)
         self.albedo = _flat(wall.albedo)
         self.rise = _flat(rise * np.float32(wetness / rise.std()))

@@ -63,7 +63,8 @@ def outline(patch: Patch, radius_mm: float, rng: np.random.Generator, uneven: fl
     edge = np.ones_like(angle)
     for wave in (2, 3, 5, 8):
         edge += uneven / np.sqrt(wave) * np.sin(wave * angle + float(rng.uniform(0, 6.3))) * float(rng.normal(1, 0.3))
-    return (patch.off / np.maximum(radius_mm * edge, 0.3)).astype(np.float32)
+    part: Array = (patch.off / np.maximum(radius_mm * edge, 0.3)).astype(np.float32)
+    return part
 
 
 def stain(wall: Wall, patch: Patch, share: Array, colour: Sequence[float]) -> None:

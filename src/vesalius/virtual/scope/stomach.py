@@ -82,5 +82,5 @@ def _lining(rng: np.random.Generator, shape: tuple[int, int], colour: tuple[int,
 
 
 def _moist(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    fine = fractal(rng, shape, (120, 60), 2) * 0.6 + 0.9 * fractal(rng, shape, (50, 26), 2)
-    return fine / np.float32(fine.std())
+    fine = 0.6 * fractal(rng, shape, (120, 60), 2) + 0.9 * fractal(rng, shape, (50, 26), 2)
+    return (fine / fine.std()).astype(np.float32)

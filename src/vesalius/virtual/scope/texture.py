@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from vesalius.virtual.scope.camera import Array
@@ -15,22 +16,23 @@ from vesalius.virtual.scope.camera import Array
 __all__ = ["fractal", "linear", "mix", "soft", "vessels", "wrapped_noise"]
 
 
-def linear(colour: Sequence[float]) -> Array:
+def linear(colour: Sequence[float] | NDArray[np.floating]) -> Array:
     """Turn an sRGB colour (0-255) into linear light."""
     return ((np.asarray(colour, np.float32) / 255) ** 2.2).astype(np.float32)
 
 
-def mix(base: Array, other: Array | Sequence[float], share: Array) -> Array:
+def mix(base: Array, other: Array | Sequence[float], share: NDArray[np.floating] | float) -> Array:
     """Blend colours (…, 3) by a share (…)."""
-    weight = share[..., None]
+    weight = np.asarray(share, np.float32)[..., None]
     mixed: Array = (base * (1 - weight) + np.asarray(other, np.float32) * weight).astype(np.float32)
     return mixed
 
 
-def soft(value: Array, low: float, high: float) -> Array:
+def soft(value: NDArray[np.floating], low: NDArray[np.floating] | float, high: NDArray[np.floating] | float) -> Array:
     """Rise smoothly from 0 at `low` to 1 at `high` (falls where `low` is above `high`)."""
     part = np.clip((value - low) / (high - low), 0, 1)
-    return (part * part * (3 - 2 * part)).astype(np.float32)
+    rise: Array = (part * part * (3 - 2 * part)).astype(np.float32)
+    return rise
 
 
 def wrapped_noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, int]) -> Array:

@@ -94,7 +94,8 @@ class Knob(NamedTuple):
 def _bumps(direction: Array) -> Array:
     """Rounded lobes on the unit sphere, -1 to 1."""
     x, y, z = direction.T
-    return np.sin(4.1 * x + 1.3) * np.sin(3.7 * y - 0.6) * np.cos(3.3 * z + 0.4)
+    lobes: Array = np.sin(4.1 * x + 1.3) * np.sin(3.7 * y - 0.6) * np.cos(3.3 * z + 0.4)
+    return lobes
 
 
 class Patch(NamedTuple):
@@ -131,7 +132,7 @@ class Wall:
     @property
     def length_mm(self) -> float:
         """Length of the organ that is modelled."""
-        return (self.radius.shape[0] - 1) * STEP_MM
+        return float((self.radius.shape[0] - 1) * STEP_MM)
 
     def patch(self, z: float, angle: float, reach_mm: float) -> Patch:
         """Return the window within `reach_mm` of a place of the wall."""
@@ -150,7 +151,7 @@ class Wall:
         stations, angles = self.radius.shape
         row = int(np.clip(z / STEP_MM, 0, stations - 1))
         near = self.radius[max(0, row - 25) : row + 26, int(angle / (2 * np.pi) * angles) % angles]
-        return float(np.percentile(near, 80))
+        return float(np.percentile(near.astype(float), 80))
 
     def place(self, z: float, angle: float) -> NDArray[np.float64]:
         """Return the point of the wall, (3,)."""
