@@ -134,9 +134,12 @@ def normal(draws: Draws) -> str:
     )
 
 
-def summary(age: int, sex: str, symptoms: Sequence[str], duration: str, view: str, found: Sequence[str]) -> str:
-    """Say who, complaints, since when and what was found, in one sentence; و joins and glues to the next word."""
+def summary(
+    age: int, sex: str, symptoms: Sequence[str], duration: str, view: str, found: Sequence[str] | None
+) -> str:
+    """Say who, complaints, since when and what was found (None: not told); و joins and glues to the next word."""
     person, suffers = ("مريضة عمرها", "تعاني") if sex == "F" else ("مريض عمره", "يعاني")
     years = arabic_count(age, "سنة", "سنتان", "سنوات", "سنة")
-    result = f"وجود {' و'.join(found)}" if found else "نتيجة طبيعية"
-    return f"{person} {years}، {suffers} من {' و'.join(symptoms)} منذ {duration}، وفي {view} {result}."
+    seen = f"وجود {' و'.join(found)}" if found else "نتيجة طبيعية"
+    result = f"مع إجراء {view}" if found is None else f"وفي {view} {seen}"
+    return f"{person} {years}، {suffers} من {' و'.join(symptoms)} منذ {duration}، {result}."

@@ -91,8 +91,10 @@ def normal(draws: Draws) -> str:
     return draws.pick(("未见明显异常。", "检查未见异常。", "所见各部位未见明确异常。", "影像未见明确病变。"))
 
 
-def summary(age: int, sex: str, symptoms: Sequence[str], duration: str, view: str, found: Sequence[str]) -> str:
-    """Say who, complaints, since when and what was found, in one sentence."""
+def summary(
+    age: int, sex: str, symptoms: Sequence[str], duration: str, view: str, found: Sequence[str] | None
+) -> str:
+    """Say who, complaints, since when and what was found (None: not told), in one sentence."""
     person = "女" if sex == "F" else "男"
-    result = "示" + "、".join(found) if found else "未见明显异常"
+    result = "已完成" if found is None else "示" + "、".join(found) if found else "未见明显异常"
     return f"患者，{person}，{age}岁，{'、'.join(symptoms)}{duration}，{view}{result}。"

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
+from vesalius.virtual.text.form_reading import read_form
 from vesalius.virtual.text.grammar import Fact, common, grammar
 from vesalius.virtual.text.parsing import frames, merged, named, noun_phrase, plain
 
@@ -100,6 +101,8 @@ def _sentence(sentence: str, region: str) -> list[Fact] | None:
             look = None if frame.kind in _NEGATIONS else noun_phrase(match["x"], region, strict=strict)
             if look is not None:
                 return [merged(frame.fact(look.concept, match), look)]
+        if strict and (found := read_form(sentence, region)) is not None:
+            return found
     return None
 
 

@@ -40,6 +40,7 @@ class FormWords(Config):
     attributes: list[str]
     summaries: list[str]
     normal_summaries: list[str]
+    silent_summaries: list[str]
     persons: dict[str, list[str]]
 
 
@@ -126,14 +127,15 @@ def summary(patient: Patient, *, style: Style | None = None, variant: int = 0) -
     region = exam(patient.exams[0]).REGION
     phrases, facts = _noun_phrases(patient, region, style, draws)
     words = form_words()
-    frame = draws.pick(words.summaries if phrases else words.normal_summaries)
+    healthy = not any(disease.region == region for disease in patient.diseases)
+    frame = draws.pick(words.summaries if phrases else words.normal_summaries if healthy else words.silent_summaries)
     person = draws.pick(words.persons[patient.body.sex])
     text = frame.format_map(_slots(
         view=draws.pick(view_names(patient.exams[0])), list=listed(phrases) if phrases else "", person=person,
         age=f"{patient.body.age_years:.0f}", symptoms=listed([draws.pick(words) for words in history.symptoms("en")]),
         duration=history.duration("en"),
     ))  # fmt: skip
-    none = () if patient.diseases else (Fact("no_finding", "present"),)
+    none = (Fact("no_finding", "present"),) if healthy else ()
     return Sentence(_spelled(text, style), "", facts or none, 0, region)
 
 

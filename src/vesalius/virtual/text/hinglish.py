@@ -107,10 +107,12 @@ def normal(draws: Draws) -> str:
     return draws.pick(("Sab normal hai.", "Koi gadbad nahi dikh rahi.", "Report normal hai.", "Sab theek hai."))
 
 
-def summary(age: int, sex: str, symptoms: Sequence[str], duration: str, view: str, found: Sequence[str]) -> str:
-    """Say who, complaints, since when and what was found, in one sentence."""
+def summary(
+    age: int, sex: str, symptoms: Sequence[str], duration: str, view: str, found: Sequence[str] | None
+) -> str:
+    """Say who, complaints, since when and what was found (None: not told), in one sentence."""
     person = "mahila" if sex == "F" else "purush"
-    result = f"mein {' aur '.join(found)} mila hai" if found else "normal hai"
+    result = f"mein {' aur '.join(found)} mila hai" if found else "normal hai" if found is not None else "ho gaya hai"
     return f"{age} saal ke {person} patient ko {duration} se {' aur '.join(symptoms)} hai, {view} {result}."
 
 

@@ -112,10 +112,11 @@ def _summary(patient: Patient, language: str, variant: int) -> Sentence:
     history = history_of(patient, variant=variant)
     draws = Draws(stream(patient.seed, patient.occasion, "summary", language, variant).random(64).tolist())
     facts = summary_facts(patient)
+    found = [writer.noun_phrase(fact) for fact in facts] if facts or not patient.diseases else None
     text = writer.summary(
         round(patient.body.age_years), patient.body.sex,
         [draws.pick(options) for options in history.symptoms(language)], history.duration(language),
-        lay_view(patient.exams[0], language), [writer.noun_phrase(fact) for fact in facts],
+        lay_view(patient.exams[0], language), found,
     )  # fmt: skip
     none = () if patient.diseases else (Fact("no_finding", "present"),)
     return Sentence(_styled([text], language, draws)[0], "", facts or none)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vesalius.virtual.exams.base import exam
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.patient import Patient
+from vesalius.virtual.preset import finding
 from vesalius.virtual.seeds import stream
 from vesalius.virtual.text.comparison import Change, compare, pair
 from vesalius.virtual.text.grammar import Fact, Grammar, american, british, common, grammar
@@ -43,6 +44,8 @@ class _Case:
     days: float | None
     """Since the study before; None where there is none or the institution does not compare."""
     exams: tuple[str, ...]
+    sex: str
+    """Findings of the other sex are not denied."""
 
 
 def write_report(
@@ -92,7 +95,7 @@ def _case(patient: Patient, region: str, previous: Patient | None, days: float |
     diseases = tuple(disease for disease in patient.diseases if disease.region == region)
     exams = tuple(name for name in patient.exams if _region(name) == region)
     if previous is None:
-        return _Case(region, diseases, {}, (), None, exams)
+        return _Case(region, diseases, {}, (), None, exams, patient.body.sex)
     pairs = pair(diseases, [disease for disease in previous.diseases if disease.region == region])
     changes = {id(now): compare(now, before) for now, before in pairs if now is not None}
     places = {(disease.concept, disease.laterality, disease.anatomy) for disease in diseases}
@@ -101,7 +104,7 @@ def _case(patient: Patient, region: str, previous: Patient | None, days: float |
         if now is None and before is not None and before.visibility >= _DOUBTFUL
         and (before.concept, before.laterality, before.anatomy) not in places
     )  # fmt: skip
-    return _Case(region, diseases, changes, gone, days, exams)
+    return _Case(region, diseases, changes, gone, days, exams, patient.body.sex)
 
 
 def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple[list[Sentence], list[Sentence]]:
@@ -171,8 +174,9 @@ def _denied(case: _Case, words: Grammar, writer: Writer, numbers: NDArray[np.flo
     resolved = {disease.concept for disease in case.gone}
     share = 0.35 + 0.65 * writer.style.negatives if writer.style.negatives > 0 else 0.1
     rolls = numbers[0].tolist()
-    absent = [concept for concept in words.findings if concept not in here]
-    chosen = [concept for number, (concept, entry) in enumerate(words.findings.items()) if concept not in here
+    beyond = here | {concept for concept in words.findings if finding(concept).sex not in ("", case.sex)}
+    absent = [concept for concept in words.findings if concept not in beyond]
+    chosen = [concept for number, (concept, entry) in enumerate(words.findings.items()) if concept not in beyond
               and concept not in resolved and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
     draws = Draws(numbers[1].tolist())
     sentences = []

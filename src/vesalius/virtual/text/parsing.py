@@ -12,10 +12,11 @@ from vesalius.virtual.text.grammar import Fact, Words, american, common, grammar
 from vesalius.virtual.text.vocabulary import vocabulary
 from vesalius.virtual.text.wording import SIZE, millimetres, said
 
-__all__ = ["Frame", "frames", "merged", "named", "noun_phrase", "plain"]
+__all__ = ["Frame", "canonical", "frames", "merged", "named", "noun_phrase", "options", "plain"]
 
 _SIDES = ("left", "right", "bilateral", "midline")
-_OPEN = r"[\w .,/×%+-]+?"
+_OPEN = r"[\w./×%+=-]+(?:,? [\w./×%+=-]+){0,3}?"
+"""One to four words."""
 _SHRUNK = ("decreased", "slightly_decreased")
 
 
@@ -138,23 +139,23 @@ def _template(concept: str, phrase: str, region: str) -> Template:
         text = re.sub(r"\b(an?)\\ ", r"an?\\ ", re.escape(piece))
         strict, loose = strict + text, loose + text.replace("\\ ", r"\s*")
         if slot:
-            options = _options(slot, words.get(slot, frozenset()), region)
-            strict += f"(?P={slot})" if slot in seen else f"(?P<{slot}>{options})"
-            loose += f"(?P={slot})" if slot in seen else f"(?P<{slot}>(?:{options}|{_OPEN})?)"
+            known = options(slot, words.get(slot, frozenset()), region)
+            strict += f"(?P={slot})" if slot in seen else f"(?P<{slot}>{known})"
+            known = known if slot in ("size", "side") else f"{known}|{_OPEN}"
+            loose += f"(?P={slot})" if slot in seen else f"(?P<{slot}>(?:{known})?)"
             seen.add(slot)
     chunk = max(re.findall(r"[\w-]{3,}", " ".join(fixed)), key=len, default="")
     return Template(concept, phrase, re.compile(strict), re.compile(loose), chunk, sum(map(len, fixed)))
 
 
-def _options(slot: str, words: frozenset[str], region: str) -> str:
-    """Pattern of the words that a slot takes."""
+def options(slot: str, words: frozenset[str], region: str) -> str:
+    """Return the pattern of the words that a slot takes; any number stands for any other."""
     if slot == "side":
         return "|".join(_SIDES)
     if slot == "size" or not words:
         return SIZE if slot == "size" else f"{SIZE}|{_OPEN}"
     longest = sorted({plain(word, region) for word in words}, key=lambda word: -len(word))
-    digits = [r"\d+"] if any(word.isdigit() for word in longest) else []
-    return "|".join([re.escape(word) for word in longest] + digits)
+    return "|".join(dict.fromkeys(re.sub(r"\d+", r"\\d+", re.escape(word)) for word in longest))
 
 
 @lru_cache(maxsize=50_000)
@@ -172,7 +173,7 @@ def noun_phrase(text: str, region: str, *, strict: bool = True) -> Fact | None:
             continue
         match = (template.strict if strict else template.loose).fullmatch(text)
         if match is not None:
-            slots = {name: _canonical(template.concept, name, word, region) for name, word in
+            slots = {name: canonical(template.concept, name, word, region) for name, word in
                      match.groupdict().items()}  # fmt: skip
             return said(template.phrase, slots, Fact(template.concept, "present"))
     return None
@@ -187,7 +188,7 @@ def merged(fact: Fact, look: Fact) -> Fact:
 
 
 @lru_cache(maxsize=20_000)
-def _canonical(concept: str, slot: str, word: str, region: str) -> str:
+def canonical(concept: str, slot: str, word: str, region: str) -> str:
     """Return a word as the finding spells it."""
     if concept not in finding_names():
         return word

@@ -101,7 +101,7 @@ class Writer:
         words = self.words[first.concept]
         slots = self.slots(group)
         phrase = draws.pick(self._usable(phrases_for(words, group), slots, sizes=not again))
-        text = fill(phrase, slots)
+        text = self._filled(phrase, slots)
         fact = Fact(first.concept, certainty.status)
         if certainty.kind not in ("plain", "terse", "first"):
             fact = replace(fact, certainty=certainty.kind)
@@ -139,7 +139,7 @@ class Writer:
         words = self.words[disease.concept]
         slots = self.slots([disease])
         phrase = draws.pick(self._usable(phrases_for(words, [disease]), slots, sizes=False))
-        text = framed(draws.pick(frames_of("resolved", self.style.british)), fill(phrase, slots),
+        text = framed(draws.pick(frames_of("resolved", self.style.british)), self._filled(phrase, slots),
                       plural=is_plural(phrase))  # fmt: skip
         fact = said(phrase, slots, Fact(disease.concept, "absent", change="resolved"))
         return Sentence(text, words.system, (fact,), words.urgency, self.region)
@@ -172,19 +172,21 @@ class Writer:
         return Sentence(text, words.system, (Fact(concept, "absent", change="new"),), 0, self.region)
 
     def slots(self, group: Sequence[Disease]) -> dict[str, str]:
-        """Return words for the slots of one disease, or of both sides; empty where it has none."""
+        """Return words for the slots of one disease, or of both sides, as it spells them; empty where it has none."""
         first = max(group, key=lambda disease: disease.visibility)
-        spell = british if self.style.british else american
         site = first.anatomy if len(group) == 1 else unsided(first.anatomy)
         slots = {name: f"{round(size)} mm" if not self.style.centimetres else written_size(size, self.style)
                  for name, size in first.sizes_mm.items()}  # fmt: skip
         main = next(iter(slots.values()), "")
-        for name, word in first.attributes.items():
-            slots[name] = spell(word)
+        slots.update(first.attributes)
         side = "bilateral" if len(group) == 2 else first.laterality
-        slots.update(side=side, site=spell(site), lobe=site if "lobe" in site else "", severity=spell(first.severity),
+        slots.update(side=side, site=site, lobe=site if "lobe" in site else "", severity=first.severity,
                      size=main)  # fmt: skip
         return slots
+
+    def _filled(self, phrase: str, slots: Mapping[str, str]) -> str:
+        spell = british if self.style.british else american
+        return fill(phrase, {name: spell(slots.get(name, "")) for name in slots_of(phrase)})
 
     def _usable(self, phrases: Sequence[str], slots: Mapping[str, str], *, sizes: bool) -> list[str]:
         """Phrases whose slots all have words, without sizes where the institution does not measure."""
