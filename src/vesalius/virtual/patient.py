@@ -80,7 +80,7 @@ def draw_patient(seed: int, index: int = 0, *, preset: Preset | str = "chest") -
     return Patient(
         seed=seed, id=name, body=body, site=_draw_site(seed, name, population, diseases),
         acquisition=draw_acquisition(seed, name), diseases=diseases, exams=tuple(population.exams),
-        asked=tuple(population.prevalence),
+        asked=tuple(concept for concept in population.prevalence if finding(concept).sex in ("", body.sex)),
     )  # fmt: skip
 
 
@@ -117,6 +117,8 @@ def _draw_diseases(seed: int, name: str, body: Body, preset: Preset) -> tuple[Di
         return ()
     diseases: tuple[Disease, ...] = ()
     for concept in preset.prevalence:
+        if finding(concept).sex not in ("", body.sex):
+            continue
         rng = stream(seed, name, "disease", concept)
         present = {disease.concept for disease in diseases}
         if rng.random() < preset.chance(concept, present, body.age_years):

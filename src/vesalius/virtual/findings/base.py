@@ -55,6 +55,8 @@ class Disease:
     late: ClassVar[bool] = False
     """True where it must see the body as all others left it."""
     course: ClassVar[Course] = STABLE
+    sex: ClassVar[str] = ""
+    """F or M where only one sex has the organ: in the other it is neither drawn nor stated as absent."""
 
     laterality: Laterality = ""
     anatomy: str = ""
