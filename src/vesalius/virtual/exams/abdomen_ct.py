@@ -46,7 +46,7 @@ def protocol_of(patient: Patient, anatomy: Anatomy, size: int) -> ct.Protocol:
         anatomy: the healthy abdomen, for the field of view.
         size: slices, rows and columns.
     """
-    rng = stream(patient.seed, patient.id, "exam", "abdomen_ct", "protocol")
+    rng = stream(patient.seed, patient.occasion, "exam", "abdomen_ct", "protocol")
     low, high = extent(anatomy)
     margin = rng.uniform(10, 45)
     field = float(max(high[0] - low[0], high[1] - low[1]) + margin)
@@ -70,7 +70,7 @@ def scanned(patient: Patient, size: int) -> tuple[Anatomy, ct.Scan]:
     """Return the patient's abdomen with its diseases, and the scan of it."""
     healthy = build_abdomen(patient)
     anatomy = diseased(healthy, patient)
-    noise = stream(patient.seed, patient.id, "exam", "abdomen_ct", "noise")
+    noise = stream(patient.seed, patient.occasion, "exam", "abdomen_ct", "noise")
     return anatomy, ct.scan(anatomy, protocol_of(patient, healthy, size), noise)
 
 

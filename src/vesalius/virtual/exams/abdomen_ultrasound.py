@@ -84,7 +84,7 @@ def _point(values: NDArray[np.float64]) -> tuple[float, float, float]:
 def probe_of(patient: Patient, healthy: Anatomy, name: str) -> Probe:
     """Return the probe of a view: drawn, then moved to the best of some windows."""
     view = VIEWS[name]
-    rng = stream(patient.seed, patient.id, "exam", "abdomen_ultrasound", "probe", name)
+    rng = stream(patient.seed, patient.occasion, "exam", "abdomen_ultrasound", "probe", name)
     low, high = healthy.solid(view.target).bounds
     how = Probe(
         centre=(0, 0, 0), inwards=(0, 1, 0), across=(1, 0, 0), frequency_mhz=float(rng.choice([3.0, 3.5, 4.0])),
@@ -130,7 +130,7 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
     anatomy = diseased(healthy, patient)
     pictures = []
     for name in VIEWS:
-        rng = stream(patient.seed, patient.id, "exam", "abdomen_ultrasound", "noise", name)
+        rng = stream(patient.seed, patient.occasion, "exam", "abdomen_ultrasound", "noise", name)
         echo = insonate(anatomy, probe_of(patient, healthy, name), rng)
         pictures.append(_picture(patient, echo, name, size))
     return tuple(pictures)

@@ -23,6 +23,7 @@ class ProstateEnlargement(AbdomenDisease):
 
     concept: ClassVar[str] = "prostate_enlargement"
     code: ClassVar[str] = "41216001"
+    sex: ClassVar[str] = "M"
     course: ClassVar[Course] = Course(doubling_days=(2500, 7000))
 
     volume_ml: float
@@ -32,8 +33,6 @@ class ProstateEnlargement(AbdomenDisease):
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         volume = lognormal(rng, 62, 0.3, 45, 160)
-        if case.body.sex == "F":
-            return ()
         depth = float(rng.uniform(0.82, 0.95))
         height = float(rng.uniform(0.95, 1.1))
         ratios = (1 / (depth * height), depth, height)

@@ -27,6 +27,7 @@ class UterineFibroid(FocalLesion):
 
     concept: ClassVar[str] = "uterine_fibroid"
     code: ClassVar[str] = "1162890002"
+    sex: ClassVar[str] = "F"
     course: ClassVar[Course] = Course(doubling_days=(400, 2500))
     tissue: ClassVar[str] = "fibroid"
     host: ClassVar[str] = "uterus"
@@ -37,8 +38,6 @@ class UterineFibroid(FocalLesion):
 
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
-        if case.body.sex == "M":
-            return ()
         found = []
         for _ in range(int(choose(rng, {"1": 0.6, "2": 0.25, "3": 0.15}))):
             found.append(cls.shaped(rng, lognormal(rng, 34, 0.45, 12, 110), anatomy="uterus", laterality="midline",
