@@ -43,13 +43,18 @@ class Disc:
 
     @property
     def cup_width(self) -> float:
-        """Horizontal diameter of the cup, mm: a little less of the disc than its height is."""
-        return 0.94 * self.cup * self.width
+        """Horizontal diameter of the cup, mm."""
+        return self.cup * self.width
 
     @property
     def cup_x(self) -> float:
         """The cup lies a little temporal of the disc's middle."""
-        return self.x - 0.10 * (1 - self.cup) * self.width
+        return self.x - 0.02 * (1 - self.cup) * self.width
+
+    @property
+    def cup_y(self) -> float:
+        """And a little above it, so that the lower rim is the widest."""
+        return self.y + 0.015 * (1 - self.cup) * self.height
 
     @property
     def diameter(self) -> float:

@@ -95,7 +95,7 @@ def disc_radius(disc: Disc, x: Floats, y: Floats) -> Floats:
 
 def cup_edge(disc: Disc, x: Floats, y: Floats) -> Floats:
     """Return the radius of places against the edge of the cup, with its notch; 1 on it."""
-    dx, dy = x - disc.cup_x, y - disc.y
+    dx, dy = x - disc.cup_x, y - disc.cup_y
     radius = np.hypot(dx / (disc.cup_width / 2), dy / (disc.cup_height / 2))
     if disc.notch == 0:
         plain: Floats = radius

@@ -41,16 +41,16 @@ def fibre_loss(eye: Eye, x: Floats, y: Floats) -> Floats:
     lost = np.zeros_like(angle)
     for middle, half, depth in eye.fibre_defects:
         off = np.abs((angle - middle + np.pi) % (2 * np.pi) - np.pi)
-        lost = np.maximum(lost, depth * np.clip((half - off) / 0.05 + 0.5, 0, 1))
+        lost = np.maximum(lost, depth * np.clip((half - off) / 0.12 + 0.5, 0, 1))
     return lost
 
 
 def fibre_thickness(eye: Eye, x: Floats, y: Floats) -> Floats:
     """Return the thickness of the nerve fibre layer, µm: two humps above and below, thinner away from the disc."""
     angle = fibre_angle(eye.disc, x, y)
-    at_circle = 68.0 + 82.0 * np.exp(-(((np.abs(angle) - 1.75) / 0.62) ** 2))
+    at_circle = 66.0 + 80.0 * np.exp(-(((np.abs(angle) - 1.75) / 0.62) ** 2))
     distance = np.hypot(x - eye.disc.x, y - eye.disc.y)
-    thinner = (_CIRCLE_MM / np.maximum(distance, 0.8)) ** 0.75
+    thinner = (_CIRCLE_MM / np.maximum(distance, 0.8)) ** 0.9
     fovea = 1 - 0.88 * np.exp(-((np.hypot(x, y) / 0.75) ** 2))
     thickness: Floats = at_circle * thinner * fovea * eye.nerve_fibre * (1 - 0.8 * fibre_loss(eye, x, y))
     return thickness

@@ -86,8 +86,8 @@ def cup_disc_ratio(disc: Disc) -> float:
     """Height of the cup, with its notch, against that of the disc."""
     turn = np.linspace(0, 2 * np.pi, 720, endpoint=False)
     reach = np.linspace(0, 1, 400)[:, None] * disc.height
-    x, y = disc.cup_x + reach * np.cos(turn), disc.y + reach * np.sin(turn)
-    rise = (y - disc.y)[(cup_edge(disc, x, y) <= 1) & (disc_radius(disc, x, y) <= 1)]
+    x, y = disc.cup_x + reach * np.cos(turn), disc.cup_y + reach * np.sin(turn)
+    rise = y[(cup_edge(disc, x, y) <= 1) & (disc_radius(disc, x, y) <= 1)]
     return float((rise.max() - rise.min()) / disc.height)
 
 
@@ -151,7 +151,7 @@ def _rim(disc: Disc) -> dict[str, float]:
     reach = np.linspace(0, 0.75, 1500) * disc.height
     widths = {}
     for place, (dx, dy) in {"inferior": (0, -1), "superior": (0, 1), "nasal": (1, 0), "temporal": (-1, 0)}.items():
-        x, y = disc.cup_x + reach * dx, disc.y + reach * dy
+        x, y = disc.cup_x + reach * dx, disc.cup_y + reach * dy
         inside = (disc_radius(disc, x, y) <= 1) & (cup_edge(disc, x, y) > 1)
         widths[place] = float(inside.sum() * (reach[1] - reach[0]))
     return widths

@@ -18,9 +18,9 @@ __all__ = ["ARTERY", "VEIN", "Vessels", "equivalent_width", "grow", "murray"]
 Floats = NDArray[np.float64]
 ARTERY, VEIN = 0, 1
 _STEP_MM = 0.16
-_ARTERY_MM, _VEIN_MM = 0.062, 0.080
-"""Half width at the disc: 124 and 160 µm across."""
-_FINEST_MM = 0.008
+_ARTERY_MM, _VEIN_MM = 0.066, 0.082
+"""Half width at the disc: 132 and 164 µm across."""
+_FINEST_MM = 0.006
 _AVASCULAR_MM = 0.45
 """Arterioles wide enough to be seen end here; capillaries reach the avascular zone of 0.25 mm."""
 
@@ -184,7 +184,7 @@ def _path(
 def _buds(rng: np.random.Generator, path: _Path, depth: int, disc_x: float) -> list[_Bud]:
     """Choose where a vessel branches, thin it behind each branching, and return the daughters."""
     buds: list[_Bud] = []
-    spacing = (1.0, 0.8, 0.6)[depth]
+    spacing = (0.85, 0.75, 0.65)[depth]
     side = 1 if rng.random() < 0.5 else -1
     place = spacing * (0.6 + rng.random()) + (0.6 if depth == 0 else 0.0)
     while (index := int(place / _STEP_MM)) < len(path.points) - 3:
@@ -210,7 +210,7 @@ def _walk(rng: np.random.Generator, buds: list[_Bud], winding: float, disc: tupl
     heading = np.array([bud.heading for bud in buds])
     radius = np.array([bud.radius for bud in buds])
     inward = np.array([bud.inward for bud in buds])
-    length = np.clip(3.4 * (radius / 0.03) ** 0.8, 0.5, 5.5) * rng.uniform(0.7, 1.3, len(buds))
+    length = np.clip(4.4 * (radius / 0.03) ** 0.8, 0.6, 6.5) * rng.uniform(0.7, 1.3, len(buds))
     count = np.maximum((length / _STEP_MM).astype(np.int64), 3)
     noise = rng.standard_normal((int(count.max()), len(buds)))
     track, bend = [place], np.zeros(len(buds))

@@ -103,6 +103,7 @@ class AgeRelatedMacularDegeneration(EyeDisease):
         places = scatter(rng, self.soft, (0.0, 0.0), 0.0, 1.9) * np.sqrt(rng.uniform(0.1, 1, self.soft))[:, None]
         size = self.largest_um / 2000 * rng.uniform(0.5, 1.0, self.soft)
         size[0] = self.largest_um / 2000
+        places[0, 1] = 0.0  # the largest lies on the horizontal line, where a single scan through the fovea meets it
         hard = scatter(rng, self.small, (0.0, 0.0), 0.2, 3.2)
         found = [
             group(self.concept, "soft druse", places, size, rng, flat=0.75, wobble=0.12, soft=0.7,

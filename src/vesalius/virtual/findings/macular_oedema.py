@@ -40,7 +40,7 @@ class MacularOedema(EyeDisease):
         return (
             cls(laterality=examined_eye(case.body), anatomy="macula", severity=_grade(swelling), swelling_um=swelling,
                 offset_mm=float(rng.uniform(0, 0.3) if centre else rng.uniform(1.1, 1.6)),
-                cysts=int(rng.integers(3, 14)), exudates=int(rng.integers(4, 40)) if rng.random() < 0.8 else 0,
+                cysts=int(rng.integers(6, 22)), exudates=int(rng.integers(4, 40)) if rng.random() < 0.8 else 0,
                 fluid_um=float(rng.uniform(50, 220)) if centre and rng.random() < 0.35 else 0.0),
         )  # fmt: skip
 
@@ -74,7 +74,7 @@ class MacularOedema(EyeDisease):
         x, y = self._middle(eye)
         places = scatter(rng, self.cysts, (x, y), 0.0, 0.6)
         places[0] = (x, y)
-        radius = rng.uniform(0.07, 0.2, self.cysts)
+        radius = rng.uniform(0.07, 0.22, self.cysts)
         high = np.clip(self.swelling_um * rng.uniform(0.35, 0.9, self.cysts), 50, 300)
         found = [group(self.concept, "intraretinal cyst", places, radius, rng, flat=0.7, soft=0.5, height_um=high,
                        level=0.42)]  # fmt: skip

@@ -44,7 +44,8 @@ class MelanocyticNaevus(SkinDisease):
         count = int(rng.integers(0, 3 if dysplastic else 2))
         return (
             cls(laterality=side, anatomy=site, severity=cls.size_word(outline.diameter_mm), outline=outline,
-                structures=parts, soft=float(rng.uniform(0.25, 0.7)), abrupt=int(rng.integers(0, 6 if dysplastic else 4)),
+                structures=parts, soft=float(rng.uniform(0.25, 0.7)),
+                abrupt=int(rng.integers(0, 6 if dysplastic else 4)),
                 colours=(ground, *(other, "red")[:count]), depth=float(rng.uniform(0.55, 0.9)),
                 uneven=float(rng.uniform(0.0, 0.7 if dysplastic else 0.35)), dysplastic=dysplastic),
         )  # fmt: skip

@@ -35,9 +35,8 @@ class Skin:
     def colour(self) -> Array:
         """Mean colour, (3,) 0 to 255."""
         place = np.arange(len(_TONES)) / (len(_TONES) - 1)
-        tone = np.array([np.interp(self.melanin, place, _TONES[:, channel]) for channel in range(3)])
-        shown: Array = (tone + self.redness * np.array([6, -6, -4])).astype(np.float32)
-        return shown
+        tone = [np.interp(self.melanin, place, _TONES[:, channel]) for channel in range(3)]
+        return np.asarray(np.array(tone) + self.redness * np.array([6, -6, -4]), np.float32)
 
     @property
     def type(self) -> str:
@@ -47,7 +46,7 @@ class Skin:
     def seen(self, colour: tuple[float, float, float]) -> Array:
         """Return a pigment's colour on this skin: darker skin darkens all that lies in it."""
         share = (self.colour / _TONES[1]) ** np.float32(0.75)
-        return (np.array(colour) * np.minimum(share, 1.08)).astype(np.float32)
+        return np.asarray(np.array(colour) * np.minimum(share, 1.08), np.float32)
 
 
 def draw_skin(patient: Patient) -> Skin:
