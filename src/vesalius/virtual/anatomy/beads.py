@@ -106,21 +106,29 @@ class Beads(Solid):
             indices.append(voxel * factor)
         away = squares[0][:, :, None, None] + squares[1][:, None, :, None] + squares[2][:, None, None, :]
         index = indices[0][:, :, None, None] + indices[1][:, None, :, None] + indices[2][:, None, None, :]
+        radius, share = _exact(radius, width, self.strings)
         outer = (radius + width / 2).astype(np.float32)[:, None, None, None]
         cover = np.clip((outer - np.sqrt(away)) * np.float32(1 / width), 0, 1)
-        cover *= _thinned(radius, width, self.strings).astype(np.float32)[:, None, None, None]
+        cover *= share.astype(np.float32)[:, None, None, None]
         seen = cover > 0
         return index[seen], cover[seen]
 
 
-def _thinned(radius: NDArray[np.float64], width: float, strings: bool) -> NDArray[np.float64]:
-    """Factor that keeps what is thinner than a voxel at its own cross-section or volume.
+def _exact(
+    radius: NDArray[np.float64], width: float, strings: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Radii and factors of the cover with which a ramp of one voxel `width` holds the true cross-section or volume.
 
-    The ramp of the cover holds π (r + w/2)³ / 3w of cross-section where r < w/2, or π (r + w/2)⁴ / 3w of volume.
+    Below w/2 the ramp holds π (r + w/2)³ / 3w of cross-section, or π (r + w/2)⁴ / 3w of volume; above it
+    π (r² + w²/12), or 4/3 π (r³ + r w²/4). Thin beads become fainter, thick ones a little narrower.
     """
     outer = radius + width / 2
     if strings:
-        share = 3 * width * radius**2 / outer**3
+        thin, middle = 3 * width * radius**2 / outer**3, radius**2 / (radius**2 + width**2 / 12)
+        inner = np.sqrt(np.maximum(radius**2 - width**2 / 12, 0))
     else:
-        share = 4 * width * radius**3 / outer**4
-    return np.where(radius < width / 2, np.minimum(share, 1), 1.0)
+        thin, middle = 4 * width * radius**3 / outer**4, radius**2 / (radius**2 + width**2 / 4)
+        inner = np.sqrt(np.maximum(radius**2 - width**2 / 6, 0))
+    thick = radius >= 0.75 * width
+    share = np.where(radius < width / 2, thin, np.where(thick, 1.0, middle))
+    return np.where(thick, inner, radius), share

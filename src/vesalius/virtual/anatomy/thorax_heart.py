@@ -61,7 +61,7 @@ def heart_parts(chest: Chest) -> Iterable[Part]:
     yield Part(structure="myocardium", solid=Inset(Union(left), -wall), tissue="myocardium", within=room)
     yield Part(structure="myocardium", solid=Inset(right, -3.0), tissue="myocardium", within=room)
     right_part, left_part, appendage = chest.heart[1], chest.heart[3], chest.heart[4]
-    atria = (("right atrium", right_part, "right_blood", 2.5), ("left atrium", left_part, "left_blood", -1.0),
+    atria = (("right atrium", right_part, "right_blood", 0.0), ("left atrium", left_part, "left_blood", -6.0),
              ("left atrium", appendage, "left_blood", 9.0))  # fmt: skip
     for _, shape, _, inset in atria:
         yield Part(structure="myocardium", solid=ellipsoid_of(shape, -inset), tissue="myocardium", within=room)
@@ -76,9 +76,9 @@ def heart_parts(chest: Chest) -> Iterable[Part]:
 
 def _ventricles(chest: Chest, frame: _Frame) -> tuple[tuple[Ellipsoid, Tube], Union]:
     """Lumen of the left and of the right ventricle, each with its way out."""
-    left = frame.egg((43, -38, 114), (39, 26, 25))
+    left = frame.egg((43, -38, 114), (43, 29, 28))
     out_left = Tube((left.centre, _at(chest, (3, -36, 160))), (13.0, 12.0))
-    right = frame.egg((13, -60, 120), (44, 20, 32))
+    right = frame.egg((13, -60, 120), (47, 23, 35))
     out_right = Tube((right.centre, _at(chest, (20, -56, 160))), (17.0, 12.0))
     return (left, out_left), Union((right, out_right))
 
