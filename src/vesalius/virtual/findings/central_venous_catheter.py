@@ -20,19 +20,21 @@ __all__ = ["FINDING", "CentralVenousCatheter", "junction"]
 _TOLERANCE_MM = 15.0
 # Ways in, down to the superior vena cava, of the reference adult, mm.
 _ROUTES: dict[str, tuple[tuple[float, float, float], ...]] = {
-    "right internal jugular": ((-36, -24, 345), (-34, -24, 300), (-31, -26, 262)),
+    "right internal jugular": ((-36, -24, 345), (-34, -24, 300), (-27, -26, 262)),
     "right subclavian": ((-118, -66, 242), (-90, -56, 250), (-58, -40, 254), (-36, -30, 248)),
     "left subclavian": ((118, -66, 242), (85, -56, 252), (48, -42, 252), (8, -42, 240), (-18, -36, 232)),
     "right arm": ((-178, -10, 170), (-160, -14, 226), (-120, -30, 252), (-70, -36, 258), (-38, -30, 250)),
 }
-_CAVA = ((-27, -28, 222), (-27, -25, 190), (-27, -25, 160), (-25, -30, 135), (-20, -38, 108), (-14, -40, 92))
+_CAVA = ((-22, -28, 222), (-23, -25, 190), (-24, -25, 160), (-24, -30, 135), (-20, -38, 108), (-14, -40, 92))
 _SIDE = {"right internal jugular": "right", "right subclavian": "right", "left subclavian": "left",
          "right arm": "right"}  # fmt: skip
 
 
 def junction(chest: Chest) -> NDArray[np.float64]:
     """Return where the superior vena cava meets the right atrium: two vertebrae below the carina, (3,), mm."""
-    return chest.place(-27.0, -26.0, 155.0) + np.array([0.35 * chest.shift_mm, 0.0, 0.0])
+    place = chest.place(-24.0, -26.0, 155.0)
+    place[0] += 0.35 * chest.shift_mm
+    return place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,8 +93,12 @@ class Consolidation(ChestDisease):
             parts.append(Ellipsoid(centre + offset, size * rng.uniform(0.8, 1.2, 3), np.eye(3)))
         share = lobe_share(canvas, self.anatomy, side, parts, soft=True)
         size = canvas.camera.size
-        mottle = 0.9 + 0.24 * smooth_noise(rng, size, 30) + 0.22 * smooth_noise(rng, size, 75)
-        share = np.clip(1.25 * share * np.clip(mottle, 0.2, 1.5), 0, 1) * np.float32(self.density)
+        # Patchy at its edge, where air spaces are filled one by one, and even inside.
+        loose = np.float32(1) - share * share
+        mottle = 0.08 * smooth_noise(rng, size, 24) + loose * (
+            0.26 * smooth_noise(rng, size, 30) + 0.20 * smooth_noise(rng, size, 62)
+        )
+        share = np.clip(1.2 * share * np.clip(0.94 + mottle, 0.2, 1.5), 0, 1) * np.float32(self.density)
         canvas.mark(self.concept, self.anatomy, share > 0.16, instance)
         canvas.fill(share)
         if self.bronchogram:

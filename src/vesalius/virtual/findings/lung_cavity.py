@@ -64,7 +64,7 @@ class LungCavity(ChestDisease):
 
     @property
     def visibility(self) -> float:
-        return 1.5 + self.diameter_mm * self.wall_mm**0.5 / 14
+        return float(1.5 + self.diameter_mm * self.wall_mm**0.5 / 14)
 
     def scaled(self, factor: float) -> Self:
         size = self.diameter_mm * factor
@@ -89,7 +89,7 @@ class LungCavity(ChestDisease):
         wet = hollow * self._below(canvas, centre, float(half[2]))
         density = canvas.chest.body.lung_density
         solid = (whole - hollow + wet) * (beam.SOFT_DENSITY - density)
-        canvas.soft += 0.1 * np.float32(1) * seen * (solid - (hollow - wet) * density).astype(np.float32)
+        canvas.soft += np.float32(0.1) * seen * (solid - (hollow - wet) * density).astype(np.float32)
         around = soft_spot(canvas, centre, (0.55 * self.diameter_mm, 0.5 * self.diameter_mm))
         canvas.fill(around * seen * np.float32(self.haze))
         canvas.mark(self.concept, self.anatomy, (whole > 0) & (seen > 0), instance)
@@ -102,7 +102,7 @@ class LungCavity(ChestDisease):
         level = centre[2] + (2 * self.fluid - 1) * (half - self.wall_mm)
         height = canvas.camera.height(float(canvas.camera.turned(centre)[1]))
         under = np.clip((level - height) / canvas.camera.spacing_mm + 0.5, 0, 1)[:, None]
-        return (under * (self.fluid > 0)).astype(np.float32)
+        return np.asarray(under * (self.fluid > 0), np.float32)
 
 
 def _grade(size_mm: float) -> str:

@@ -67,25 +67,17 @@ class Pacemaker(Device):
 
     def strands(self, chest: Chest) -> Sequence[Strand]:
         sign = side_sign("left" if self.laterality == "left" else "right")
-        vein = [
-            chest.place(*knot)
-            for knot in (
-                (sign * 66, -52, 252),
-                (sign * 38, -40, 250),
-                (-14, -36, 236),
-                (-29, -28, 214),
-                (-29, -25, 170),
-            )
-        ]
-        if sign < 0:
-            vein = [part for part in vein if part[0] < -20 * chest.scale[0]]
+        vein = [chest.place(sign * 66, -52, 252), chest.place(sign * 38, -40, 250)]
+        if sign > 0:
+            vein.append(chest.place(-10, -36, 238))
+        vein += [chest.place(-22, -28, 216), chest.place(-23, -25, 170)]
         can, apex = self._can(chest), self._apex(chest)
         start = [can + np.array([-10.0 * sign, 0.0, 18.0])]
         down = [chest.place(-27, -32, 140), chest.place(-14, -42, 108)]
         tip = apex + min(self.slip_mm / max(float(np.linalg.norm(down[1] - apex)), 1.0), 0.95) * (down[1] - apex)
         made = [Strand(np.stack([*start, *vein, *down, tip]), radius_mm=0.9, density=9.0)]
         if self.leads == 2:
-            loop = [chest.place(-29, -30, 150), chest.place(-26, -40, 136), chest.place(-34, -48, 146)]
+            loop = [chest.place(-24, -30, 150), chest.place(-22, -40, 136), chest.place(-32, -48, 146)]
             made.append(Strand(np.stack([*start, *vein, *loop]), radius_mm=0.9, density=9.0))
         return made
 

@@ -91,9 +91,9 @@ class PleuralEffusion(ChestDisease):
         low, high = np.float32(_MEDIAL_MM), centre + width
         if camera.lateral:
             inside = steep - ((across - middle) / half) ** 2
-            axis, span = -sign * (low + high) / 2, (high - low) / 2
+            axis, span = np.float32(-0.5 * sign) * (low + high), np.float32(0.5) * (high - low)
         else:
-            inside = steep - _off(across * sign, high) ** 2
+            inside = steep - _off(across * sign, high).astype(np.float32) ** 2
             axis, span = middle, half
         reach = span * np.sqrt(np.maximum(inside, 0))
         front, back = axis - reach, axis + reach

@@ -66,10 +66,29 @@ class Pneumothorax(ChestDisease):
         return 1.5 + 0.28 * self.gap_mm
 
     def alter(self, chest: Chest, camera: Camera) -> Chest:
+        if chest.supine:
+            chest = self._deepened(chest)
         if self.gap_mm < 55:
             return chest
         push = 8 + 0.4 * (self.gap_mm - 55)
         return replace(chest, shift_mm=chest.shift_mm - side_sign(self.side) * push)
+
+    def _deepened(self, chest: Chest) -> Chest:
+        """Return the chest with a deep sulcus: air beside the dome presses it inwards and down."""
+        domes = list(chest.domes)
+        index = 0 if self.side == "right" else 1
+        press = min(0.35 * self.gap_mm, 14.0)
+        dome = domes[index]
+        axes = dome.axes * np.array([1 - 0.006 * press, 1.0, 1.0])
+        domes[index] = replace(dome, axes=axes, centre=dome.centre - np.array([0.0, 0.0, 0.4 * press]))
+        return replace(chest, domes=(domes[0], domes[1]))
+
+    def _fallen(self, cavity: Outline, thinner: float) -> Outline:
+        """Outline of the lung of a patient on his back, less `thinner` mm: air lies in front and low at the side."""
+        low = np.clip((cavity.z[-2] - cavity.z) / 230, 0, 1)
+        width = np.maximum(np.sqrt(cavity.width2) - 0.55 * self.gap_mm * low**2 - thinner, 0)
+        depth = np.maximum(np.sqrt(cavity.depth2) - 0.30 * self.gap_mm - thinner, 0)
+        return replace(cavity, width2=width**2, depth2=depth**2, middle=cavity.middle + 0.30 * self.gap_mm)
 
     def _outline(self, cavity: Outline, thinner: float = 0.0) -> Outline:
         """Outline of the lung that has drawn back, less `thinner` mm."""
@@ -82,7 +101,9 @@ class Pneumothorax(ChestDisease):
         )  # fmt: skip
 
     def displace(self, canvas: Canvas) -> None:
-        lung = meet_outline(canvas.camera, self._outline(canvas.chest.cavity), self.side)
+        cavity = canvas.chest.cavity
+        outline = self._fallen(cavity, 0.0) if canvas.chest.supine else self._outline(cavity)
+        lung = meet_outline(canvas.camera, outline, self.side)
         whole = canvas.lungs[self.side]
         canvas.lungs[self.side] = Interval(np.maximum(lung.front, whole.front), np.minimum(lung.back, whole.back))
         canvas.fluid[self.side] = _AIR
@@ -96,7 +117,9 @@ class Pneumothorax(ChestDisease):
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         lung = canvas.lungs[self.side]
-        inner = meet_outline(canvas.camera, self._outline(canvas.chest.cavity, _LINE_MM), self.side)
+        cavity = canvas.chest.cavity
+        thinner = self._fallen(cavity, _LINE_MM) if canvas.chest.supine else self._outline(cavity, _LINE_MM)
+        inner = meet_outline(canvas.camera, thinner, self.side)
         core = Interval(np.maximum(lung.front, inner.front), np.minimum(lung.back, inner.back))
         line = np.clip(canvas.aerated[self.side] - canvas.free(core), 0, 30)
         canvas.soft += line * np.float32(0.1 * 0.7)

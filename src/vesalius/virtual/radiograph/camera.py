@@ -80,11 +80,12 @@ class Camera:
             return points
         return np.stack([points[..., 1], -points[..., 0], points[..., 2]], axis=-1)
 
-    def project(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
+    def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Project points (..., 3) of the trunk to detector coordinates (..., 2) as (u, v)."""
         x, depth, z = np.moveaxis(self.turned(points), -1, 0)
         scale = (self.source_y_mm - depth) / self.distance_mm
-        return np.stack([(x + self.rotation * depth) / scale, (z - self.centre_z_mm) / scale], axis=-1)
+        place = np.stack([(x + self.rotation * depth) / scale, (z - self.centre_z_mm) / scale], axis=-1)
+        return np.asarray(place, np.float64)
 
     def pixels(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
         """Project points (..., 3) of the trunk to places on the picture (..., 2) as (column, row)."""

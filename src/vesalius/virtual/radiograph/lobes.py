@@ -16,6 +16,10 @@ __all__ = ["LOBE_BOXES", "lobe_interval", "random_point"]
 # Major fissures: height at y = -60 and rise per mm to the back; minor fissure: height. Reference adult, mm.
 _MAJOR: dict[Side, tuple[float, float]] = {"right": (69.0, 181 / 135), "left": (54.0, 190 / 135)}
 _MINOR = 158.0
+_MINOR_RISE_MM, _MINOR_AT_MM, _MINOR_HALF_MM = 6.0, 72.0, 55.0
+"""How far the minor fissure rises over its height, where, and over which distance it falls by twice as much."""
+_MINOR_SOFT_MM = 9.0
+"""It is not level along the rays: its edge on a frontal film spreads so far."""
 LOBE_BOXES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "right upper lobe": ((0.30, 0.88), (-0.55, 0.55), (0.58, 0.92)),
     "right middle lobe": ((0.32, 0.80), (-0.80, -0.35), (0.12, 0.38)),
@@ -27,9 +31,9 @@ LOBE_BOXES: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[floa
 
 
 def lobe_interval(canvas: Canvas, lobe: str, side: Side) -> tuple[Interval, Array]:
-    """Return the part of the aerated lung of `side` in `lobe` and a weight of rows (H, 1), soft at the minor fissure.
+    """Return the part of the aerated lung of `side` in `lobe` and a weight (H, W) or (H, 1), soft at the fissure.
 
-    On a lateral film both fissures are weights, (H, W). The empty name stands for the whole lung.
+    On a lateral film both fissures are weights. The empty name stands for the whole lung.
     """
     lung, camera = canvas.lungs[side], canvas.camera
     scale = canvas.chest.scale
@@ -44,8 +48,10 @@ def lobe_interval(canvas: Canvas, lobe: str, side: Side) -> tuple[Interval, Arra
     if "lower" in lobe:
         return Interval(np.maximum(lung.front, fissure), lung.back), rows
     if side == "right":
-        soft = np.float32(camera.spacing_mm)
-        above = np.clip((camera.height(-40.0) - np.float32(_MINOR * scale[2])) / soft + 0.5, 0, 1)[:, None]
+        across = (np.abs(camera.u) * np.float32(camera.scale(-40.0) / scale[0]) - _MINOR_AT_MM) / _MINOR_HALF_MM
+        level = (_MINOR + _MINOR_RISE_MM * (1 - 2 * np.minimum(across**2, 1.5))) * scale[2]
+        above = np.clip((camera.height(-40.0)[:, None] - level[None, :]) / _MINOR_SOFT_MM + 0.5, 0, 1)
+        above = above.astype(np.float32)
         rows = above if "upper" in lobe else 1 - above
     return Interval(lung.front, np.minimum(lung.back, fissure)), rows
 
@@ -58,13 +64,14 @@ def _lobe_across(canvas: Canvas, lobe: str, side: Side) -> Array:
     height = camera.height(depth)
     fissure = ((height / scale[2] - low) / rise - 60) * scale[1]
     y = camera.u * np.float32(camera.scale(depth)) - camera.rotation * depth
-    behind = np.clip((y[None, :] - fissure[:, None]) / camera.spacing_mm + 0.5, 0, 1).astype(np.float32)
+    behind: Array = np.clip((y[None, :] - fissure[:, None]) / camera.spacing_mm + 0.5, 0, 1).astype(np.float32)
     if "lower" in lobe:
         return behind
+    before: Array = 1 - behind
     if side == "left":
-        return 1 - behind
+        return before
     above = np.clip((height - _MINOR * scale[2]) / camera.spacing_mm + 0.5, 0, 1).astype(np.float32)[:, None]
-    weight: Array = (1 - behind) * (above if "upper" in lobe else 1 - above)
+    weight: Array = before * (above if "upper" in lobe else 1 - above)
     return weight
 
 

@@ -20,14 +20,17 @@ __all__ = [
     "prevertebral",
     "subphrenic",
     "upright",
+    "upright_tables",
 ]
 
 # Upright vessels and fat of the reference adult: rows of z, x, y, half width, half depth.
 _CORE = ((150, 3, 4, 8, 30), (190, 0, -2, 18, 50), (235, 0, -2, 25, 60), (262, 0, 2, 28, 50),
          (300, 0, 0, 31, 45))  # fmt: skip
 _JUNCTION = ((-40, 3, -4, 25, 100), (150, 3, -4, 25, 94), (205, 1, -4, 26, 86), (240, 0, -2, 28, 66))
-_CAVA = ((120, -24, -24, 9, 12), (165, -29, -24, 10, 12), (205, -29, -27, 10, 14), (238, -27, -28, 11, 14),
-         (262, -32, -24, 13, 14), (290, -40, -20, 14, 14))  # fmt: skip
+_SOFT = 1
+"""Place of the junction lines' fat among the upright bodies."""
+_CAVA = ((120, -22, -24, 9, 12), (165, -23, -24, 9, 12), (205, -22, -27, 9, 14), (238, -21, -28, 10, 14),
+         (262, -27, -24, 12, 14), (290, -36, -20, 13, 14))  # fmt: skip
 _SUBCLAVIAN = ((205, 20, 4, 8, 9), (224, 21, 3, 9, 10), (245, 29, 2, 9, 10), (266, 42, 0, 10, 10),
                (285, 55, -2, 12, 10))  # fmt: skip
 
@@ -73,15 +76,23 @@ def heart(camera: Camera, chest: Chest) -> Interval:
 def anterior_mediastinum(camera: Camera, chest: Chest, heart: Interval) -> Interval:
     """Return the heart with the great vessels and the fat between the sternum and the spine."""
     target = Interval(heart.front.copy(), heart.back.copy())
-    shift = chest.shift_mm
     _add(camera, (*great_vessels(chest), *chest.nodes), target)
+    for number, table in enumerate(upright_tables(chest)):
+        upright(camera, table, target, soft=number == _SOFT)
+    return target
+
+
+def upright_tables(chest: Chest) -> tuple[NDArray[np.float64], ...]:
+    """Return the upright bodies of the mediastinum: core, fat, caval vein, left subclavian artery, see `upright`."""
+    width, depth, height = chest.scale
+    tables = []
     for rows in (_CORE, _JUNCTION, _CAVA, _SUBCLAVIAN):
         table = np.array(rows, float)
-        lean = shift * np.clip((table[:, 0] - 120) / 90, 0, 1)
-        width, depth, height = chest.scale
+        lean = chest.shift_mm * np.clip((table[:, 0] - 120) / 90, 0, 1)
         table = table * np.array([height, width, depth, width * chest.spread, depth])
-        upright(camera, table, target, lean, soft=rows is _JUNCTION)
-    return target
+        table[:, 1] += lean
+        tables.append(table)
+    return tuple(tables)
 
 
 def great_vessels(chest: Chest) -> tuple[Ellipsoid, Ellipsoid, Ellipsoid]:
@@ -90,8 +101,8 @@ def great_vessels(chest: Chest) -> tuple[Ellipsoid, Ellipsoid, Ellipsoid]:
     ascending, arch, _ = (own * factor for factor in chest.aorta)
     return (
         chest.ellipsoid((24 + shift * 0.4, -36, 178), (17, 22, 25)),
-        chest.ellipsoid((17 + shift, 6, 212), (19 * arch, 27, 17 * arch)),
-        chest.ellipsoid((-15 + shift * 0.7, -42, 186), (18 * ascending, 18 * chest.aorta[0], 42)),
+        chest.ellipsoid((15 + shift, 6, 212), (19 * arch, 27, 17 * arch)),
+        chest.ellipsoid((-12 + shift * 0.7, -42, 186), (18 * ascending, 18 * chest.aorta[0], 42)),
     )
 
 

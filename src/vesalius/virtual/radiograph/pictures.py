@@ -5,7 +5,7 @@ from __future__ import annotations
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.picture import Mark, Picture
 from vesalius.virtual.radiograph.film import Film, render
-from vesalius.virtual.radiograph.measurements import anatomy_masks, measure
+from vesalius.virtual.radiograph.measurements import anatomy_masks, indices, landmarks, measure
 
 __all__ = ["picture_of"]
 
@@ -14,9 +14,11 @@ def picture_of(patient: Patient, size: int, view: str, *, name: str) -> Picture:
     """Render one view of a patient's chest, `size` × `size` pixels."""
     film = render(patient, size, view)
     spacing = float(film.camera.spacing_mm)
+    found = indices(film, patient.diseases)
     return Picture(
         name=name, modality="DX", pixels=film.pixels, axes="YX", units="display", spacing_mm=(spacing, spacing),
-        view=view, body_part="CHEST", marks=_marks(film), measurements=measure(film, patient.diseases, name),
+        view=view, body_part="CHEST", marks=(*_marks(film), *landmarks(film, found)),
+        measurements=measure(film, patient.diseases, name, found),
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ EMPTY = np.float32(1e4)
 """Front of an empty interval, in mm; its back is the negative."""
 
 
-_CHUNK = 60_000
+_CHUNK = 100_000
 """Values stamped at once; more would leave the processor's cache."""
 
 
@@ -89,7 +89,8 @@ class Ellipsoid:
         """Return it in the camera's frame."""
         if not camera.lateral:
             return self
-        return Ellipsoid(camera.turned(self.centre), self.axes, camera.turned(self.rotation))
+        centre, rotation = (np.asarray(camera.turned(part), float) for part in (self.centre, self.rotation))
+        return Ellipsoid(centre, self.axes, rotation)
 
     def shadow(self, camera: Camera) -> tuple[float, float]:
         """Smallest and largest detector `u` of the projected outline, exactly.

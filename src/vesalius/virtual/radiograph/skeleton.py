@@ -189,13 +189,14 @@ class _Scapula(NamedTuple):
 def _corners(chest: Chest) -> _Scapula:
     out = np.array([chest.body.scapula_mm, 0, 0])
     return _Scapula(
-        np.array([100.0, 84, 112]) + out, np.array([88.0, 78, 246]) + out, np.array([156.0, 34, 236]) + out
+        np.array([113.0, 84, 112]) + out, np.array([97.0, 78, 246]) + out, np.array([156.0, 34, 236]) + out
     )
 
 
 def scapula_corners(chest: Chest, side: Side) -> NDArray[np.float64]:
     """Return inferior angle, superior angle and glenoid of a shoulder blade, (3, 3)."""
-    return np.stack(_corners(chest)) * chest.scale * np.array([side_sign(side), 1, 1])
+    corners: NDArray[np.float64] = np.stack(_corners(chest)) * chest.scale * np.array([side_sign(side), 1, 1])
+    return corners
 
 
 def _scapula(chest: Chest, side: Side, camera: Camera) -> Iterable[_Tube]:

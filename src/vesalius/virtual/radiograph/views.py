@@ -86,7 +86,7 @@ def lie_down(chest: Chest) -> Chest:
     """Return the chest on its back at the bedside: less breath, arms down, heart and veins wider."""
     up = np.array([0.0, 0.0, 16.0 * chest.body.stature])
     body = replace(
-        chest.body, scapula_mm=chest.body.scapula_mm - 26, clavicle_mm=chest.body.clavicle_mm - 5
+        chest.body, scapula_mm=chest.body.scapula_mm - 36, clavicle_mm=chest.body.clavicle_mm - 5
     )  # fmt: skip
     anchor = chest.place(6.0, -30.0, 125.0)
 
