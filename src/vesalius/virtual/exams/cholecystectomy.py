@@ -6,12 +6,13 @@ import numpy as np
 
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.picture import Picture
+from vesalius.virtual.scope.fields.base import lost_blood
 from vesalius.virtual.scope.fields.cholecystectomy import CholecystectomyField
 from vesalius.virtual.scope.surgery import Recording, picture_of_operation
 
 __all__ = ["REGION", "SIZE", "recording", "render"]
 
-REGION = "abdomen"
+REGION = "surgery"
 SIZE = 256
 
 
@@ -19,8 +20,10 @@ def recording(patient: Patient, size: int = SIZE) -> Recording:
     """Return how the operation of a patient is recorded; change it with `dataclasses.replace`."""
     inflamed = "acute_cholecystitis" in patient.concepts
     fat = float(np.clip((patient.body.bmi - 20) / 18, 0, 1))
+    blood = lost_blood(patient.diseases)
     return Recording(
-        procedure="cholecystectomy", field=lambda rng: CholecystectomyField(rng, inflamed=inflamed, fat=fat),
+        procedure="cholecystectomy",
+        field=lambda rng: CholecystectomyField(rng, inflamed=inflamed, fat=fat, blood=blood),
         name="laparoscope", size=size, body_part="GALLBLADDER",
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from vesalius.virtual.scope.passage import Passage, pictures_of_passage
 
 __all__ = ["REGION", "SIZE", "render"]
 
-REGION = "bowel"
+REGION = "stomach"
 SIZE = 256
 _FRAMES = 16
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.picture import Picture
+from vesalius.virtual.scope.fields.base import lost_blood
 from vesalius.virtual.scope.fields.pituitary_surgery import PituitarySurgeryField
 from vesalius.virtual.scope.surgery import Recording, picture_of_operation
 
 __all__ = ["REGION", "SIZE", "recording", "render"]
 
-REGION = "brain"
+REGION = "surgery"
 SIZE = 256
 _TUMOUR_MM = 18.0
 
@@ -21,9 +22,11 @@ def recording(patient: Patient, size: int = SIZE) -> Recording:
     """
     sizes = [max(part.sizes_mm.values(), default=_TUMOUR_MM) for part in patient.diseases
              if part.concept.startswith("pituitary")]  # fmt: skip
+    blood = lost_blood(patient.diseases)
     return Recording(
         procedure="pituitary_surgery",
-        field=lambda rng: PituitarySurgeryField(rng, tumour_mm=sizes[0] if sizes else _TUMOUR_MM),
+        field=lambda rng: PituitarySurgeryField(rng, tumour_mm=sizes[0] if sizes else _TUMOUR_MM,
+                                                 blood=blood),
         name="endoscope", size=size, body_part="SELLA TURCICA",
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ class BarrettOesophagus(BowelDisease):
     """Columnar lining above the junction."""
 
     concept: ClassVar[str] = "barrett_oesophagus"
+    region: ClassVar[str] = "stomach"
     organ: ClassVar[str] = "oesophagus"
     depth: ClassVar[int] = 0
 

@@ -27,6 +27,7 @@ class GastricUlcer(BowelDisease):
 
     concept: ClassVar[str] = "gastric_ulcer"
     code: ClassVar[str] = "56208002"
+    region: ClassVar[str] = "stomach"
     organ: ClassVar[str] = "stomach"
     course: ClassVar[Course] = Course(clearing_days=(20.0, 60.0))
 

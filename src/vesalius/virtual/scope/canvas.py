@@ -78,7 +78,8 @@ class Grain:
 
 
 def _scaled(tile: Array) -> Array:
-    return (tile / tile.std()).astype(np.float32)
+    scaled: Array = (tile / tile.std()).astype(np.float32)
+    return scaled
 
 
 def _periodic(rng: np.random.Generator, cells: int) -> Array:

@@ -113,7 +113,8 @@ def _mucosa(rng: np.random.Generator, shape: tuple[int, int], radius: NDArray[np
 def _moist(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     """Height of the film of mucus, SD 1."""
     fine = 0.5 * fractal(rng, shape, (190, 80), 2) + 0.9 * fractal(rng, shape, (70, 30), 2)
-    return (fine / fine.std()).astype(np.float32)
+    film: Array = (fine / fine.std()).astype(np.float32)
+    return film
 
 
 def _soil(wall: Wall, rng: np.random.Generator) -> None:

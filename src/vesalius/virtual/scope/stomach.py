@@ -83,4 +83,5 @@ def _lining(rng: np.random.Generator, shape: tuple[int, int], colour: tuple[int,
 
 def _moist(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     fine = 0.6 * fractal(rng, shape, (120, 60), 2) + 0.9 * fractal(rng, shape, (50, 26), 2)
-    return (fine / fine.std()).astype(np.float32)
+    film: Array = (fine / fine.std()).astype(np.float32)
+    return film

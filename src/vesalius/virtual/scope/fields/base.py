@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from vesalius.virtual.findings.base import Disease
+from vesalius.virtual.findings.operative_bleeding import OperativeBleeding
 from vesalius.virtual.scope.camera import Array
 from vesalius.virtual.scope.canvas import Canvas, View, capsule
 from vesalius.virtual.scope.texture import soft
 from vesalius.virtual.scope.workflow import Operation
 
-__all__ = ["Field", "Moment", "Place", "bleed", "draped", "strand"]
+__all__ = ["BLOOD", "Field", "Moment", "Place", "bleed", "draped", "lost_blood", "strand"]
+
+BLOOD = "blood"
+"""Name of blood as a structure."""
 
 Place = tuple[float, float]
 
@@ -76,13 +81,18 @@ def strand(
                height=height.astype(np.float32), gloss=0.9, name=name)  # fmt: skip
 
 
+def lost_blood(diseases: Iterable[Disease]) -> float:
+    """Return how much a patient bleeds beyond what is usual, 0 to 1."""
+    return max((part.amount for part in diseases if isinstance(part, OperativeBleeding)), default=0.0)
+
+
 def bleed(canvas: Canvas, centre: Place, reach_mm: float, amount: float, turn: float) -> None:
     """Spread fresh blood round a place; `amount` from 0 to 1."""
     if amount <= 0:
         return
     off = np.hypot(canvas.x - centre[0], canvas.y - centre[1]) / reach_mm
     field: Array = canvas.noise(0.5 * reach_mm, turn) - 2.2 * off.astype(np.float32)
-    canvas.lay(0.9 * soft(field, 1.0 - 1.8 * amount, 1.5 - 1.8 * amount), (150, 14, 14), gloss=1.3)
+    canvas.lay(0.9 * soft(field, 1.0 - 1.8 * amount, 1.5 - 1.8 * amount), (150, 14, 14), gloss=1.3, name=BLOOD)
 
 
 def draped(canvas: Canvas) -> None:

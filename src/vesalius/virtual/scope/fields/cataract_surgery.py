@@ -8,7 +8,7 @@ import numpy as np
 
 from vesalius.virtual.scope.camera import Array
 from vesalius.virtual.scope.canvas import Canvas, Grain, capsule, dome, ellipse
-from vesalius.virtual.scope.fields.base import Moment, Place
+from vesalius.virtual.scope.fields.base import Moment, Place, bleed
 from vesalius.virtual.scope.texture import linear, mix, soft
 
 __all__ = ["FIELD", "CataractSurgeryField"]
@@ -26,8 +26,9 @@ class CataractSurgeryField:
     ports: tuple[Place, ...] = ((15.0, -22.0), (-24.0, -9.0))
     scale = 1.0
 
-    def __init__(self, rng: np.random.Generator, *, density: float | None = None) -> None:
-        """Draw the eye; `density` from 0 (clear) to 1 (brown) is that of the cataract."""
+    def __init__(self, rng: np.random.Generator, *, density: float | None = None, blood: float = 0.0) -> None:
+        """Draw the eye; `density` from 0 (clear) to 1 (brown) is that of the cataract, `blood` what is lost."""
+        self._blood = blood
         self._grain = Grain(rng)
         self._cornea = float(np.clip(rng.normal(11.75, 0.2), 11.2, 12.3)) / 2
         self._pupil = float(rng.uniform(7.0, 9.0)) / 2
@@ -46,6 +47,7 @@ class CataractSurgeryField:
         self._ring(canvas, radius, angle)
         self._pupil_disc(canvas, moment, radius, angle)
         self._wound(canvas, moment)
+        bleed(canvas, (0.7 * self._cornea, -0.75 * self._cornea), 5.0, 0.9 * self._blood, 8.0)
         self._shine(canvas, radius)
         return canvas
 

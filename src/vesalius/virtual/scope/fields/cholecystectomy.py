@@ -29,8 +29,11 @@ class CholecystectomyField:
     ports: tuple[Place, ...] = ((-150.0, -40.0), (150.0, -30.0), (60.0, 150.0))
     scale = 1.35
 
-    def __init__(self, rng: np.random.Generator, *, inflamed: bool = False, fat: float = 0.5) -> None:
-        """Draw colours and shapes; `fat` from 0 to 1 covers what must be found."""
+    def __init__(
+        self, rng: np.random.Generator, *, inflamed: bool = False, fat: float = 0.5, blood: float = 0.0
+    ) -> None:
+        """Draw colours and shapes; `fat` from 0 to 1 covers what must be found, `blood` from 0 to 1 is lost."""
+        self._blood = blood
         self._grain = Grain(rng)
         steatosis = float(np.clip(rng.normal(0.35 * fat - 0.05, 0.15), 0, 1))
         self._liver = mix(linear((115, 45, 40)), linear((165, 105, 60)), steatosis)
@@ -164,7 +167,7 @@ class CholecystectomyField:
         """Blood by phase; a pool while the field is rinsed."""
         amount = {_CALOT: 0.25, _CLIP: 0.2, _OFF: 0.35, "cleaning and coagulation": 0.45}.get(moment.phase, 0.1)
         amount *= 0.5 + 0.5 * float(np.sin(moment.time_s / 47.0 + self._turn * 9))
-        bleed(canvas, (4.0, 12.0), 26, amount, 8.0)
+        bleed(canvas, (4.0, 12.0), 26 * (1 + 0.6 * self._blood), min(1.0, amount + 0.8 * self._blood), 8.0)
         if moment.phase == "cleaning and coagulation":
             pool = soft(canvas.y + 3 * canvas.noise(30, 8.5), 24, 32) * 0.6
             canvas.lay(pool, (165, 60, 45), height=-2.0, gloss=1.6, name="fluid")

@@ -29,8 +29,9 @@ class PituitarySurgeryField:
     ports: tuple[Place, ...] = ((-26.0, 60.0), (34.0, 58.0), (0.0, 70.0))
     scale = 1.0
 
-    def __init__(self, rng: np.random.Generator, *, tumour_mm: float = 18.0) -> None:
-        """Draw the nose; `tumour_mm` is the height of the tumour that fills the sella."""
+    def __init__(self, rng: np.random.Generator, *, tumour_mm: float = 18.0, blood: float = 0.0) -> None:
+        """Draw the nose; `tumour_mm` is the height of the tumour, `blood` from 0 to 1 what is lost."""
+        self._lost = blood
         self._grain = Grain(rng)
         self._side = 1.0 if rng.random() < 0.5 else -1.0
         self._mucosa = linear(np.clip(np.array((190, 90, 80)) + rng.normal(0, 4, 3), 0, 255))
@@ -147,7 +148,7 @@ class PituitarySurgeryField:
     def _blood(self, canvas: Canvas, moment: Moment) -> None:
         strong = {"tumour excision": 0.7, "haemostasis": 0.6, "nasal corridor creation": 0.45, "sellotomy": 0.35}
         amount = strong.get(moment.phase, 0.3) * (0.55 + 0.45 * float(np.sin(moment.time_s / 53.0 + self._septum)))
-        bleed(canvas, (1.0, 5.5), 9.0, amount, 7.0)
+        bleed(canvas, (1.0, 5.5), 9.0 * (1 + 0.5 * self._lost), min(1.0, amount + 0.7 * self._lost), 7.0)
         bleed(canvas, (-7.0 * self._side, 10.0), 8.0, 0.4, 7.7)
 
 
