@@ -17,7 +17,7 @@ REGIONS = tuple(region for region in regions() if concepts_of(region))
 
 @cache
 def exams_of(region: str) -> tuple[str, ...]:
-    return tuple(name for name in exam_names() if exam(name).REGION == region)
+    return tuple(name for name in exam_names() if region == exam(name).REGION)
 
 
 def chest_patient(*diseases: Disease) -> Patient:
@@ -39,7 +39,7 @@ def a_patient(region: str, number: int) -> Patient:
 
 
 def earlier(patient: Patient, number: int) -> Patient:
-    """The same patient some weeks before: some findings smaller, larger or not yet there, some that have gone since."""
+    """The same patient a month before: findings smaller, larger or not yet there, and some that have gone since."""
     rng = stream(0, "earlier", patient.id, number)
     before = [disease.scaled(float(rng.choice([0.5, 0.85, 1.0, 1.15, 1.6]))) for disease in patient.diseases]
     kept = [disease for disease in before if rng.random() < 0.8]

@@ -21,7 +21,16 @@ from vesalius.virtual.text.style import Style, style_of
 from vesalius.virtual.text.terms import view_names
 from vesalius.virtual.text.wording import bare, fill, said, side_in, slots_of
 
-__all__ = ["FormWords", "attributes_of", "caption", "form_words", "roi_description", "summary", "summary_facts"]
+__all__ = [
+    "FormWords",
+    "attributes_of",
+    "caption",
+    "form_words",
+    "roi_description",
+    "shows_disease",
+    "summary",
+    "summary_facts",
+]
 
 _NAMED = 3
 """Findings that one sentence names at most."""
@@ -127,7 +136,7 @@ def summary(patient: Patient, *, style: Style | None = None, variant: int = 0) -
     region = exam(patient.exams[0]).REGION
     phrases, facts = _noun_phrases(patient, region, style, draws)
     words = form_words()
-    healthy = not any(disease.region == region for disease in patient.diseases)
+    healthy = not shows_disease(patient)
     frame = draws.pick(words.summaries if phrases else words.normal_summaries if healthy else words.silent_summaries)
     person = draws.pick(words.persons[patient.body.sex])
     text = frame.format_map(_slots(
@@ -137,6 +146,12 @@ def summary(patient: Patient, *, style: Style | None = None, variant: int = 0) -
     ))  # fmt: skip
     none = (Fact("no_finding", "present"),) if healthy else ()
     return Sentence(_spelled(text, style), "", facts or none, 0, region)
+
+
+def shows_disease(patient: Patient) -> bool:
+    """Say whether anything is in the region of the first examination."""
+    region = exam(patient.exams[0]).REGION
+    return any(disease.region == region for disease in patient.diseases)
 
 
 def summary_facts(patient: Patient) -> tuple[Fact, ...]:

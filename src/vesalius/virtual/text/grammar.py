@@ -143,12 +143,17 @@ def common() -> Common:
 @cache
 def grammar(region: str = "chest", *, spelling: str = "american") -> Grammar:
     """Read the words of a region, all in one spelling: american or british."""
+    return _spelled(_read(region), british if spelling == "british" else american)
+
+
+@cache
+def _read(region: str) -> Grammar:
     if region not in regions():
         raise ConfigError(f"no words for the region {region!r}{did_you_mean(region, regions())}")
     file = _FOLDER / f"{region}.yaml"
     words = validate(Grammar, read_yaml(file), where=file.name)
     _check(words, file.name)
-    return _spelled(words, british if spelling == "british" else american)
+    return words
 
 
 def _check(words: Grammar, where: str) -> None:
@@ -196,7 +201,7 @@ def _pairs() -> tuple[tuple[str, str], ...]:
     """(American, British) parts of words of all regions."""
     pairs = dict(common().british)
     for region in regions():
-        pairs.update(read_yaml(_FOLDER / f"{region}.yaml").get("british", {}))
+        pairs.update(_read(region).british)
     return tuple(pairs.items())
 
 

@@ -10,7 +10,7 @@ from vesalius.errors import ConfigError, did_you_mean
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.seeds import stream
 from vesalius.virtual.text import arabic, chinese, hinglish
-from vesalius.virtual.text.forms import attributes_of, caption, roi_description, summary, summary_facts
+from vesalius.virtual.text.forms import attributes_of, caption, roi_description, shows_disease, summary, summary_facts
 from vesalius.virtual.text.grammar import Fact
 from vesalius.virtual.text.history import history_of
 from vesalius.virtual.text.lay import lay_query
@@ -112,11 +112,11 @@ def _summary(patient: Patient, language: str, variant: int) -> Sentence:
     history = history_of(patient, variant=variant)
     draws = Draws(stream(patient.seed, patient.occasion, "summary", language, variant).random(64).tolist())
     facts = summary_facts(patient)
-    found = [writer.noun_phrase(fact) for fact in facts] if facts or not patient.diseases else None
+    found = [writer.noun_phrase(fact) for fact in facts] if facts or not shows_disease(patient) else None
     text = writer.summary(
         round(patient.body.age_years), patient.body.sex,
         [draws.pick(options) for options in history.symptoms(language)], history.duration(language),
         lay_view(patient.exams[0], language), found,
     )  # fmt: skip
-    none = () if patient.diseases else (Fact("no_finding", "present"),)
+    none = () if shows_disease(patient) else (Fact("no_finding", "present"),)
     return Sentence(_styled([text], language, draws)[0], "", facts or none)

@@ -6,13 +6,14 @@ missed. Order, wording and style come from the institution and from a stream of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.errors import ConfigError, did_you_mean
 from vesalius.virtual.exams.base import exam
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.patient import Patient
@@ -111,6 +112,7 @@ def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple
     """Write findings and impression of one region."""
     words = grammar(case.region, spelling="british" if style.british else "american")
     concepts = list(words.findings)
+    _check_words(case, concepts)
     purpose = (variant,) if case.region == "chest" else (variant, case.region)
     numbers = stream(patient.seed, patient.occasion, "text", *purpose).random((len(concepts) + 3, _DRAWS))
     writer = Writer(case.region, style)
@@ -128,6 +130,13 @@ def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple
     concluded = _concluded(impression, denied, case, words, style, draws)
     return ([_finished(part, case.region, style) for part in findings],
             [_finished(part, case.region, style) for part in concluded])  # fmt: skip
+
+
+def _check_words(case: _Case, concepts: Sequence[str]) -> None:
+    for disease in case.diseases:
+        if disease.concept not in concepts:
+            nearest = did_you_mean(disease.concept, concepts)
+            raise ConfigError(f"no words for the finding {disease.concept!r} in phrases/{case.region}.yaml{nearest}")
 
 
 def _told(case: _Case, concept: str, writer: Writer, draws: Draws) -> Iterator[tuple[Sentence, Sentence]]:

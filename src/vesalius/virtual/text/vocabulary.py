@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from functools import cache
 
-from vesalius.virtual.body import draw_body
+from vesalius.virtual.body import Body, draw_body
 from vesalius.virtual.findings.base import Case, Disease
 from vesalius.virtual.preset import finding, finding_names
 from vesalius.virtual.seeds import stream
@@ -17,15 +17,22 @@ __all__ = ["concepts_of", "examples", "vocabulary"]
 _EXAMPLES = 160
 """Draws of each finding: a word of a share of 3 % is missed in fewer than 1 of 100 findings."""
 
+_BODIES = 8
+
 
 @cache
 def examples(concept: str) -> tuple[Disease, ...]:
     """Diseases of one finding, as different bodies would have them."""
     made: list[Disease] = []
     for number in range(_EXAMPLES):
-        body = draw_body(number % 8, "vocabulary")
-        made += finding(concept).draw(stream(0, "vocabulary", concept, number), Case(body, ()))
+        case = Case(_body(number % _BODIES), ())
+        made += finding(concept).draw(stream(0, "vocabulary", concept, number), case)
     return tuple(made)
+
+
+@cache
+def _body(number: int) -> Body:
+    return draw_body(number, "vocabulary")
 
 
 @cache
