@@ -76,10 +76,16 @@ class AgeRelatedMacularDegeneration(EyeDisease):
 
     @property
     def attributes(self) -> Mapping[str, str]:
+        sign = "geographic atrophy" if self.stage == "late dry" else "soft drusen"
+        if self.membrane_mm:
+            sign = "subretinal hemorrhage" if self.blood else "a neovascular membrane"
         return {
-            "stage": self.stage, "drusen": "large" if self.largest_um >= 125 else "medium",
-            "blood": "present" if self.blood else "absent", "fluid": "present" if self.fluid_um else "absent",
-        }  # fmt: skip
+            "stage": self.stage,
+            "sign": sign,
+            "drusen": "large" if self.largest_um >= 125 else "medium",
+            "blood": "present" if self.blood else "absent",
+            "fluid": "present" if self.fluid_um else "absent",
+        }
 
     @property
     def sizes_mm(self) -> Mapping[str, float]:

@@ -87,7 +87,19 @@ class DiabeticRetinopathy(EyeDisease):
             "exudate": self.exudates, "cotton_wool": self.cotton_wool, "laser": self.laser,
             "new_vessels": self.disc_vessels + self.other_vessels, "preretinal_blood": self.preretinal_mm,
         }  # fmt: skip
+        words["sign"] = self._sign()
         return {**words, **{name: "present" if value else "absent" for name, value in signs.items()}}
+
+    def _sign(self) -> str:
+        """Name the lesion that weighs most."""
+        signs = (
+            ("new vessels at the disc", self.disc_vessels), ("new vessels elsewhere", self.other_vessels),
+            ("preretinal hemorrhage", self.preretinal_mm), ("venous beading", len(self.beading)),
+            ("intraretinal microvascular abnormalities", self.microvascular), ("hard exudates", self.exudates),
+            ("cotton-wool spots", self.cotton_wool), ("blot hemorrhages", sum(self.blots)),
+            ("flame hemorrhages", self.flames),
+        )  # fmt: skip
+        return next((name for name, count in signs if count), "microaneurysms only")
 
     @property
     def visibility(self) -> float:

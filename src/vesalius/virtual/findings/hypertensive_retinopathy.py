@@ -43,7 +43,9 @@ class HypertensiveRetinopathy(EyeDisease):
 
     @property
     def attributes(self) -> Mapping[str, str]:
+        sign = "cotton-wool spots" if self.cotton_wool else "flame hemorrhages" if self.flames else "narrow arteries"
         return {
+            "sign": sign,
             "haemorrhage": "present" if self.flames else "absent",
             "cotton_wool": "present" if self.cotton_wool else "absent",
         }

@@ -39,11 +39,7 @@ class MacularHole(EyeDisease):
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        return {"extent": "full-thickness"}
-
-    @property
-    def sizes_mm(self) -> Mapping[str, float]:
-        return {"diameter": self.diameter_mm}
+        return {"extent": "full-thickness", "gap": f"{round(self.diameter_mm * 100) * 10} micrometers"}
 
     @property
     def visibility(self) -> float:

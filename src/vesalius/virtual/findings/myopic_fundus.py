@@ -43,10 +43,6 @@ class MyopicFundus(EyeDisease):
         return {"crescent": "temporal", "atrophy": "present" if self.patches else "absent"}
 
     @property
-    def sizes_mm(self) -> Mapping[str, float]:
-        return {"crescent": self.crescent_mm}
-
-    @property
     def visibility(self) -> float:
         return visible(40, 1.5 * self.crescent_mm)
 

@@ -145,12 +145,14 @@ class SkinDisease(Disease):
     @property
     def attributes(self) -> Mapping[str, str]:
         found = self.structures.names
+        count = len(self.colours)
         return {
             "shape": "asymmetric" if self.outline.lopsided > 0.35 else "symmetric",
-            "margin": "sharp" if self.abrupt >= 4 else "fading", "colours": ", ".join(self.colours),
-            "colour": self.colours[0], "colour_count": str(len(self.colours)),
-            "structures": ", ".join(found[:3]) if found else "no specific structures",
-        }  # fmt: skip
+            "margin": "sharp" if self.abrupt >= 4 else "fading",
+            "color": self.colours[0],
+            "color_count": "one color" if count == 1 else f"{count} colors",
+            "structure": found[0] if found else "no specific structure",
+        }
 
     @property
     def sizes_mm(self) -> Mapping[str, float]:
