@@ -169,9 +169,7 @@ def _load(name: str, settings: tuple[str, ...]) -> Preset:
 def _values(name: str) -> dict[str, Any]:
     if name not in preset_names():
         raise ConfigError(f"unknown preset {name!r}{did_you_mean(name, preset_names())}")
-    values = read_yaml(_FOLDER / f"{name}.yaml")
-    base = values.pop("base", None)
-    return merge(_values(base), values) if base else values
+    return read_yaml(_FOLDER / f"{name}.yaml")
 
 
 def _require_known(kind: str, used: Iterable[str], known: Iterable[str]) -> None:
