@@ -20,6 +20,8 @@ from vesalius.virtual.radiograph.chest import side_sign
 
 __all__ = ["effusion_parts", "emphysema_parts", "fibrosis_parts", "oedema_parts", "pneumothorax_parts", "rind"]
 
+_CROWDING = 1.3
+"""More holes than their volumes ask for: they crowd in the upper zones, and vessels and voxels take a part of them."""
 _CELL_MM = 6.0
 """Side of the cells by which volumes are counted."""
 
@@ -103,17 +105,22 @@ def emphysema_parts(
     anatomy: Anatomy, concept: str, share: float, bullae: Sequence[tuple[str, float, float, float]],
     rng: np.random.Generator,
 ) -> tuple[Part, ...]:  # fmt: skip
-    """Return holes of 2 to 6 mm radius that take a share of both lungs, most of them high, and bullae with walls."""
+    """Return holes of 2 to 6 mm radius that take a share of both lungs, most of them high, and bullae with walls.
+
+    What is left between the holes is thinner than healthy lung.
+    """
     thorax = as_thorax(anatomy)
     found = []
     for side in SIDES:
         volume = len(_lung_points(thorax, side)) * _CELL_MM**3
-        radii = rng.uniform(2.0, 5.0, 200_000)
-        count = int(-np.log(1 - min(share, 0.6)) * volume / (4 / 3 * np.pi * float((radii[:1000] ** 3).mean())))
-        points = _drawn(thorax, side, 2 * count, rng)
+        radii = rng.uniform(2.5, 6.0, 100_000)
+        count = int(_CROWDING * -np.log(1 - min(share, 0.6)) * volume / (4 / 3 * np.pi * float((radii[:1000] ** 3).mean())))
+        points = _drawn(thorax, side, 4 * count, rng)
         height = (points[:, 2] / thorax.body.stature - 60) / 210
-        kept = points[rng.random(len(points)) < np.clip(0.18 + 0.64 * height, 0, 1)]
+        kept = points[rng.random(len(points)) < np.clip(0.18 + 0.64 * height, 0, 1)][:count]
         holes = Beads(kept, radii[: len(kept)], strings=False)
+        found.append(Part(structure=f"{side} lower lobe", solid=lung_solid(thorax.chest, side), tissue="emphysema",
+                          opacity=0.2 + 0.8 * share, within=lobes_of(side), concept="", component="thinned"))  # fmt: skip
         found.append(Part(structure=f"{side} upper lobe", solid=holes, tissue="emphysema", within=lobes_of(side),
                           concept=concept, component="holes"))  # fmt: skip
     for where, up, across, radius in bullae:
