@@ -37,7 +37,7 @@ _UPTAKE_MM = {
     "artery": 1.2, "vein": 1.2, "choroid_plexus": 0.45, "pituitary": 0.55, "pineal": 0.35, "dura": 0.12,
     "muscle": 0.08, "skin": 0.15, "grey_matter": 0.012, "white_matter": 0.006, "high_grade_glioma": 0.55,
     "brain_metastasis": 0.5,
-    "meningioma": 0.6, "pituitary_adenoma": 0.22, "ms_active": 0.35, "infarct_subacute": 0.1,
+    "meningioma": 0.6, "pituitary_adenoma": 0.32, "ms_active": 0.35, "infarct_subacute": 0.1,
 }  # fmt: skip
 """Gadolinium in mM some minutes after a usual dose; none where a tissue is not named. Approximate."""
 

@@ -93,10 +93,10 @@ def lobe_numbers(x: Array, y: Array, z: Array) -> NDArray[np.uint8]:
     """
     aside = np.abs(x)
     rise = z - (np.float32(-9) + np.float32(0.32) * (y + 20))
-    temporal = (aside > 16) & (rise < 0) & (y < 62)
-    occipital = (y - 68 + 0.25 * (z - 20)) > 0
-    central = y - 8 - 0.25 * (z - 12)
-    insula = (np.abs(rise) < 10) & (aside < 40.5) & (aside > 30) & (np.abs(y - 6) < 26)
+    temporal = (aside > 13) & (rise < 4) & (y < 66)
+    occipital = (y - 63 + 0.25 * (z - 20)) > 0
+    central = y - 11 - 0.25 * (z - 12)
+    insula = (np.abs(rise) < 10) & (aside < 40.5) & (aside > 31) & (np.abs(y - 6) < 26)
     number = np.where(central < 0, 1, 2)
     number = np.where(occipital, 4, number)
     number = np.where(temporal & ~occipital, 3, number)

@@ -117,7 +117,7 @@ def lesion_axes(mask: NDArray[np.bool_], grid: Grid) -> Axes:
     """Measure a mask (D, H, W) on axial slices, between outer edges of voxels; zeros where it is empty."""
     angles = np.radians(np.arange(0, 180, 3))
     ways = np.stack([np.sin(angles), np.cos(angles)])
-    edge = np.abs(ways * np.asarray(grid.spacing_mm[1:])[:, None]).sum(axis=0)
+    edge = np.linalg.norm(ways * np.asarray(grid.spacing_mm[1:])[:, None], axis=0)
     best = Axes(0.0, 0.0, 0)
     for index in np.flatnonzero(mask.any(axis=(1, 2))):
         places = np.argwhere(mask[index]) * np.asarray(grid.spacing_mm[1:])

@@ -132,7 +132,7 @@ def _jaw() -> list[Part]:
 
 
 def _orbits() -> list[Part]:
-    cone = Union((ball((31, -52, -35), (20, 19, 18)), tube((28, -40, -34, 13), (12, -14, -26, 4))), radius_mm=6)
+    cone = Union((ball((30, -49, -34), (21, 25, 17)), tube((28, -40, -34, 13), (12, -14, -26, 4))), radius_mm=6)
     right = Union((mirrored(cone.solids[0]), mirrored(cone.solids[1])), radius_mm=6)
     parts = [
         Part(structure="left orbit", solid=cone, tissue="fat"),
@@ -153,7 +153,7 @@ def _orbits() -> list[Part]:
 
 
 def _air() -> list[Part]:
-    ethmoid = ball((7.5, -45, -32), (6.5, 18, 11))
+    ethmoid = ball((7.5, -46, -31), (7.0, 22, 13))
     parts = _pair("maxillary sinus", ball((26, -42, -56), (13, 16, 16)), "gas")
     for side, solid in (("left", ethmoid), ("right", mirrored(ethmoid))):
         parts.append(Part(structure=f"{side} ethmoid sinus", solid=Lumpy(solid, 1.2, 8.0, seed=9), tissue="mastoid"))

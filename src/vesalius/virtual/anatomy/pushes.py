@@ -18,6 +18,9 @@ from vesalius.virtual.anatomy.solids import Array, Bounds, Point, Solid
 
 __all__ = ["Pressure", "Push", "Swelling"]
 
+_EDGE_MM = 2.0
+"""Depth below a wall at which displacements have come to their height."""
+
 
 class Push(ABC):
     """A displacement of tissue by a mass."""
@@ -93,6 +96,8 @@ class Pressure(Push):
     """Half the layer's extent from front to back and from foot to head."""
     depth_mm: float
     """From wall to wall."""
+    wall: Solid
+    """What the tissue fills; nothing moves outside it."""
 
     @property
     def reach_mm(self) -> float:
@@ -114,5 +119,6 @@ class Pressure(Push):
         bell = (along / np.float32(self.width_mm[0])) ** 2 + (up / np.float32(self.width_mm[1])) ** 2
         push = np.float32(self.thickness_mm) * np.exp(np.float32(-0.7) * bell)
         push = push * np.clip(1 - depth / np.float32(self.depth_mm), 0, 1)
+        push = push * np.clip(-self.wall.distance(x, y, z) / np.float32(_EDGE_MM), 0, 1)
         way: Sequence[np.float32] = self._axes[0].astype(np.float32)
         return x - push * way[0], y - push * way[1], z - push * way[2]

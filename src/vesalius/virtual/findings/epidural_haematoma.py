@@ -77,7 +77,12 @@ class EpiduralHaematoma(BrainDisease):
         inwards = (-self.outwards[0], -self.outwards[1], -self.outwards[2])
         wide = 0.62 * self.curve_mm
         push = Pressure(
-            wall_point(self.outwards), inwards, max(0.0, self.thickness_mm / shape.size - 1), (wide, wide), 128.0
+            wall_point(self.outwards),
+            inwards,
+            max(0.0, self.thickness_mm / shape.size - 1),
+            (wide, wide),
+            128.0,
+            CAVITY,
         )
         return replace(found, pushes=(*found.pushes, push))
 

@@ -29,6 +29,7 @@ class SubarachnoidHaemorrhage(BrainDisease):
 
     concept: ClassVar[str] = "subarachnoid_haemorrhage"
     code: ClassVar[str] = "50960005"
+    late: ClassVar[bool] = True
 
     grade: int
     """Fisher: 2 thin, 3 thick, 4 with blood in the ventricles."""
@@ -70,7 +71,15 @@ class SubarachnoidHaemorrhage(BrainDisease):
         left = self.density * 0.5 ** (days / (5 + 5 * pace))
         return replace(self, density=left) if left > 0.1 else None
 
+    def reshape(self, anatomy: Anatomy) -> Anatomy:
+        """Mix blood into the fluid before the brain is painted, so that it fills the thinnest sulci."""
+        blood = Part(structure=_SPACE[0], solid=self._cisterns(), tissue="blood_in_csf", within=_SPACE,
+                     softness_mm=2.5, opacity=self.density, fixed=True)  # fmt: skip
+        place = 1 + max(i for i, part in enumerate(anatomy.parts) if part.structure == _SPACE[0] and not part.concept)
+        return replace(anatomy, parts=(*anatomy.parts[:place], blood, *anatomy.parts[place:]))
+
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        # The fluid is mixed already; this part only marks it.
         found = [
             Part(
                 structure=_SPACE[0],
@@ -78,7 +87,7 @@ class SubarachnoidHaemorrhage(BrainDisease):
                 tissue="blood_in_csf",
                 within=_SPACE,
                 softness_mm=2.5,
-                opacity=self.density,
+                opacity=0.0,
                 concept=self.concept,
                 component="blood",
             )

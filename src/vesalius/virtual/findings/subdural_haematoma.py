@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from vesalius.virtual.anatomy.head_lesions import CEREBRUM, Crescent, wall_point
+from vesalius.virtual.anatomy.head_skull import CAVITY
 from vesalius.virtual.anatomy.parts import Part
 from vesalius.virtual.anatomy.pushes import Pressure
 from vesalius.virtual.anatomy.solids import Point
@@ -90,7 +91,7 @@ class SubduralHaematoma(BrainDisease):
         found, shape = head(anatomy), size_in(anatomy)
         thick = max(0.0, self.thickness_mm / shape.size - 0.5 * shape.gap_mm)
         inwards = (-self.outwards[0], -self.outwards[1], -self.outwards[2])
-        push = Pressure(wall_point(self.outwards), inwards, thick, self.width_mm, 128.0)
+        push = Pressure(wall_point(self.outwards), inwards, thick, self.width_mm, 128.0, CAVITY)
         return replace(found, pushes=(*found.pushes, push))
 
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
