@@ -36,6 +36,15 @@ def test_structures_do_not_overlap_and_the_later_wins() -> None:
     assert found.values[0, 0, 0, 0] == -1000
 
 
+def test_a_part_without_a_structure_changes_values_only() -> None:
+    tint = Part(structure="", solid=BALL, tissue="fat", opacity=0.5, within=("ball",))
+    found = sample(ANATOMY.painted((tint,)), GRID, PALETTE)
+    assert found.structures == ("trunk", "ball")
+    assert np.array_equal(found.labels, sample(ANATOMY, GRID, PALETTE).labels)
+    # Half of soft at 50 and half of fat at -100.
+    assert found.values[0, 22, 20, 25] == pytest.approx(-25)
+
+
 def test_lesions_keep_to_what_they_sit_in() -> None:
     lesion = Part(
         structure="ball", solid=Ellipsoid((15, 0, 0), (10, 10, 10)), tissue="soft", within=("ball",),

@@ -28,7 +28,8 @@ class Part:
     """A solid of one tissue: a structure, or a piece of a lesion."""
 
     structure: str
-    """Name in the catalogue of structures; for a lesion the structure that it sits in."""
+    """Name in the catalogue of structures; for a lesion the structure that it sits in. Empty where it changes values
+    but no voxel's structure, as a net of fine lines in an organ does."""
     solid: Solid
     tissue: str
     """Name in the tables of tissues."""
@@ -113,7 +114,7 @@ class Anatomy:
 
     @cached_property
     def _by_name(self) -> dict[str, Part]:
-        return {part.structure: part for part in self.parts if not part.concept}
+        return {part.structure: part for part in self.parts if part.structure and not part.concept}
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -299,7 +300,7 @@ class _Painter:
             key = (part.concept, part.instance, part.component)
             mask = self.lesions.setdefault(key, np.zeros(self.grid.shape, np.bool_))
             mask[window] |= filled
-        else:
+        elif part.structure:
             self.labels[window][filled] = self.number[part.structure]
         if part.opacity != 1:
             cover *= np.float32(part.opacity)
