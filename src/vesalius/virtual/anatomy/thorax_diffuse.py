@@ -21,7 +21,7 @@ from vesalius.virtual.radiograph.chest import side_sign
 __all__ = ["effusion_parts", "emphysema_parts", "fibrosis_parts", "oedema_parts", "pneumothorax_parts", "rind"]
 
 _CROWDING = 1.3
-"""More holes than their volumes ask for: they crowd in the upper zones, and vessels and voxels take a part of them."""
+"""More holes than their volumes ask for: they crowd in the upper zones, and vessels take a part of them."""
 _CELL_MM = 6.0
 """Side of the cells by which volumes are counted."""
 
@@ -88,7 +88,7 @@ def pneumothorax_parts(anatomy: Anatomy, side: Side, concept: str, gap_mm: float
     low = 0.75 + 0.25 * np.clip((z - 60) / 180, 0, 1)
     air = rind(thorax, side, front=1.15 * gap_mm * low, wall=0.5 * gap_mm * low)
     line = rind(thorax, side, front=1.15 * gap_mm * low + 1.0, wall=0.5 * gap_mm * low + 0.8)
-    found = [Part(structure=f"{side} upper lobe", solid=line, tissue="pleura", within=room_of(side)[:-2])]
+    found = [Part(structure="", solid=line, tissue="pleura", within=room_of(side)[:-2])]
     found.append(Part(structure=f"{side} upper lobe", solid=air, tissue="gas", within=room_of(side), concept=concept,
                       component="air"))  # fmt: skip
     return tuple(found)
@@ -114,13 +114,15 @@ def emphysema_parts(
     for side in SIDES:
         volume = len(_lung_points(thorax, side)) * _CELL_MM**3
         radii = rng.uniform(2.5, 6.0, 100_000)
-        count = int(_CROWDING * -np.log(1 - min(share, 0.6)) * volume / (4 / 3 * np.pi * float((radii[:1000] ** 3).mean())))
+        hole = 4 / 3 * np.pi * float((radii[:1000] ** 3).mean())
+        count = int(_CROWDING * -np.log(1 - min(share, 0.6)) * volume / hole)
         points = _drawn(thorax, side, 4 * count, rng)
         height = (points[:, 2] / thorax.body.stature - 60) / 210
         kept = points[rng.random(len(points)) < np.clip(0.18 + 0.64 * height, 0, 1)][:count]
         holes = Beads(kept, radii[: len(kept)], strings=False)
-        found.append(Part(structure=f"{side} lower lobe", solid=lung_solid(thorax.chest, side), tissue="emphysema",
-                          opacity=0.2 + 0.8 * share, within=lobes_of(side), concept="", component="thinned"))  # fmt: skip
+        whole = lung_solid(thorax.chest, side)
+        found.append(Part(structure="", solid=whole, tissue="emphysema", within=lobes_of(side),
+                          opacity=0.2 + 0.8 * share))  # fmt: skip
         found.append(Part(structure=f"{side} upper lobe", solid=holes, tissue="emphysema", within=lobes_of(side),
                           concept=concept, component="holes"))  # fmt: skip
     for where, up, across, radius in bullae:
@@ -132,10 +134,10 @@ def _bulla(thorax: Thorax, side: Side, concept: str, place: tuple[float, float, 
     across, up, radius = place
     centre = thorax.lung_place(side, (across, -0.2, up), 0.5 * radius)
     where = thorax_structure(thorax, side, centre)
-    wall = Part(structure=where, solid=Ellipsoid(centre, (radius,) * 3), tissue="pleura", within=lobes_of(side),
+    wall = Part(structure="", solid=Ellipsoid(centre, (radius,) * 3), tissue="pleura", within=lobes_of(side),
                 opacity=0.6)  # fmt: skip
     inner = Ellipsoid(centre, (radius - 0.9,) * 3)
-    return [wall, replace(wall, solid=inner, tissue="emphysema", opacity=1.0, concept=concept, component="bulla",
+    return [wall, replace(wall, structure=where, solid=inner, tissue="emphysema", opacity=1.0, concept=concept, component="bulla",
                           within=room_of(side))]  # fmt: skip
 
 
@@ -158,12 +160,12 @@ def fibrosis_parts(
         size = rng.uniform(2.0, 5.0, len(points)) * (1.0 if honeycomb else 0.9)
         rings = _rings(points, size, rng)
         wall = 0.85 if honeycomb else 0.65
-        found.append(Part(structure=lower, solid=Beads(rings, np.full(len(rings), wall)), tissue="lung_fibrosis",
+        found.append(Part(structure="", solid=Beads(rings, np.full(len(rings), wall)), tissue="lung_fibrosis",
                           within=room))  # fmt: skip
         if honeycomb:
             cysts = Beads(points[::4], 0.62 * size[::4], strings=False)
-            found.append(Part(structure=lower, solid=cysts.grown(1.1), tissue="lung_fibrosis", within=room))
-            found.append(Part(structure=lower, solid=cysts, tissue="gas", within=room))
+            found.append(Part(structure="", solid=cysts.grown(1.1), tissue="lung_fibrosis", within=room))
+            found.append(Part(structure="", solid=cysts, tissue="gas", within=room))
     return tuple(found)
 
 
@@ -200,7 +202,7 @@ def oedema_parts(
             )  # fmt: skip
         if grade >= 2:
             lines = _septa(thorax, side, int(70 * strength), rng)
-            found.append(Part(structure=f"{side} lower lobe", solid=lines, tissue="lung_oedema", within=room))
+            found.append(Part(structure="", solid=lines, tissue="lung_oedema", within=room))
     return tuple(found)
 
 

@@ -143,7 +143,7 @@ def filled_parts(anatomy: Anatomy, lesion: Filled, rng: np.random.Generator) -> 
         points = tree.points.astype(np.float32)
         inside = cloud.distance(points[:, 0], points[:, 1], points[:, 2]) < 0
         if inside.any():
-            found.append(Part(structure=lesion.lobe, solid=tree.kept(inside), tissue="gas", within=(lesion.lobe,)))
+            found.append(Part(structure="", solid=tree.kept(inside), tissue="gas", within=(lesion.lobe,)))
     return tuple(found)
 
 
