@@ -1,0 +1,1 @@
+"""The gallery: a page with every examination and finding, to look at."""
