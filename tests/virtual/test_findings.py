@@ -13,20 +13,27 @@ from vesalius.virtual.findings.pleural_effusion import PleuralEffusion
 from vesalius.virtual.findings.pneumothorax import Pneumothorax
 from vesalius.virtual.preset import finding, finding_names
 from vesalius.virtual.radiograph.camera import Camera
+from vesalius.virtual.radiograph.disease import ChestDisease
 from vesalius.virtual.radiograph.film import paint, render
 from vesalius.virtual.radiograph.views import camera_of
 from vesalius.virtual.seeds import stream
 
 SIZE = 128
 CONCEPTS = (
-    "atelectasis", "cardiomegaly", "consolidation", "edema", "emphysema", "fibrosis", "hiatal_hernia", "lung_mass",
-    "lung_nodule", "pleural_effusion", "pneumothorax", "rib_fracture",
+    "aortic_aneurysm", "atelectasis", "bronchiectasis", "cardiomegaly", "central_venous_catheter", "chest_drain",
+    "clavicle_fracture", "consolidation", "edema", "emphysema", "endotracheal_tube", "feeding_tube", "fibrosis",
+    "free_gas", "granuloma", "ground_glass", "hiatal_hernia", "lung_cavity", "lung_mass", "lung_metastases",
+    "lung_nodule", "lymphadenopathy", "pacemaker", "pericardial_effusion", "pleural_effusion", "pneumomediastinum",
+    "pneumothorax", "rib_fracture", "scoliosis", "vertebral_fracture",
 )  # fmt: skip
+DEVICES = ("central_venous_catheter", "chest_drain", "endotracheal_tube", "feeding_tube", "pacemaker")
 
 
-def test_the_twelve_findings() -> None:
-    assert finding_names() == CONCEPTS
+def test_findings_of_a_chest_radiograph() -> None:
+    shown = tuple(name for name in finding_names() if issubclass(finding(name), ChestDisease))
+    assert shown == CONCEPTS
     assert all(finding(name).concept == name for name in CONCEPTS)
+    assert all(finding(name).region == "chest" for name in CONCEPTS)
 
 
 @pytest.mark.parametrize("concept", CONCEPTS)
@@ -35,7 +42,7 @@ def test_drawn_diseases_have_a_place_and_a_grade(concept: str) -> None:
         for disease in drawn(concept, number):
             assert disease.laterality in ("left", "right", "bilateral", "midline")
             assert disease.anatomy
-            assert disease.severity
+            assert bool(disease.severity) == (concept not in DEVICES)
             if "lobe" in disease.anatomy:
                 assert disease.anatomy in LOBES
                 assert disease.anatomy.startswith(disease.laterality)
@@ -60,7 +67,13 @@ def test_finding_changes_the_film_inside_its_region(concept: str) -> None:
     assert sum(changed_inside) >= 3
 
 
-@pytest.mark.parametrize("concept", ["consolidation", "lung_nodule", "lung_mass", "pleural_effusion", "pneumothorax"])
+ONE_SIDED = (
+    "bronchiectasis", "clavicle_fracture", "consolidation", "granuloma", "lung_cavity", "lung_mass", "lung_nodule",
+    "pleural_effusion", "pneumothorax",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("concept", ONE_SIDED)
 def test_region_lies_on_the_side_that_is_named(concept: str) -> None:
     seen = 0
     for number in range(6):

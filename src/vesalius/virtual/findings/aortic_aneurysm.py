@@ -20,7 +20,7 @@ from vesalius.virtual.radiograph.shapes import length
 __all__ = ["FINDING", "AorticAneurysm"]
 
 _PARTS = ("ascending aorta", "aortic arch", "descending aorta")
-_RADIUS_MM = (18.0, 19.0, 12.5)
+_RADIUS_MM = (18.0, 13.0, 12.5)
 """Of the three parts of the reference adult."""
 
 

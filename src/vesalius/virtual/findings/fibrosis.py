@@ -86,7 +86,7 @@ class Fibrosis(ChestDisease):
         centre, width, half, middle = (part[:, None] for part in chest.cavity.at(camera.height(0.0)))
         across = camera.u[None, :] * camera.scale(0.0)
         off = (
-            np.abs(across - middle) / half
+            np.abs(across - middle) / np.maximum(half, 1)
             if camera.lateral
             else np.abs(np.abs(across) - centre) / np.maximum(width, 1)
         )
