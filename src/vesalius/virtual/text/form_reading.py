@@ -17,7 +17,6 @@ from vesalius.virtual.text.wording import SIZE, said
 
 __all__ = ["read_form"]
 
-_TITLES = {"location": "site"}
 _FIXED = ("site", "side", "size", "severity")
 
 
@@ -51,8 +50,7 @@ def _attribute(sentence: str, region: str) -> list[Fact] | None:
     if match is None:
         return None
     concept = named(region)[match["n"]]
-    title = _TITLES.get(match["name"], match["name"])
-    slot = _look(concept, region).get(title)
+    slot = _look(concept, region).get(match["name"])
     return None if slot is None else [_told(concept, slot, match["value"], region)]
 
 

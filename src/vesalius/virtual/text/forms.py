@@ -19,7 +19,7 @@ from vesalius.virtual.text.report import Sentence
 from vesalius.virtual.text.sentences import Draws, Writer, phrases_for
 from vesalius.virtual.text.style import Style, style_of
 from vesalius.virtual.text.terms import view_names
-from vesalius.virtual.text.wording import bare, fill, said, side_in, slots_of
+from vesalius.virtual.text.wording import articled, bare, fill, said, side_in, slots_of
 
 __all__ = [
     "FormWords",
@@ -121,7 +121,7 @@ def attributes_of(
     made = []
     for name in _unsaid(disease, slots, ""):
         frame = draws.pick(form_words().attributes)
-        title = {"site": "location"}.get(name, name).replace("_", " ")
+        title = name.replace("_", " ")
         text = frame.format_map({"n": label, "name": title, "Name": title.capitalize(), "value": slots[name]})
         fact = said("", slots, Fact(disease.concept, "present"), more=[name])
         made.append(Sentence(_spelled(text, style), "", (fact,), 0, disease.region))
@@ -176,7 +176,7 @@ def _unsaid(disease: Disease, slots: dict[str, str], phrase: str) -> list[str]:
     if used & {"site", "lobe"}:
         used |= {"site", "lobe"}
     main = next(iter(disease.sizes_mm), "")
-    look = [name for name in (*disease.attributes, *disease.sizes_mm) if name != main]
+    look = [*disease.attributes, *(name for name in disease.sizes_mm if name != main)]
     return [name for name in dict.fromkeys([*fixed, *look]) if slots.get(name) and name not in used]
 
 
@@ -204,4 +204,4 @@ def _slots(**words: str) -> dict[str, str]:
 
 
 def _spelled(text: str, style: Style) -> str:
-    return (british if style.british else american).__wrapped__(text)
+    return articled((british if style.british else american).__wrapped__(text))

@@ -17,10 +17,18 @@ _FEMININE = {
     "gaanth", "bimari", "sujan", "pathri", "rukawat", "thaili", "haddi", "nali", "nas", "jhilli", "rasauli", "charbi",
     "kharabi", "kami", "tilli", "raftaar", "thailiyan", "hawa", "gas", "bleeding", "cavity", "nasein",
 }  # fmt: skip
-_OBLIQUE = {"hissa": "hisse", "parda": "parde", "gurda": "gurde", "phephde": "phephdon", "pasliyan": "pasliyon"}
+_OBLIQUE = {
+    "hissa": "hisse",
+    "parda": "parde",
+    "gurda": "gurde",
+    "phephde": "phephdon",
+    "pasliyan": "pasliyon",
+    "seena": "seene",
+    "chehra": "chehre",
+}
 """Last words of places before a particle; ka, wala and nichla bend anywhere."""
 _BENDING = {"ka": "ke", "wala": "wale", "nichla": "nichle"}
-_MASCULINE = re.compile(r"\b(chhot|bad|halk|khisk|hu|wal|k|sukh|geel)a\b")
+_MASCULINE = re.compile(r"\b(chhot|bad|halk|khisk|hu|wal|k|sukh|geel|mot|patl)a\b")
 _HEDGED = {
     "consistent": ("{x} jaisa hi lag raha hai",), "likely": ("lagta hai ki {x} hai", "{x} hone ke chance zyada hai"),
     "suspicious": ("{x} ka shak hai",), "possible": ("shayad {x} ho sakta hai", "{x} ho sakta hai"),

@@ -36,6 +36,8 @@ class LayWords(Config):
     findings: dict[str, list[str]]
     courses: dict[str, list[str]]
     """acute, subacute, chronic: findings of each; others are subacute."""
+    silent: list[str]
+    """Findings that nobody complains of, such as tubes."""
     queries: dict[str, dict[str, list[str]]]
     """Sentences of a query by language and part: opening, relative, told, known, asked."""
     relatives: dict[str, dict[str, list[str]]]
@@ -79,7 +81,8 @@ def history_of(patient: Patient, *, variant: int = 0) -> History:
     words = lay_words()
     rng = stream(patient.seed, patient.occasion, "history", variant)
     rolls = rng.random(8).tolist()
-    diseases = sorted(patient.diseases, key=lambda disease: -disease.visibility)
+    told = [disease for disease in patient.diseases if disease.concept not in words.silent]
+    diseases = sorted(told, key=lambda disease: -disease.visibility)
     cause = diseases[0] if diseases else None
     region = cause.region if cause else _region(patient)
     pool = [

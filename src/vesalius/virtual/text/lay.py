@@ -15,6 +15,7 @@ from vesalius.virtual.text.history import History, history_of, lay_words
 from vesalius.virtual.text.report import Sentence
 from vesalius.virtual.text.sentences import Draws
 from vesalius.virtual.text.terms import LANGUAGES, lay_view, term
+from vesalius.virtual.text.wording import articled
 
 __all__ = ["joined_complaints", "lay_query"]
 
@@ -93,4 +94,4 @@ def _styled(texts: list[str], language: str, draws: Draws) -> list[str]:
     if language == "hi-Latn":
         whole = respelt("\n".join(texts), draws).split("\n")
         return [text[0].upper() + text[1:] for text in whole]
-    return [text[0].upper() + text[1:] for text in texts]
+    return [articled(text[0].upper() + text[1:]) for text in texts]

@@ -78,7 +78,7 @@ def _english(text: str) -> Iterator[str]:
         yield "no stop at the end"
     if re.search(r"\s[.,;:?!]", text):
         yield "a blank before a stop"
-    if re.search(r"\b(a [aeio]|an [bcdfgjkpqtvwz])", text):
+    if re.search(r"(?:\ba|^A) [aeio]|\b[Aa]n [bcdfgjklmnpqrstvwyz]", text):
         yield "a wrong article"
 
 

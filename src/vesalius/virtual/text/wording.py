@@ -10,7 +10,7 @@ from functools import lru_cache
 from vesalius.data.records import Laterality
 from vesalius.virtual.text.grammar import Fact
 
-__all__ = ["bare", "fill", "framed", "is_plural", "millimetres", "said", "side_in", "slots_of", "unsided"]
+__all__ = ["articled", "bare", "fill", "framed", "is_plural", "millimetres", "said", "side_in", "slots_of", "unsided"]
 
 SIZE = r"\d+(?:\.\d)? (?:mm|cm)"
 """A size as it is written: whole millimetres or tenths of a centimetre."""
@@ -18,8 +18,8 @@ _SLOT = re.compile(r"{(\w+)}")
 _BOTH = re.compile(r"\b(both|bilateral|bibasilar)\b")
 _SIDE = re.compile(r"\b(left|right|bilateral|both|midline)\b")
 _ARTICLE = re.compile(r"^(?:an?|the) ")
-_A = re.compile(r"\b([Aa]) (?=[aeio]|8|1[18]\b(?!\.)|u(?!ni|re|te|se))")
-_AN = re.compile(r"\b([Aa])n (?=[^aeio81u]|1(?![18]\b)|1[18]\.|u(?:ni|re|te|se))")
+_A = re.compile(r"\b(a) (?=[aeioAEIO]|8|1[18]\b(?!\.)|u(?!ni|re|te|se)|[FHLMNRSX][A-Z&])")
+_AN = re.compile(r"\b(a)n (?=[b-df-hj-np-tv-z79]|[2-6]|1(?![18]\b)|1[18]\.|u(?:ni|re|te|se))")
 _HEAD_ENDS = re.compile(
     r" (?:in|of|at|on|from|with|without|within|over|behind|measuring|projecting|along|near|around|under|above|below|"
     r"involving|to|through|by|containing|causing|between|beneath|for|as|across|up)\b.*|,.*"
@@ -43,6 +43,11 @@ def fill(phrase: str, slots: Mapping[str, str]) -> str:
     text = phrase.format_map(slots)
     if "  " in text or text[0] == " ":
         text = re.sub(r"\s+", " ", text).strip()
+    return articled(text)
+
+
+def articled(text: str) -> str:
+    """Write a or an as the next word wants it; a capital A stands for itself, as in "grade A"."""
     return _AN.sub(r"\1 ", _A.sub(r"\1n ", text))
 
 
