@@ -11,9 +11,13 @@ from vesalius.virtual.anatomy.solids import Block, Cut, Inset, Intersection, Sol
 __all__ = ["brain_parts", "dura_parts", "lateral_ventricle", "vessel_parts"]
 
 _VENTRICLE: tuple[Knot, ...] = (
-    (12.5, -25.0, 6.0, 3.2), (9.0, -12.0, 14.0, 4.5), (9.5, 4.0, 21.0, 4.8), (14.0, 24.0, 20.0, 5.0),
-    (22.0, 42.0, 13.0, 6.6), (22.0, 56.0, 8.0, 4.0), (22.0, 66.0, 4.0, 2.4),
+    (12.0, -25.0, 6.0, 3.3), (9.5, -12.0, 14.0, 3.9), (10.0, 4.0, 20.5, 4.0), (14.0, 24.0, 20.0, 4.4),
+    (22.0, 42.0, 13.0, 6.2), (22.0, 56.0, 8.0, 4.0), (22.0, 66.0, 4.0, 2.4),
 )  # fmt: skip
+_AT_SEPTUM: tuple[tuple[float, float, float], ...] = (
+    (-25.0, 5.5, 3.4), (-14.0, 12.0, 3.7), (0.0, 17.5, 3.3), (14.0, 20.0, 2.4),
+)  # fmt: skip
+"""y, z and radius of the part of the ventricle that touches the septum pellucidum."""
 _TEMPORAL_HORN: tuple[Knot, ...] = ((22.0, 42.0, 11.0, 4.5), (30.0, 34.0, -5.0, 2.2), (33.0, 16.0, -14.0, 1.9))
 
 
@@ -106,7 +110,8 @@ def lateral_ventricle(shape: HeadShape, side: str) -> Solid:
     # Atrophy of the hippocampus leaves room for the temporal horn.
     horn = factor**0.5 * (1 + 2.2 * max(0.0, 1 - shape.hippocampus[side == "left"]))
     temporal = [(sign * x, y, z, r * horn) for x, y, z, r in _TEMPORAL_HORN]
-    return Union((tube(*main), tube(*temporal)))
+    medial = [(sign * (0.6 + r * factor), y, z, r * factor) for y, z, r in _AT_SEPTUM]
+    return Union((tube(*main), tube(*medial), tube(*temporal)), radius_mm=4.0)
 
 
 def _ventricles(shape: HeadShape) -> list[Part]:
@@ -119,7 +124,7 @@ def _ventricles(shape: HeadShape) -> list[Part]:
     half = shape.third_mm / 2
     aqueduct = tube((0, 28, -5, 0.9), (0, 33, -12, 0.9), (0, 38, -20, 1.0))
     fourth = Cut(ball((0, 44, -31), (7.5, 7, 11)), (ball((0, 23.5, -28), (17, 12.5, 13)),))
-    septum = Block((0, -8, 14), (0.7, 16, 7), rounding_mm=0.6)
+    septum = Block((0, -6, 13), (0.6, 20, 9), rounding_mm=0.5)
     callosum_below = ball((0, 6, 0), (30, 41, 24))
     return [
         *parts,

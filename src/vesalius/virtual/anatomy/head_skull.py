@@ -51,6 +51,7 @@ def skull_parts() -> list[Part]:
         Part(structure="dura mater", solid=Cut(Inset(_SURFACE, CAVITY.depth_mm - 1), (_BASE,)), tissue="dura"),
         Part(structure="subarachnoid space", solid=Cut(CAVITY, (_BASE,)), tissue="csf"),
         Part(structure="sphenoid bone", solid=_sphenoid(), tissue="spongy_bone"),
+        *_neck(),
     ]
     return [
         *parts,
@@ -80,6 +81,17 @@ def _sphenoid() -> Solid:
     dorsum = Block((0, 5, -33), (8, 2.2, 6), rounding_mm=2)
     sella = ball((0, -3, -34), (8.5, 7.0, 6.5))
     return Cut(Union((body, clivus, dorsum), radius_mm=3), (sella,))
+
+
+def _neck() -> list[Part]:
+    bodies = Union(
+        (Block((0, 27, -92), (8, 8, 17), rounding_mm=4), Block((0, 30, -121), (8.5, 8, 10), rounding_mm=3))
+    )
+    canal = tube((0, 39, -55, 10), (0, 44, -72, 10), (0, 47, -100, 9), (0, 48, -140, 9))
+    return [
+        Part(structure="cervical spine", solid=bodies, tissue="spongy_bone"),
+        Part(structure="spinal canal", solid=canal, tissue="csf"),
+    ]
 
 
 def falx(gap_mm: float) -> Solid:
