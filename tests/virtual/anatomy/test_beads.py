@@ -51,6 +51,15 @@ def test_a_window_cuts_what_is_stamped() -> None:
     np.testing.assert_array_equal(beads.stamped(GRID, window), whole[window])
 
 
+def test_beads_beyond_every_face_are_cut() -> None:
+    rng = np.random.default_rng(1)
+    points = rng.uniform(-45, 45, (400, 3))
+    beads = Beads(points, rng.uniform(1, 9, 400), strings=False)
+    wide = Grid((54, 56, 58), GRID.spacing_mm, (-57, -55, -53))
+    whole = beads.stamped(wide, tuple(slice(0, count) for count in wide.shape))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(beads.stamped(GRID, WINDOW), whole[12:42, 12:44, 12:46])  # type: ignore[arg-type]
+
+
 def test_painted_with_a_warp_they_lie_where_the_solid_does() -> None:
     part = Part(structure="tree", solid=Beads(LINE, np.full(160, 3.0)), tissue="soft")
     body = draw_body(0, "x")

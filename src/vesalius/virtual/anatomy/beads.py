@@ -76,7 +76,7 @@ class Beads(Solid):
         place = (self.points - np.asarray(grid.origin_mm))[:, ::-1] / step - first
         reach = np.ceil((self.radii + width / 2)[:, None] / step).astype(np.int64)
         near = ((place > -reach - 1) & (place < shape + reach)).all(axis=1)
-        margin = reach[near].max(axis=0, initial=0) + 1
+        margin = 2 * reach[near].max(axis=0, initial=0) + 1
         size = shape + 2 * margin
         target = np.zeros(int(size.prod()), np.float32)
         for kind in np.unique(reach[near], axis=0):
