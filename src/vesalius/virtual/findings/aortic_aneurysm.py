@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_marked import structure_mark
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
@@ -20,9 +22,13 @@ from vesalius.virtual.radiograph.shapes import length
 __all__ = ["FINDING", "AorticAneurysm"]
 
 _PARTS = ("ascending aorta", "aortic arch", "descending aorta")
+_LEAST = 1.3
+"""Least widening against the body's own aorta."""
 _RADIUS_MM = (18.0, 13.0, 12.5)
 """Of the three parts of the reference adult."""
 
+_STRUCTURES = ("ascending aorta", "aortic arch", "descending thoracic aorta")
+"""In the catalogue of structures."""
 
 @dataclass(frozen=True, kw_only=True)
 class AorticAneurysm(ChestDisease):
@@ -37,7 +43,8 @@ class AorticAneurysm(ChestDisease):
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         part = choose(rng, {_PARTS[0]: 0.5, _PARTS[1]: 0.2, _PARTS[2]: 0.3})
-        size = lognormal(rng, 54, 0.16, 45, 85)
+        own = 2 * _RADIUS_MM[_PARTS.index(part)] * case.body.aorta * case.body.width
+        size = max(lognormal(rng, 54, 0.16, 45, 85), _LEAST * own)
         return (cls(laterality="midline", anatomy=part, severity=_grade(size), diameter_mm=size),)
 
     @property
@@ -62,6 +69,9 @@ class AorticAneurysm(ChestDisease):
         across = chest.body.aorta * (1.0 if place == 2 else float(chest.scale[0]))
         factors[place] = max(self.diameter_mm / (2 * _RADIUS_MM[place] * across), 1.0)
         return replace(chest, aorta=(factors[0], factors[1], factors[2]))
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return structure_mark(anatomy, self.concept, _STRUCTURES[_PARTS.index(self.anatomy)])
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         camera, chest = canvas.camera, canvas.chest

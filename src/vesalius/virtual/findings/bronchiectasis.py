@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_patches import Bronchi, bronchi_parts
 from vesalius.virtual.findings.base import Case, choose, lobe_side, severity_of
 from vesalius.virtual.radiograph import beam
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -70,6 +72,13 @@ class Bronchiectasis(ChestDisease):
     def scaled(self, factor: float) -> Self:
         ratio = max(1.0, self.ratio * factor)
         return replace(self, ratio=ratio, severity=severity_of(ratio, (2, 3)))
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        lesion = Bronchi(
+            concept=self.concept, lobe=self.anatomy, centre=_CENTRE[self.anatomy], kind=self.kind, count=self.count,
+            diameter_mm=self.ratio * _ARTERY_MM, wall_mm=self.wall_mm,
+        )  # fmt: skip
+        return bronchi_parts(anatomy, lesion, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)

@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_marked import broken_clavicle_parts
 from vesalius.virtual.body import Side
 from vesalius.virtual.findings.base import Case, choose
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -78,6 +80,9 @@ class ClavicleFracture(ChestDisease):
     def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
         curve = clavicle_curve(chest, self.side)
         return {"centre": curve[int(self.place * (len(curve) - 1))]}
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return broken_clavicle_parts(anatomy, self.concept, self.breaks()[0])
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         u, v = canvas.camera.project(self.landmarks(canvas.chest)["centre"])

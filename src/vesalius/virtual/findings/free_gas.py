@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_marked import free_gas_parts
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
@@ -58,6 +60,10 @@ class FreeGas(ChestDisease):
     def scaled(self, factor: float) -> Self:
         gap = self.gap_mm * factor
         return replace(self, gap_mm=gap, severity=_grade(gap))
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        sides = SIDES if self.laterality == "bilateral" else SIDES[:1]
+        return free_gas_parts(anatomy, self.concept, sides, self.gap_mm)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         sides = SIDES if self.laterality == "bilateral" else SIDES[:1]

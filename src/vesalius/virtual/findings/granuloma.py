@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import Round, round_parts
 from vesalius.virtual.findings.base import LOBES, Case, lobe_side, lognormal, severity_of
 from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.chest import Chest
@@ -60,6 +62,13 @@ class Granuloma(ChestDisease):
 
     def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
         return {"centre": chest.lung_point(lobe_side(self.anatomy), *self.place)}
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        lesion = Round(
+            concept=self.concept, side=lobe_side(self.anatomy), place=self.place, diameter_mm=self.diameter_mm,
+            margin="smooth", tissue="granuloma",
+        )  # fmt: skip
+        return round_parts(anatomy, lesion, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         centre = self.landmarks(canvas.chest)["centre"]

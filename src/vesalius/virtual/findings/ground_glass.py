@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_patches import patch_parts
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, severity_of
@@ -76,6 +78,9 @@ class GroundGlass(ChestDisease):
     def scaled(self, factor: float) -> Self:
         patches = tuple((*part[:4], part[4] * factor) for part in self.patches)
         return replace(self, patches=patches, severity=_grade(patches))
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return patch_parts(anatomy, self.concept, self.patches, self.density, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         met = np.zeros_like(canvas.soft)

@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_patches import Cavity, cavity_parts
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lobe_side, lognormal, severity_of
 from vesalius.virtual.radiograph import beam
@@ -72,6 +74,13 @@ class LungCavity(ChestDisease):
 
     def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
         return {"centre": chest.lung_point(lobe_side(self.anatomy), *self.place)}
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        lesion = Cavity(
+            concept=self.concept, side=lobe_side(self.anatomy), place=self.place, diameter_mm=self.diameter_mm,
+            wall_mm=self.wall_mm, fluid=self.fluid, haze=self.haze,
+        )  # fmt: skip
+        return cavity_parts(anatomy, lesion, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         side = lobe_side(self.anatomy)

@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_patches import deposit_parts
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
@@ -69,6 +71,9 @@ class LungMetastases(ChestDisease):
 
     def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
         return {f"centre_{i}": chest.lung_point(*part[:4]) for i, part in enumerate(self.deposits)}
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return deposit_parts(anatomy, self.concept, self.deposits, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         mask = np.zeros(canvas.soft.shape, bool)

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.records import Laterality
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import as_thorax
+from vesalius.virtual.anatomy.thorax_marked import node_parts
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
@@ -92,6 +95,9 @@ class Lymphadenopathy(ChestDisease):
             centre = chest.place(x, y, z) + np.array([chest.shift_mm * 0.7, 0, 0])
             made.append(Ellipsoid(centre, np.array(axes), np.eye(3)))
         return tuple(made)
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return node_parts(anatomy, self.concept, self._bodies(as_thorax(anatomy).chest), rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         mask = np.zeros(canvas.soft.shape, bool)

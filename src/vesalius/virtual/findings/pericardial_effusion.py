@@ -8,6 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import as_thorax
+from vesalius.virtual.anatomy.thorax_marked import pericardial_parts
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
@@ -57,6 +60,14 @@ class PericardialEffusion(ChestDisease):
         low = chest.heart[0].centre + np.array([0.0, 0.0, -0.4 * self.depth_mm - 8])
         wide = np.array([0.80 * chest.heart[0].axes[0] + 1.1 * self.depth_mm, 44.0, 34.0])
         return replace(chest, heart=(*sac, *chest.heart[3:], Ellipsoid(low, wide, np.eye(3))))
+
+    def reshape(self, anatomy: Anatomy) -> Anatomy:
+        # The heart keeps its size: the fluid is a part of its own.
+        return anatomy
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        thorax = as_thorax(anatomy)
+        return pericardial_parts(anatomy, self.concept, self.alter(thorax.chest, thorax.camera).heart)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         canvas.mark(self.concept, self.anatomy, length(canvas.heart) > 0, instance)

@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_marked import mediastinal_air_parts
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
 from vesalius.virtual.radiograph import beam
@@ -62,6 +64,9 @@ class Pneumomediastinum(ChestDisease):
     def scaled(self, factor: float) -> Self:
         gap = self.gap_mm * factor
         return replace(self, gap_mm=gap, severity=_grade(gap))
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        return mediastinal_air_parts(anatomy, self.concept, self.gap_mm, _STREAKS, rng)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         camera, chest = canvas.camera, canvas.chest

@@ -8,6 +8,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_marked import structure_mark
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -52,6 +54,10 @@ class Scoliosis(ChestDisease):
         bow = float(np.tan(np.radians(self.cobb_deg / 2))) * BOW_MM * chest.body.stature / _STEEPEST
         sign = 1 if self.laterality == "left" else -1
         return replace(chest, body=replace(chest.body, scoliosis_mm=sign * bow))
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        names = (f"vertebra T{number}" for number in range(4, 13))
+        return tuple(part for name in names for part in structure_mark(anatomy, self.concept, name))
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         camera, chest = canvas.camera, canvas.chest

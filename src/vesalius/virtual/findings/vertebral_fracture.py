@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_marked import structure_mark
 from vesalius.virtual.findings.base import Case, choose, severity_of
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.canvas import Canvas
@@ -58,6 +60,10 @@ class VertebralFracture(ChestDisease):
     def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
         z = float(VERTEBRAE[self.number, 0]) * chest.body.stature
         return {"centre": np.array([float(chest.spine_x(z)), float(chest.spine_y(z)), z])}
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        name = f"vertebra {self.anatomy}"
+        return structure_mark(anatomy, self.concept, name) if name in anatomy.structures else ()
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         camera = canvas.camera
