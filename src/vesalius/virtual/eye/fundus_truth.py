@@ -84,8 +84,8 @@ def _of_anatomy(shot: Photograph) -> tuple[Mark, ...]:
 
 def cup_disc_ratio(disc: Disc) -> float:
     """Height of the cup, with its notch, against that of the disc."""
-    turn = np.linspace(0, 2 * np.pi, 720, endpoint=False)
-    reach = np.linspace(0, 1, 400)[:, None] * disc.height
+    turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    reach = np.linspace(0, 1, 800)[:, None] * disc.height
     x, y = disc.cup_x + reach * np.cos(turn), disc.cup_y + reach * np.sin(turn)
     rise = y[(cup_edge(disc, x, y) <= 1) & (disc_radius(disc, x, y) <= 1)]
     return float((rise.max() - rise.min()) / disc.height)

@@ -54,7 +54,12 @@ class EpiretinalMembrane(EyeDisease):
 
     def scaled(self, factor: float) -> Self:
         thickening = self.thickening_um * factor
-        return replace(self, thickening_um=thickening, severity=_grade(thickening))
+        return replace(
+            self,
+            diameter_mm=self.diameter_mm * factor,
+            thickening_um=thickening,
+            severity=_grade(thickening),
+        )
 
     def alter(self, eye: Eye) -> Eye:
         return replace(eye, swelling=(*eye.swelling, (*self.place, 0.45 * self.diameter_mm, self.thickening_um)))

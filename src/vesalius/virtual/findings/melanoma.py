@@ -44,7 +44,7 @@ class Melanoma(SkinDisease):
             vessel_count=int(rng.integers(6, 20)),
             white_lines=int(rng.integers(6, 20)) if signs[7] < 0.25 else 0,
         )
-        others = rng.permutation(["light brown", "black", "red"])[: rng.integers(1, 4)].tolist()
+        others = rng.permutation(["light brown", "black", "red"])[: rng.integers(1, 3)].tolist()
         colours = ("dark brown", *others, *(["blue-grey"] if parts.veil or parts.peppering else []),
                    *(["white"] if parts.regression else []))  # fmt: skip
         return (

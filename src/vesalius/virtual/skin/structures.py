@@ -111,8 +111,8 @@ def _streaks(site: Site, rng: np.random.Generator) -> tuple[Drawn, _Look]:
 
 def _lacunae(site: Site, rng: np.random.Generator) -> list[tuple[Drawn, _Look]]:
     count = site.lesion.structures.lacunae
-    size = 0.42 * site.radius_mm
-    spots = _inside(site, rng, count, 0.0, 0.8, (max(0.15, 0.45 * size), min(0.75, size)), wobble=0.08, soft=0.2)
+    size = min(0.75, 0.42 * site.radius_mm)
+    spots = _inside(site, rng, count, 0.0, 0.8, (0.45 * size, size), wobble=0.08, soft=0.2)
     purple = rng.random(count) < 0.3
     whole = _spotted(site, "lacunae", spots)
     dark = Drawn("lacunae", paint_spots(site.sheet, spots, purple.astype(float)), _NONE)
