@@ -137,8 +137,9 @@ def _bulla(thorax: Thorax, side: Side, concept: str, place: tuple[float, float, 
     wall = Part(structure="", solid=Ellipsoid(centre, (radius,) * 3), tissue="pleura", within=lobes_of(side),
                 opacity=0.6)  # fmt: skip
     inner = Ellipsoid(centre, (radius - 0.9,) * 3)
-    return [wall, replace(wall, structure=where, solid=inner, tissue="emphysema", opacity=1.0, concept=concept, component="bulla",
-                          within=room_of(side))]  # fmt: skip
+    hollow = Part(structure=where, solid=inner, tissue="emphysema", within=room_of(side), concept=concept,
+                  component="bulla")  # fmt: skip
+    return [wall, hollow]
 
 
 def fibrosis_parts(

@@ -28,9 +28,10 @@ _HEART_FAT = ("pericardium", "epicardial fat")
 
 def structure_mark(anatomy: Anatomy, concept: str, structure: str) -> tuple[Part, ...]:
     """Return a structure as the region of a finding that has changed its shape; no value changes."""
-    solid = as_thorax(anatomy).solid(structure)
-    return (
-        Part(structure=structure, solid=solid, tissue="muscle", opacity=0.0, concept=concept, within=(structure,)),
+    solids = [part.solid for part in as_thorax(anatomy).parts if part.structure == structure and not part.concept]
+    return tuple(
+        Part(structure=structure, solid=solid, tissue="muscle", opacity=0.0, concept=concept, within=(structure,))
+        for solid in solids
     )
 
 
@@ -72,7 +73,7 @@ def free_gas_parts(anatomy: Anatomy, concept: str, sides: Sequence[Side], gap_mm
         dome = chest.domes[SIDES.index(side)]
         roof = Intersection((ellipsoid_of(dome, -4.0), cavity_solid(chest, -2.0)))
         x, y, z = (float(value) for value in dome.centre)
-        fallen = Ellipsoid((x, y + 0.9 * gap_mm, z - 0.35 * gap_mm), ellipsoid_of(dome, -4.0).axes)
+        fallen = Ellipsoid((x, y + gap_mm, z - 0.08 * gap_mm), ellipsoid_of(dome, -4.0).axes)
         found.append(Part(structure="peritoneal fat", solid=Cut(roof, (fallen,)), tissue="gas", concept=concept,
                           within=("peritoneal fat", "liver", "spleen", "stomach"), component="gas"))  # fmt: skip
     return tuple(found)

@@ -133,7 +133,7 @@ def lung_parts(chest: Chest) -> Iterable[Part]:
             minor = lobe_of(chest, "right middle lobe")
             sheets.append(Bounded(Intersection((_sheet(minor[1]), minor[0])), whole))
         for sheet in sheets:
-            yield Part(structure="", solid=sheet, tissue="airway_wall", opacity=0.12, within=lobes_of(side))  # fmt: skip
+            yield Part(structure="", solid=sheet, tissue="airway_wall", opacity=0.12, within=lobes_of(side))
 
 
 def _sheet(plane: Solid) -> Solid:
