@@ -175,7 +175,7 @@ def test_evans_index_agrees_with_the_mask(head: Head, found: Sampled) -> None:
 
 def test_measurements_of_the_mean_head_are_normal(head: Head, found: Sampled) -> None:
     values = {f"{m.name} {m.laterality}".strip(): m.value for m in measure_head(head, found, "flair")}
-    assert values["third_ventricle_width"] == pytest.approx(4.59)
+    assert values["third_ventricle_width"] == pytest.approx(4.59, abs=0.01)
     assert values["midline_shift"] == pytest.approx(0, abs=0.01)
     assert 0.76 <= values["brain_parenchymal_fraction"] <= 0.86
     for side in ("left", "right"):

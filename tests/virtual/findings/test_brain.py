@@ -10,7 +10,7 @@ import pytest
 from vesalius.virtual.anatomy.diseased import diseased
 from vesalius.virtual.anatomy.head import LOBES, Head, build_head
 from vesalius.virtual.anatomy.head_marks import head_marks
-from vesalius.virtual.anatomy.head_measures import evans_index, lesion_axes, lesion_mask
+from vesalius.virtual.anatomy.head_measures import evans_index, lesion_axes, lesion_mask, measure_lesions
 from vesalius.virtual.anatomy.parts import Grid, Sampled, sample
 from vesalius.virtual.anatomy.tissues import tissues
 from vesalius.virtual.brain import Lump
@@ -209,10 +209,26 @@ def test_aspects_counts_regions() -> None:
             laterality="left", anatomy="middle cerebral artery territory", place=(24, 2, 2),
             outwards=(0.95, 0.0, 0.3), half_angle_deg=angle, diameter_mm=0.0, age_days=1.0, seed=1,
         )  # fmt: skip
-        scores.append(disease.aspects)
+        scores.append(disease.aspects or 0)
     assert scores[0] >= scores[1] >= scores[2]
     assert scores[0] >= 7
     assert scores[2] <= 5
+
+
+def test_other_territories_have_no_aspects() -> None:
+    other = next(d for n in range(30) for d in drawn("ischaemic_infarct", n) if "middle" not in d.anatomy)
+    assert isinstance(other, IschaemicInfarct)
+    assert other.aspects is None
+
+
+def test_pituitary_height_is_that_of_the_adenoma() -> None:
+    disease = next(d for n in range(30) for d in drawn("pituitary_adenoma", n) if d.sizes_mm["height"] > 15)
+    head, found = sampled(patient_with(disease))
+    values = {value.name: value.value for value in measure_lesions(head, (disease,), found, "flair")}
+    assert values["pituitary_height"] == pytest.approx(disease.sizes_mm["height"], abs=1e-3)
+    z = found.grid.axes[2][np.nonzero(lesion_mask(found, disease.concept, 0).any(axis=(1, 2)))[0]]
+    # On slices of 3.3 mm, in a head that may be tilted by 8°.
+    assert np.ptp(z) + 3.3 == pytest.approx(values["pituitary_height"], abs=4.5)
 
 
 def test_stages_of_infarct_and_blood() -> None:

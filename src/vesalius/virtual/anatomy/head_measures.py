@@ -19,6 +19,7 @@ from vesalius.virtual.anatomy.head_lesions import volume_ml
 from vesalius.virtual.anatomy.head_shape import INNER_SKULL
 from vesalius.virtual.anatomy.parts import Grid, Sampled
 from vesalius.virtual.anatomy.solids import Cut, Tube, Union
+from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.findings.base import Disease
 
 __all__ = ["Axes", "abc_half_ml", "evans_index", "lesion_axes", "lesion_mask", "measure_head", "measure_lesions"]
@@ -55,29 +56,42 @@ def evans_index(head: Head) -> float:
 
 
 def measure_head(head: Head, sampled: Sampled, image: str) -> tuple[Measurement, ...]:
-    """Return the indices that every head has."""
+    """Return the indices that every head has.
+
+    Volumes of a head in which a mass pushes are counted on the voxels: pushes fade at the skull and keep no volume.
+    """
     shape = head.shape
     assert shape is not None
-    sides: tuple[Laterality, Laterality] = ("right", "left")
-    gland = shape.pituitary_mm * shape.scale[2]
+    half = shape.third_mm / 2
+    left, right = (head.displaced((x, 14.0, -1.0))[0] for x in (half, -half))
     found = [_made("evans_index", evans_index(head), "1", image),
-             _made("third_ventricle_width", shape.third_mm * shape.scale[0], "mm", image, "third ventricle"),
-             _made("midline_shift", abs(head.midline_shift_mm), "mm", image, "septum pellucidum"),
-             _made("pituitary_height", gland, "mm", image, "pituitary gland")]  # fmt: skip
-    volumes = {side: volume_ml(lateral_ventricle(shape, side), step_mm=1.5) * shape.volume for side in sides}
-    found += [_made("ventricle_volume", volumes[side], "mL", image, "lateral ventricle", side) for side in sides]
+             _made("third_ventricle_width", (left - right) * shape.scale[0], "mm", image, "third ventricle"),
+             _made("midline_shift", abs(head.midline_shift_mm), "mm", image, "septum pellucidum")]  # fmt: skip
     hippocampi = {}
-    for side in sides:
-        solid = Cut(head.solid(f"{side} hippocampus"), (lateral_ventricle(shape, side),))
-        hippocampi[side] = volume_ml(solid) * shape.volume
-        found.append(_made("hippocampal_volume", hippocampi[side], "mL", image, "hippocampus", side))
+    for side in SIDES:
+        ventricle, hippocampi[side], source = _paired_volumes(head, sampled, side)
+        found.append(_made("ventricle_volume", ventricle, "mL", image, "lateral ventricle", side, source))
+        found.append(_made("hippocampal_volume", hippocampi[side], "mL", image, "hippocampus", side, source))
     mean = (hippocampi["left"] + hippocampi["right"]) / 2
-    found.append(_made("hippocampal_asymmetry", 100 * (hippocampi["left"] - hippocampi["right"]) / mean, "%", image))
+    if mean > 0:
+        share = 100 * (hippocampi["left"] - hippocampi["right"]) / mean
+        found.append(_made("hippocampal_asymmetry", share, "%", image, "hippocampus", source=found[-1].source))
     brain, fluid = (_counted(sampled, words) for words in (_BRAIN, _FLUID))
-    voxel = sampled.grid.voxel_ml
-    found.append(_made("brain_volume", brain * voxel, "mL", image, "brain", source="mask"))
-    found.append(_made("brain_parenchymal_fraction", brain / max(1, brain + fluid), "1", image, source="mask"))
+    found.append(_made("brain_volume", brain, "mL", image, "brain", source="mask"))
+    found.append(_made("brain_parenchymal_fraction", brain / max(1e-3, brain + fluid), "1", image, source="mask"))
     return tuple(found)
+
+
+def _paired_volumes(head: Head, sampled: Sampled, side: Side) -> tuple[float, float, str]:
+    """Lateral ventricle with its plexus and hippocampus of a side, mL, and where the numbers come from."""
+    shape = head.shape
+    assert shape is not None
+    if head.pushes:
+        fluid = _counted(sampled, (f"{side} lateral ventricle", f"{side} choroid plexus"))
+        return fluid, _counted(sampled, (f"{side} hippocampus",)), "mask"
+    ventricle = lateral_ventricle(shape, side)
+    hippocampus = Cut(head.solid(f"{side} hippocampus"), (ventricle,))
+    return volume_ml(ventricle, step_mm=1.5) * shape.volume, volume_ml(hippocampus) * shape.volume, "geometry"
 
 
 def _made(
@@ -93,12 +107,12 @@ def _made(
                        laterality=laterality, source=source)  # fmt: skip
 
 
-def _counted(sampled: Sampled, words: Sequence[str]) -> int:
-    """Voxels of all structures whose name holds one of the words."""
+def _counted(sampled: Sampled, words: Sequence[str]) -> float:
+    """Volume in mL of all structures whose name holds one of the words."""
     table = np.zeros(256, np.bool_)
     for place, name in enumerate(sampled.structures):
         table[place + 1] = any(word in name for word in words) and "artery" not in name
-    return int(table[sampled.labels].sum())
+    return float(table[sampled.labels].sum()) * sampled.grid.voxel_ml
 
 
 def lesion_mask(sampled: Sampled, concept: str, instance: int) -> NDArray[np.bool_]:
@@ -141,9 +155,9 @@ def abc_half_ml(mask: NDArray[np.bool_], grid: Grid) -> float:
     return axes.long_mm * axes.short_mm * height / 2000
 
 
-def measure_lesions(diseases: Sequence[Disease], sampled: Sampled, image: str) -> tuple[Measurement, ...]:
+def measure_lesions(head: Head, diseases: Sequence[Disease], sampled: Sampled, image: str) -> tuple[Measurement, ...]:
     """Return sizes of what the patient has, from its masks and from its geometry."""
-    found: list[Measurement] = []
+    found = [_pituitary_height(head, diseases, image)]
     counts: dict[str, int] = {}
     for index, disease in enumerate(diseases):
         if disease.region != "brain":
@@ -159,6 +173,14 @@ def measure_lesions(diseases: Sequence[Disease], sampled: Sampled, image: str) -
         if concept == "brain_metastases"
     ]
     return tuple(found)
+
+
+def _pituitary_height(head: Head, diseases: Sequence[Disease], image: str) -> Measurement:
+    """Height of the gland, or of the adenoma that has taken its place."""
+    assert head.shape is not None
+    gland = head.shape.pituitary_mm * head.shape.scale[2]
+    masses = [d.sizes_mm["height"] for d in diseases if d.concept == "pituitary_adenoma"]
+    return _made("pituitary_height", max([gland, *masses]), "mm", image, "pituitary gland")
 
 
 def _of_geometry(disease: Disease, image: str) -> Iterator[Measurement]:

@@ -40,6 +40,6 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
             orientation=(1, 0, 0, 0, 1, 0, 0, 0, 1), origin_mm=grid.origin_mm, view="axial", body_part="HEAD",
             marks=head_marks(found.sampled, patient.diseases),
             measurements=(*measure_head(head, found.sampled, name),
-                          *measure_lesions(patient.diseases, found.sampled, name)),
+                          *measure_lesions(head, patient.diseases, found.sampled, name)),
         ),
     )  # fmt: skip

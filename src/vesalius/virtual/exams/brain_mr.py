@@ -89,7 +89,7 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
         for name, title in _SHOWN.items()
     }  # fmt: skip
     measured = (
-        *measure_head(head, found.sampled, _TRUTH), *measure_lesions(patient.diseases, found.sampled, _TRUTH)
+        *measure_head(head, found.sampled, _TRUTH), *measure_lesions(head, patient.diseases, found.sampled, _TRUTH)
     )  # fmt: skip
     truth = replace(pictures[_TRUTH], marks=head_marks(found.sampled, patient.diseases), measurements=measured)
     return tuple({**pictures, _TRUTH: truth}.values())

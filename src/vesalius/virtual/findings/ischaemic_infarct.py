@@ -92,10 +92,10 @@ class IschaemicInfarct(BrainDisease):
         return tuple(_STAGES)[sum(self.age_days >= limit for limit in (0.25, 7, 30))]
 
     @property
-    def aspects(self) -> int:
-        """10 less the regions of the middle cerebral artery whose middle is infarcted."""
+    def aspects(self) -> int | None:
+        """10 less the regions of the middle cerebral artery whose middle is infarcted; None in other territories."""
         if "middle" not in self.anatomy:
-            return 10
+            return None
         sign = 1 if self.laterality == "left" else -1
         solid = self._solid(1.0)
         return 10 - sum(solid.contains((sign * x, y, z)) for x, y, z in _ASPECTS.values())
