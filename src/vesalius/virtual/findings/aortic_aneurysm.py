@@ -30,6 +30,7 @@ _RADIUS_MM = (18.0, 13.0, 12.5)
 _STRUCTURES = ("ascending aorta", "aortic arch", "descending thoracic aorta")
 """In the catalogue of structures."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class AorticAneurysm(ChestDisease):
     """Fusiform widening of one part."""

@@ -9,6 +9,9 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import as_thorax
+from vesalius.virtual.anatomy.thorax_marked import can_parts
 from vesalius.virtual.findings.base import Case
 from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.chest import Chest, side_sign
@@ -84,6 +87,10 @@ class Pacemaker(Device):
     def distances(self, chest: Chest) -> Mapping[str, Distance]:
         ends = np.stack([self.strands(chest)[0].knots[-1], self._apex(chest)])
         return {"pacemaker_lead_tip_to_apex": Distance(float(np.linalg.norm(ends[0] - ends[1])), ends)}
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        can = can_parts(self.concept, self._can(as_thorax(anatomy).chest), _CAN_MM)
+        return (*can, *super().parts(anatomy, rng))
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         chest = canvas.chest

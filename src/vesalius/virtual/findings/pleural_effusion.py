@@ -90,7 +90,7 @@ class PleuralEffusion(ChestDisease):
         across = camera.u[None, :] * np.float32(camera.scale(-70.0 * sign if camera.lateral else 0.0))
         low, high = np.float32(_MEDIAL_MM), centre + width
         if camera.lateral:
-            inside = steep - ((across - middle) / np.maximum(half, np.float32(1))) ** 2
+            inside = steep - np.clip((across - middle) / np.maximum(half, np.float32(1)), -1, 1) ** 2
             axis, span = np.float32(-0.5 * sign) * (low + high), np.float32(0.5) * (high - low)
         else:
             inside = steep - _off(across * sign, high).astype(np.float32) ** 2

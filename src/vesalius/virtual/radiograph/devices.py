@@ -12,6 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.virtual.anatomy.parts import Anatomy, Part
+from vesalius.virtual.anatomy.thorax_lesions import as_thorax
+from vesalius.virtual.anatomy.thorax_marked import strand_parts
 from vesalius.virtual.radiograph.canvas import Canvas
 from vesalius.virtual.radiograph.chest import Chest
 from vesalius.virtual.radiograph.disease import ChestDisease, Distance
@@ -24,6 +27,9 @@ _STRIPE_MM = 0.7
 """Radius of the radiopaque stripe in a tube's wall."""
 _STRIPE_DENSITY = 12.0
 """g/cm³ of compact bone that attenuates as the stripe does."""
+
+_METAL_DENSITY = 9.0
+"""Strands at or above this are wires."""
 
 
 class Strand(NamedTuple):
@@ -67,6 +73,11 @@ class Device(ChestDisease):
         """Return the distances that say whether it lies right."""
         del chest
         return {}
+
+    def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
+        strands = self.strands(as_thorax(anatomy).chest)
+        lines = [(strand.knots, strand.radius_mm, strand.wall_mm) for strand in strands]
+        return strand_parts(self.concept, lines, metal=min(strand.density for strand in strands) >= _METAL_DENSITY)
 
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         mask = paint_strands(canvas, self.strands(canvas.chest))

@@ -59,6 +59,8 @@ def masses(canvas: Canvas) -> Masses:
     cm = canvas.camera.slant * np.float32(0.1)
     filled = lung * (1 - canvas.clear)
     soft = solid * (muscle - space + filled) + fluid + air * canvas.clear * canvas.tint
+    if camera.lateral:
+        soft += solid * _raised_arms(camera, chest)
     bone = canvas.bone
     return Masses(
         fat=np.float32(beam.FAT_DENSITY) * (length(skin) - muscle) * cm,
@@ -89,6 +91,14 @@ def _shoulder(chest: Chest, sign: int, grown: float) -> Ellipsoid:
     """Deltoid and upper arm, held away from the trunk."""
     part = Ellipsoid.of((sign * 186, 12, 180), (105, 50, 52), (sign * 0.30, 0.0, -1.0))
     return Ellipsoid(part.centre * chest.scale, part.axes + grown, part.rotation)
+
+
+def _raised_arms(camera: Camera, chest: Chest) -> Array:
+    """Soft tissue of raised arms over the apices of a lateral film, mm along the rays, without an edge."""
+    u, v = camera.project(chest.place(0.0, 6.0, 296.0))
+    away = ((camera.u[None, :] - np.float32(u)) / 62) ** 2 + ((camera.v[:, None] - np.float32(v)) / 44) ** 2
+    depth: Array = np.float32(95.0 * chest.body.width) * np.exp(-0.5 * away)
+    return depth
 
 
 def _join(camera: Camera, shape: Ellipsoid, target: Interval) -> None:

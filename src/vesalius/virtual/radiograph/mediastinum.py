@@ -100,8 +100,8 @@ def great_vessels(chest: Chest) -> tuple[Ellipsoid, Ellipsoid, Ellipsoid]:
     shift, own = chest.shift_mm, chest.body.aorta
     ascending, arch, _ = (own * factor for factor in chest.aorta)
     return (
-        chest.ellipsoid((24 + shift * 0.4, -36, 178), (17, 22, 25)),
-        chest.ellipsoid((15 + shift, 6, 212), (19 * arch, 27, 17 * arch)),
+        chest.ellipsoid((24 + shift * 0.4, -22, 178), (17, 24, 25)),
+        chest.ellipsoid((15 + shift, -2, 212), (19 * arch, 27, 17 * arch)),
         chest.ellipsoid((-12 + shift * 0.7, -42, 186), (18 * ascending, 18 * chest.aorta[0], 42)),
     )
 

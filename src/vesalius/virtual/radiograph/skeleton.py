@@ -272,12 +272,12 @@ def _paint_sternum(picture: Array, camera: Camera, chest: Chest) -> None:
 
 def _from_the_side(wide: float, deep: float, high: float, lost: float) -> Iterable[tuple[float, ...]]:
     """Plates of one vertebra on a lateral film, as `_vertebra`, in strips from front to back where it is wedged."""
-    for place in np.linspace(-0.9, 0.9, 10):
+    for place in np.linspace(-0.95, 0.95, 20):
         top = high * (1 - 2 * lost * (0.5 - 0.5 * place))
         lower = top - high
-        yield (0, place * deep, lower / 2, 0.1 * deep, high + lower / 2, 2 * wide * SPONGY)
-        yield (0, place * deep, top - 0.8, 0.1 * deep, 0.9, 5.5)
-        yield (0, place * deep, 0.8 - high, 0.1 * deep, 0.9, 5.5)
+        yield (0, place * deep, lower / 2, 0.05 * deep, high + lower / 2, 2 * wide * SPONGY)
+        yield (0, place * deep, top - 0.8, 0.05 * deep, 0.9, 5.5)
+        yield (0, place * deep, 0.8 - high, 0.05 * deep, 0.9, 5.5)
     yield (0, -deep + 0.7, 0, 0.8, 0.9 * high * (1 - lost), 4.5)
     yield (0, deep - 0.7, 0, 0.8, 0.9 * high, 4.5)
     yield (0, deep + 6, 3, 6.0, 4.5, 5.0)
