@@ -36,8 +36,9 @@ _TEXTURE = {
     "vein": 1.0, "artery": 1.0, "left_blood": 2.0, "right_blood": 3.0, "grey_matter": 1.2, "white_matter": 1.2,
     "deep_grey": 1.0, "effusion": 1.5, "fat": 7.0, "muscle": 9.0, "breast_gland": 12.0, "bowel_content": 10.0,
     "striatum": 1.2, "pallidum": 1.2, "thalamus": 1.2, "brainstem": 1.2, "brain_oedema": 1.2, "gliosis": 1.2,
-    "infarct_hyperacute": 1.2, "infarct_acute": 1.2, "infarct_subacute": 1.5, "infarct_chronic": 0.8, "ms_plaque": 1.2,
-    "low_grade_glioma": 1.2, "tumour_necrosis": 1.0, "meningioma": 1.5, "blood_in_csf": 1.0, "blood_chronic": 1.2,
+    "infarct_hyperacute": 1.2, "infarct_acute": 1.2, "infarct_subacute": 1.5, "infarct_chronic": 0.8,
+    "ms_plaque": 1.2, "low_grade_glioma": 1.2, "tumour_necrosis": 1.0, "meningioma": 1.5, "blood_in_csf": 1.0,
+    "blood_chronic": 1.2,
     "lung": 26.0, "emphysema": 6.0, "consolidation": 38.0, "spongy_bone": 28.0, "cortical_bone": 60.0, "stool": 60.0,
 }  # fmt: skip
 """Unevenness of a tissue within one person, HU; 3 where a tissue is not named."""
