@@ -29,6 +29,10 @@ __all__ = ["KIDNEYS", "LIVER_PARTS", "SEGMENTS", "Sector", "adrenals", "biliary"
 SEGMENTS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 LIVER_PARTS = ("liver", *(f"segment {name}" for name in SEGMENTS))
 """Structures whose voxels together are the liver."""
+UNDER_THE_DOME = (
+    "visceral fat", "peritoneal fat", "diaphragm", "left lung", "right lung", "heart", "heart blood", *LIVER_PARTS,
+)  # fmt: skip
+"""What liver and spleen take room of: the wall and the ribs stand firm."""
 KIDNEYS = ("left kidney", "right kidney")
 _CAVA: Point = (-25, -2, 20)
 _LEFT_DIRECTION: Point = (1.0, 0.0, 0.2)
@@ -60,7 +64,7 @@ def liver(frame: Frame) -> tuple[Part, ...]:
     """Liver, and its segments as names of the same voxels (Couinaud)."""
     seed = frame_seed(frame)
     whole = Lumpy(Union(liver_lobes(frame), 8.0), 1.2, 70.0, seed)
-    parts = [Part(structure="liver", solid=whole, tissue="liver")]
+    parts = [Part(structure="liver", solid=whole, tissue="liver", within=UNDER_THE_DOME)]
     for name, planes in _sectors(frame).items():
         parts.append(_segment(name, Sector(whole, planes)))
     caudate = liver_lobes(frame)[2]
@@ -147,8 +151,9 @@ def biliary(frame: Frame) -> tuple[Part, ...]:
 
 def spleen(frame: Frame) -> tuple[Part, ...]:
     """Spleen, its surface a little wavy."""
-    solid = frame.egg("spleen", (97, 46, 34), (51, 39, 22), (0.30, 0.50, -0.81), breath=0.9)
-    return (Part(structure="spleen", solid=Lumpy(solid, 1.2, 45.0, frame_seed(frame) + 1), tissue="spleen"),)
+    solid = frame.egg("spleen", (92, 38, 34), (52, 41, 24.0), (0.30, 0.50, -0.81), breath=0.9)
+    whole = Lumpy(solid, 1.2, 45.0, frame_seed(frame) + 1)
+    return (Part(structure="spleen", solid=whole, tissue="spleen", within=UNDER_THE_DOME),)
 
 
 PANCREAS: tuple[tuple[float, float, float, float], ...] = (

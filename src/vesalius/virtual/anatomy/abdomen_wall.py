@@ -28,7 +28,7 @@ _VERTEBRA = {
 """Half width, half depth, half height."""
 _OUTLINE = (
     # z, half width, front, back of the skin of the reference adult
-    (240, 160, -112, 112), (140, 165, -118, 118), (80, 164, -118, 114), (20, 158, -114, 106), (-20, 153, -111, 99),
+    (240, 160, -112, 112), (140, 165, -118, 118), (80, 164, -118, 117), (20, 160, -115, 112), (-20, 155, -112, 103),
     (-60, 151, -110, 94), (-110, 153, -108, 94), (-160, 162, -108, 101), (-200, 171, -108, 110),
     (-245, 176, -104, 114),
     (-290, 172, -98, 108), (-360, 166, -92, 96),
@@ -189,6 +189,7 @@ def muscles(frame: Frame) -> tuple[Part, ...]:
     for side, sign in (("left", 1), ("right", -1)):
         erector = Union((
             frame.tube([*((sign * 20, y + 46, z, 17.0) for y, z in spine), *_LOW_BACK[0](sign)], organ=" ", steps=2),
+            frame.tube([(sign * 31, y + 46, z, 18.0) for y, z in spine], organ=" ", steps=2),
             frame.tube([*((sign * 42, y + 45, z, 17.0) for y, z in spine), *_LOW_BACK[1](sign)], organ=" ", steps=2),
         ))  # fmt: skip
         lumborum = [(sign * 62, 55, -22, 9.0), (sign * 72, 50, -80, 14.0), (sign * 80, 45, -135, 13.0)]

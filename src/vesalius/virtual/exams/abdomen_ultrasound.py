@@ -55,8 +55,8 @@ class _View:
 VIEWS = {
     "liver": _View("liver", (-0.35, 0.70, 0.60), (1.0, 0.2, 0.1), 160.0, (-30, 0, 5)),
     "gallbladder": _View("gallbladder", (-0.1, 0.95, 0.25), (0.35, 0.1, -1.0), 130.0, (0, 0, 0)),
-    "right-kidney": _View("right kidney", (0.93, -0.15, 0.0), (0.0, 0.1, -1.0), 135.0, (0, 0, 12)),
-    "left-kidney": _View("left kidney", (-0.92, -0.28, 0.0), (0.0, 0.2, -1.0), 135.0, (0, 0, 22)),
+    "right-kidney": _View("right renal sinus", (0.90, -0.32, 0.0), (0.0, 0.1, -1.0), 135.0, (0, 0, 12)),
+    "left-kidney": _View("left renal sinus", (-0.90, -0.36, 0.0), (0.0, 0.2, -1.0), 135.0, (0, 0, 22)),
 }
 """Views by name of their picture."""
 

@@ -73,7 +73,7 @@ class BowelObstruction(AbdomenDisease):
         assert isinstance(healthy, Tube)
         tube = self._loops(healthy)
         fresh = {part.structure: part for part in loop_parts("small bowel", tube, seed=self.seed)}
-        levels = Level(tube, 2.2, 0.15)
+        levels = Level(tube, 2.2, 0.35)
         fresh["small bowel gas"] = replace(fresh["small bowel gas"], solid=levels)
         parts = [fresh.get(part.structure, part) for part in anatomy.parts]
         return replace(anatomy, parts=tuple(parts))
@@ -81,17 +81,15 @@ class BowelObstruction(AbdomenDisease):
     def _loops(self, healthy: Tube) -> Tube:
         """Wide loops in as many rows as fit in the room of the healthy ones, then narrow ones."""
         low, high = healthy.bounds
-        step = self.diameter_mm + 6.0
+        step = self.diameter_mm + 7.0
         rng = np.random.default_rng(self.seed)
-        rows = max(2, int((high[2] - low[2]) / step))
+        count = max(2, int((high[2] - low[2]) / step))
         points: list[Point] = []
-        for layer, depth in enumerate(
-            np.linspace(low[1] + step / 2, high[1] - step / 2, max(1, int((high[1] - low[1]) / step)))
-        ):
-            heights = np.linspace(high[2] - step / 2, low[2] + step / 2, rows)[:: 1 if layer % 2 == 0 else -1]
-            for number, height in enumerate(heights):
+        for layer, depth in enumerate((high[1] - step / 2, low[1] + step / 2)):
+            heights = np.linspace(high[2] - step / 2, low[2] + step / 2, count)[:: 1 if layer == 0 else -1]
+            for number, height in enumerate(heights - 0.3 * step * layer):
                 way = np.linspace(low[0] + step / 2, high[0] - step / 2, 7)[:: 1 if (number + layer) % 2 == 0 else -1]
-                sway = 0.22 * step * np.sin(way / 25 + rng.uniform(0, 6))
+                sway = 0.2 * step * np.sin(way / 25 + rng.uniform(0, 6))
                 points += [
                     (float(x), float(depth + 0.6 * s), float(height + s)) for x, s in zip(way, sway, strict=True)
                 ]

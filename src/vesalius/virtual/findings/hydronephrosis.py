@@ -72,7 +72,10 @@ class Hydronephrosis(AbdomenDisease):
         assert isinstance(basin, Ellipsoid)
         assert isinstance(bean, Ellipsoid)
         radius = self.pelvis_mm / 2
-        wide = Ellipsoid(basin.centre, (min(1.5 * radius, 0.5 * bean.axes[0]), radius, radius), basin.direction)
+        sinus = anatomy.solid(f"{self.laterality} renal sinus")
+        assert isinstance(sinus, Ellipsoid)
+        x, y, z = (float(v) for v in 0.6 * np.asarray(sinus.centre) + 0.4 * np.asarray(basin.centre))
+        wide = Ellipsoid((x, y, z), (min(1.5 * radius, 0.5 * bean.axes[0]), radius, radius), basin.direction)
         solids: list[Ellipsoid | Tube] = [wide, *self._calyces(bean, wide)]
         ureter = anatomy.solid(f"{self.laterality} ureter")
         if self.down_to > 0.2 and isinstance(ureter, Tube):
