@@ -84,10 +84,14 @@ def test_wording_varies_and_comes_again(language: str) -> None:
          "右肺上叶见一枚小肺结节，较前增大。",
          "توجد عقيدة رئوية صغيرة في الفص العلوي الأيمن، مع زيادة في الحجم مقارنة بالفحص السابق.",
          "Daayein upar wale lobe mein phephde mein chhoti gaanth dikh rahi hai, chhoti, pehle se bada hai."),
-        # A feminine site: the side agrees with it. The adjective of a definite finding takes the article.
+        # A feminine site: the side agrees with it.
+        (Fact("renal_cyst", "present", "left", "left kidney", "small"),
+         "左侧见一个小肾囊肿。", "توجد كيسة كلوية صغيرة في الكلية اليسرى.",
+         "Baayein taraf gurde mein paani ki thaili dikh rahi hai, chhoti."),
+        # The site is in the name already. The adjective of a definite finding takes the article.
         (Fact("hydronephrosis", "uncertain", "left", "left kidney", "mild", certainty="possible"),
-         "可能为左侧肾脏轻度肾积水。", "يُحتمل وجود استسقاء الكلية الخفيف في الكلية اليسرى.",
-         "Shayad baayein gurde mein gurde mein paani ho sakta hai, halka."),
+         "可能为左侧轻度肾积水。", "يُحتمل وجود استسقاء الكلية الخفيف في الجانب الأيسر.",
+         "Shayad baayein taraf gurde mein paani ho sakta hai, halka."),
         (Fact("lung_mass", "absent", "left", "left lower lobe", change="resolved"),
          "原左肺下叶肺肿块已消失。", "زالت كتلة رئوية في الفص السفلي الأيسر مقارنة بالفحص السابق.",
          "Baayein neeche wale lobe mein phephde mein badi gaanth ab nahi dikh rahi hai."),

@@ -146,3 +146,12 @@ def test_every_frame_is_read_as_its_kind_only() -> None:
     assert counted == len({(text.lower(), kind) for kind, texts in common().frames.items() for text in texts})
     assert set(common().certainty) <= set(common().frames)
     assert counted > 90
+
+
+def test_advice_is_of_findings_and_ends_without_a_limit() -> None:
+    assert set(common().advice) <= set(finding_names())
+    for concept, parts in common().advice.items():
+        limits = [part.below_mm for part in parts]
+        assert limits == sorted(limits), concept
+        assert limits[-1] == float("inf"), concept
+        assert all(part.texts for part in parts)

@@ -14,7 +14,7 @@ from vesalius.virtual.text.wording import unsided
 
 __all__ = ["NOTHING", "denial", "finished", "normal", "noun_phrase", "statement", "summary"]
 
-_PREPOSITION = re.compile(r" (?=(?:في|تحت|فوق|داخل|حول)\s)")
+_PREPOSITION = re.compile(r" (?=(?:في|تحت|فوق|داخل|حول|أثناء)\s)")
 _VERBS = (("يوجد", "توجد"), ("يظهر", "تظهر"), ("يُلاحظ", "تُلاحظ"), ("لوحظ وجود", "لوحظ وجود"), ("يُشاهد", "تُشاهد"))
 _HEDGED = {
     "consistent": ("المظهر متوافق مع {x}", "النتائج متوافقة مع {x}"), "likely": ("يُرجَّح وجود {x}", "الأرجح وجود {x}"),
@@ -71,7 +71,7 @@ def _noun(fact: Fact) -> str:
 def _place(fact: Fact) -> str:
     site = known(terms().sites, unsided(fact.anatomy), "sites") if unsided(fact.anatomy) else None
     side = terms().sides[fact.laterality] if fact.laterality not in ("", "midline") else None
-    if site is None:
+    if site is None or site.ar in concept_term(fact.concept).ar:
         return side.place if side else ""
     if fact.laterality == "bilateral":
         return f"في {site.ar} من الجانبين"

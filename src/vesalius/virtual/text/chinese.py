@@ -29,6 +29,8 @@ _BARE = ("可见{c}", "见{c}", "提示{c}")
 
 def _place(fact: Fact) -> str:
     site = known(terms().sites, unsided(fact.anatomy), "sites").zh if unsided(fact.anatomy) else ""
+    if site.removesuffix("脏") in concept_term(fact.concept).zh:
+        site = ""
     side = {"left": "左", "right": "右", "bilateral": "双"}.get(fact.laterality, "")
     if side and not site.startswith("肺"):
         side += "侧"

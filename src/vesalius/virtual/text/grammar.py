@@ -109,6 +109,14 @@ class Grammar(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Advice(Config):
+    """What is advised of a finding up to a size."""
+
+    texts: list[str]
+    below_mm: float = float("inf")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Common(Config):
     """Words that all regions share."""
 
@@ -123,6 +131,8 @@ class Common(Config):
     with_prior: list[str]
     without_prior: list[str]
     disclaimer: list[str]
+    advice: dict[str, list[Advice]]
+    """By finding, ascending by size."""
     leftovers: list[str]
     dictation: dict[str, str]
     """What is misheard for what."""

@@ -11,7 +11,7 @@ from vesalius.virtual.text.sentences import Draws
 from vesalius.virtual.text.terms import concept_term, known, terms
 from vesalius.virtual.text.wording import unsided
 
-__all__ = ["NOTHING", "denial", "normal", "noun_phrase", "respelt", "statement", "summary"]
+__all__ = ["NOTHING", "denial", "normal", "noun_phrase", "oblique", "respelt", "statement", "summary"]
 
 _FEMININE = {
     "gaanth", "bimari", "sujan", "pathri", "rukawat", "thaili", "haddi", "nali", "nas", "jhilli", "rasauli", "charbi",
@@ -56,10 +56,17 @@ def _place(fact: Fact) -> str:
     side = _SIDES.get(fact.laterality, "")
     if not site:
         return f"{side} taraf" if side else ""
-    *first, last = (_BENDING.get(word, word) for word in site.split())
-    bent = " ".join([*first, _OBLIQUE.get(last, last)])
+    bent = oblique(site)
+    if bent in concept_term(fact.concept).hi:
+        return f"{side} taraf" if side else ""
     post = "" if bent.endswith((" neeche", " peeche", " paas", " upar")) else " mein"
     return f"{side} {bent}{post}".strip()
+
+
+def oblique(words: str) -> str:
+    """Bend a noun for the particle that follows: "chest ka X-ray" gives "chest ke X-ray"."""
+    *first, last = (_BENDING.get(word, word) for word in words.split())
+    return " ".join([*first, _OBLIQUE.get(last, last)])
 
 
 def noun_phrase(fact: Fact) -> str:
@@ -120,6 +127,7 @@ def summary(
 ) -> str:
     """Say who, complaints, since when and what was found (None: not told), in one sentence."""
     person = "mahila" if sex == "F" else "purush"
+    view = oblique(view) if found else view
     result = f"mein {' aur '.join(found)} mila hai" if found else "normal hai" if found is not None else "ho gaya hai"
     return f"{age} saal ke {person} patient ko {duration} se {' aur '.join(symptoms)} hai, {view} {result}."
 

@@ -10,7 +10,7 @@ from vesalius.virtual.preset import finding
 from vesalius.virtual.seeds import stream
 from vesalius.virtual.text.arabic import finished
 from vesalius.virtual.text.grammar import Fact, grammar
-from vesalius.virtual.text.hinglish import respelt
+from vesalius.virtual.text.hinglish import oblique, respelt
 from vesalius.virtual.text.history import History, history_of, lay_words
 from vesalius.virtual.text.report import Sentence
 from vesalius.virtual.text.sentences import Draws
@@ -81,6 +81,7 @@ def _slots(patient: Patient, history: History, language: str, draws: Draws) -> d
         "symptoms": joined_complaints(history, language, draws), "duration": history.duration(language), "name": name,
         "view": lay_view(patient.exams[0], language),
         "relative": draws.pick(lay_words().relatives[language][patient.body.sex]),
+        "place": oblique(lay_view(patient.exams[0], language)),
         "suffers": "تعاني" if patient.body.sex == "F" else "يعاني",
     }  # fmt: skip
     return {**slots, **{key.capitalize(): word[:1].upper() + word[1:] for key, word in slots.items()}}

@@ -29,6 +29,9 @@ __all__ = ["Report", "Sentence", "regions_of", "write_report"]
 
 _PLAIN, _DOUBTFUL = 6.0, 3.0
 _DRAWS = 64
+_DETAILED = ("_ct", "_mr", "_ultrasound")
+_GENERAL = 5
+"""General statements of normality at most, where organs are described one by one."""
 _TOLD = 3
 """Diseases of one finding that are told one by one."""
 
@@ -182,25 +185,34 @@ def _denied(case: _Case, words: Grammar, writer: Writer, numbers: NDArray[np.flo
     here = {disease.concept for disease in case.diseases}
     resolved = {disease.concept for disease in case.gone}
     share = 0.35 + 0.65 * writer.style.negatives if writer.style.negatives > 0 else 0.1
-    rolls = numbers[0].tolist()
+    # The root of a chance: where organs are described one by one, more absent findings are denied.
+    rolls = (numbers[0] ** (2 if _in_detail(case) else 1)).tolist()
     beyond = here | {concept for concept in words.findings if finding(concept).sex not in ("", case.sex)}
     absent = [concept for concept in words.findings if concept not in beyond]
     chosen = [concept for number, (concept, entry) in enumerate(words.findings.items()) if concept not in beyond
               and concept not in resolved and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
     draws = Draws(numbers[1].tolist())
     sentences = []
-    whole = [part for part in words.general if set(part.facts) <= set(absent)]
-    if whole and draws.number() < 0.55:
-        part = whole[int(draws.number() * len(whole))]
-        facts = tuple(Fact(name, "absent") for name in part.facts)
-        sentences.append(Sentence(part.text, part.system, facts, 0, case.region))
-        chosen = [concept for concept in chosen if concept not in part.facts]
+    for _ in range(_GENERAL if _in_detail(case) else 1):
+        roll, which = draws.number(), draws.number()
+        whole = [part for part in words.general if set(part.facts) <= set(absent)]
+        if whole and roll < 0.55:
+            part = whole[int(which * len(whole))]
+            facts = tuple(Fact(name, "absent") for name in part.facts)
+            sentences.append(Sentence(part.text, part.system, facts, 0, case.region))
+            chosen = [concept for concept in chosen if concept not in part.facts]
+            absent = [concept for concept in absent if concept not in part.facts]
     if case.days is not None and here and draws.number() < 0.3:
         old = [part.concept for part in case.diseases if case.changes[id(part)].kind != "new"]
         stable = [name for name in old if all(
             case.changes[id(part)].kind != "new" for part in case.diseases if part.concept == name)]  # fmt: skip
         sentences += [writer.not_new(draws.pick(stable), draws)] if stable else []
     return sentences + [writer.denied(group, draws) for group in _lists(chosen, draws)]
+
+
+def _in_detail(case: _Case) -> bool:
+    """Say whether the examination shows organs one by one, so that more of them are described as normal."""
+    return any(name.endswith(_DETAILED) for name in case.exams)
 
 
 def _lists(chosen: list[str], draws: Draws) -> Iterator[list[str]]:
@@ -261,9 +273,24 @@ def _concluded(
         sentences += [part for part in denied if len(part.facts) == 1][:1]
     if not sentences:
         sentences = [Sentence(draws.pick(common().nothing), "", (), 0, case.region)]
+    sentences += _advised(sentences, case, style, draws)
     if style.numbered and len(sentences) > 1:
         sentences = [replace(part, text=f"{i}. {part.text}") for i, part in enumerate(sentences, start=1)]
     return sentences
+
+
+def _advised(sentences: Sequence[Sentence], case: _Case, style: Style, draws: Draws) -> list[Sentence]:
+    """Advise on the first finding that is stated as there, by its largest size; advice states no fact."""
+    roll, which = draws.number(), draws.number()
+    told = [fact.concept for sentence in sentences for fact in sentence.facts if fact.status == "present"]
+    concept = next((name for name in told if name in common().advice), None)
+    if concept is None or roll >= style.advises:
+        return []
+    sizes = [size for disease in case.diseases if disease.concept == concept for size in disease.sizes_mm.values()]
+    largest = max(sizes, default=0.0)
+    texts = next(part.texts for part in common().advice[concept] if largest < part.below_mm)
+    spell = british if style.british else american
+    return [Sentence(spell(texts[int(which * len(texts))]), "", (), 0, case.region)]
 
 
 def _finished(sentence: Sentence, region: str, style: Style) -> Sentence:

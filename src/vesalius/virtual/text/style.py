@@ -40,6 +40,8 @@ class Style:
     """Compares with the study before; else says nothing of it."""
     boilerplate: float
     """Share of reports with a sentence on technique, comparison or correlation."""
+    advises: float
+    """Share of impressions that end with advice, where there is any for the finding."""
     repeats: float
     """Share of impressions that repeat a negative."""
 
@@ -54,7 +56,7 @@ def style_of(site: Site) -> Style:
         person=drawn.person, british=site.british, centimetres=site.centimetres, measured="always",
         abbreviations="mild" if site.terse > 0.7 else "none", hedging=site.hedging, negatives=site.negatives,
         upper=drawn.upper, sections=drawn.sections, numbered=site.terse > 0.7, priors=True, boilerplate=0.35,
-        repeats=0.25,
+        advises=0.3, repeats=0.25,
     )  # fmt: skip
 
 
@@ -74,4 +76,5 @@ def _draw(rolls: list[float]) -> Style:
         abbreviations="none" if rolls[9] < 0.45 else "mild" if rolls[9] < 0.8 else "heavy",
         hedging=round(0.4 * rolls[10], 2), negatives=(1.0, 0.6, 0.0)[min(2, int(rolls[11] * 2.4))],
         priors=rolls[12] < 0.8, boilerplate=round(0.7 * rolls[13], 2), repeats=round(0.5 * rolls[14], 2),
+        advises=round(0.8 * rolls[15], 2),
     )  # fmt: skip
