@@ -112,12 +112,14 @@ class ColonPolyp(BowelDisease):
             self._mucus(wall, rng, station_mm)
 
     def _knob(self, wall: Wall, rng: np.random.Generator, station_mm: float, label: int) -> Knob:
+        """The head over its foot; a broad one is lifted by what the wall's curve would bury of its rim."""
         normal, along = wall.frame(station_mm, self.angle)
         foot = wall.place(station_mm, self.angle)
         half = self.diameter_mm / 2
         tall = half * {"0-Ip": 0.95, "0-Isp": 0.85, "0-Is": 0.62}[self.paris]
         lean = along * float(rng.normal(0, 0.25)) + np.cross(normal, along) * float(rng.normal(0, 0.25))
-        lift = {"0-Ip": self.stalk_mm[0] + 0.6 * tall, "0-Isp": 0.6 * tall, "0-Is": 0.25 * tall}[self.paris]
+        rise = half * half / (2 * wall.calibre(station_mm, self.angle))
+        lift = {"0-Ip": self.stalk_mm[0] + 0.6 * tall, "0-Isp": 0.6 * tall, "0-Is": 0.25 * tall + rise}[self.paris]
         centre = foot + normal * lift + lean * self.stalk_mm[0]
         return Knob(
             centre_mm=_triple(centre), radii_mm=(tall, half, half * float(rng.uniform(0.85, 1.0))),

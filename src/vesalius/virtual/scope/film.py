@@ -19,6 +19,7 @@ __all__ = ["DEPTH_STEP_MM", "Film", "Frame", "film_of", "shoot"]
 
 DEPTH_STEP_MM = 0.01
 """One grey value of a depth map."""
+_SKIP = 4
 _MIRROR = 0.75
 """Share of light that is mirrored above which the depth of a pixel is not stated."""
 
@@ -97,7 +98,7 @@ def shoot(
     rays = lens.rays[inside]
     turn = pose[:, :3].astype(np.float32)
     directions = rays @ turn.T
-    hits = tracer.trace(pose[:, 3], directions)
+    hits = tracer.trace(pose[:, 3], directions, _known(tracer, lens, pose)[inside])
     points = np.nan_to_num(hits.distance, nan=1e6)[:, None] * rays
     albedo, rough, gloss = _look(wall, tracer, skin, hits, points, pose)
     surface = Surface(points, hits.normal @ turn, albedo, rough @ turn, gloss)
@@ -116,6 +117,21 @@ def shoot(
     pixels, _ = develop(picture, target=target, sd=sd, rng=rng, inside=inside)
     pixels[~inside] = np.minimum(pixels[~inside], 6)
     return Frame(pixels, depth, label, bright)
+
+
+def _known(tracer: Tracer, lens: Lens, pose: NDArray[np.float64]) -> Array:
+    """Return how far every pixel's ray surely meets no wall, (H, W): less than what the rays round it meet.
+
+    The rays of every fourth pixel are followed; nine tenths of the nearest of a ray's neighbours, less 2 mm.
+    """
+    rays = lens.rays[1::_SKIP, 1::_SKIP]
+    turn = pose[:, :3].astype(np.float32)
+    near = tracer.glance(pose[:, 3], rays.reshape(-1, 3) @ turn.T).reshape(rays.shape[:2])
+    wide = np.pad(near, 1, mode="edge")
+    rows, columns = near.shape
+    least = np.min([wide[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0)
+    known = np.maximum(0.9 * least - 2.0, 0).astype(np.float32)
+    return known.repeat(_SKIP, axis=0).repeat(_SKIP, axis=1)[: lens.size, : lens.size]
 
 
 def _look(

@@ -53,12 +53,12 @@ def fly(
 
 
 def _approach(rng: np.random.Generator, time: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance to the anchor over time, mm: falls from 45 to 80 and never below 11 to 22."""
-    nearest, farthest = float(rng.uniform(11, 22)), float(rng.uniform(40, 75))
+    """Distance to the anchor over time, mm: ends 11 to 22 before it, and begins 80 before it at most."""
+    nearest = float(rng.uniform(11, 22))
     speed = float(rng.uniform(5, 30))
     pace = np.clip(1 + _slow(rng, time, 1, 0.5)[:, 0], 0, 2)
     gone = np.concatenate([[0.0], np.cumsum(pace[1:] * speed * np.diff(time))])
-    return np.maximum(farthest - gone, nearest)
+    return np.minimum(nearest + gone[-1] - gone, 80.0)
 
 
 def _slow(rng: np.random.Generator, time: NDArray[np.float64], axes: int, hertz: float) -> NDArray[np.float64]:

@@ -21,14 +21,14 @@ __all__ = ["FAR_MM", "Hits", "Tracer"]
 
 FAR_MM = 240.0
 """Rays that go farther are lost."""
-_REACH_MM = 6.0
-"""Window of the table of least radii, and the longest step."""
-_CELL = 5
-"""Stations and angles of one cell of that table."""
+_FINE_MM = 0.5
+"""Step beside a fold; it grows with the distance as a pixel does."""
 _BLEND_MM = 1.2
 """Width of the fillet between a solid and the wall."""
-_STEPS = 70
-_BISECTIONS = 5
+_STEPS = 110
+_AXIS_MM = 0.05
+"""Distance of the places at which the axis is tabled: a slope of 1 moves it by half of that."""
+_BISECTIONS = 3
 
 
 class Hits(NamedTuple):
@@ -58,15 +58,60 @@ class _Sight(NamedTuple):
     column: Array
 
 
+class _Envelope:
+    """Least radius within reach of every place: how far a ray may go without meeting the wall."""
+
+    def __init__(self, radius: Array, *, cell: int, reach_mm: float) -> None:
+        rows, columns = radius.shape[0] // cell, radius.shape[1] // cell
+        blocks = radius[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
+        low = blocks.min(axis=(1, 3))
+        # An angle's width in mm is least near the axis; nearer than the least radius no ray is held up.
+        nearest = max(float(low[low > 1].min()) if (low > 1).any() else 1.0, 4.0)
+        around = int(reach_mm / nearest / (2 * np.pi) * columns) + 2
+        for shift in _doubling(around):
+            low = np.minimum(low, np.minimum(np.roll(low, shift, axis=1), np.roll(low, -shift, axis=1)))
+        for shift in _doubling(int(reach_mm / STEP_MM / cell) + 2):
+            tall = low.copy()
+            tall[shift:] = np.minimum(tall[shift:], low[:-shift])
+            tall[:-shift] = np.minimum(tall[:-shift], low[shift:])
+            low = tall
+        self._rows, self._columns = rows, columns
+        self._table = low.ravel()
+        self._cell, self._reach = np.float32(1 / cell), np.float32(reach_mm)
+
+    def free(self, row: Array, column: Array, rho: Array) -> Array:
+        """Return a length (P,) within which no wall is, from places in fractional indices and mm off the axis."""
+        at = np.minimum((row * self._cell).astype(np.intp), self._rows - 1) * self._columns
+        at += np.minimum((column * self._cell).astype(np.intp), self._columns - 1)
+        return np.clip(self._table[at] - rho, 0, self._reach)
+
+    def least_at(self, z: float) -> float:
+        """Return the least radius within reach of a station in mm."""
+        row = int(np.clip(z / STEP_MM * self._cell, 0, self._rows - 1))
+        return float(self._table.reshape(self._rows, self._columns)[row].min())
+
+
+def _doubling(reach: int) -> list[int]:
+    """Return shifts whose sums reach every number up to `reach`, each at most one more than the sum before it."""
+    shifts, total = [], 0
+    while total < reach:
+        step = min(total + 1, reach - total)
+        shifts.append(step)
+        total += step
+    return shifts
+
+
 class Tracer:
     """A finished wall, ready to be looked at."""
 
     def __init__(self, wall: Wall) -> None:
         self._wall = wall
         self._stations, self._angles = wall.radius.shape
-        z = np.arange(self._stations) * STEP_MM
+        z = np.arange(0, wall.length_mm + _AXIS_MM, _AXIS_MM)
         self._axis = wall.bend.at(z).astype(np.float32)
-        self._slope = np.gradient(self._axis, STEP_MM, axis=0).astype(np.float32)
+        self._slope = np.gradient(wall.bend.at(np.arange(self._stations) * STEP_MM), STEP_MM, axis=0).astype(
+            np.float32
+        )
         self._steepness = np.float32(1 / np.sqrt(1 + (self._slope**2).sum(axis=1).max()))
 
     @cached_property
@@ -86,32 +131,21 @@ class Tracer:
         return np.concatenate([both, both[-1:]]).reshape(-1, 2)
 
     @cached_property
-    def _least(self) -> tuple[Array, int]:
-        """Least radius within reach of every cell, flat, and its number of columns."""
-        rows, columns = self._stations // _CELL, self._angles // _CELL
-        cells = self._wall.radius[: rows * _CELL, : columns * _CELL]
-        low = cells.reshape(rows, _CELL, columns, _CELL).min(axis=(1, 3))
-        around = int(0.7 / (2 * np.pi) * columns) + 1
-        wide = low.copy()
-        for shift in range(1, around + 1):
-            wide = np.minimum(wide, np.minimum(np.roll(low, shift, axis=1), np.roll(low, -shift, axis=1)))
-        tall = wide.copy()
-        for shift in range(1, int(_REACH_MM / STEP_MM / _CELL) + 2):
-            tall[shift:] = np.minimum(tall[shift:], wide[:-shift])
-            tall[:-shift] = np.minimum(tall[:-shift], wide[shift:])
-        return np.concatenate([tall, tall[:, -1:]], axis=1).ravel(), columns + 1
+    def _wide(self) -> _Envelope:
+        return _Envelope(self._wall.radius, cell=5, reach_mm=6.0)
+
+    @cached_property
+    def _close(self) -> _Envelope:
+        return _Envelope(self._wall.radius, cell=3, reach_mm=2.0)
 
     def calibre(self, z: float) -> float:
         """Least radius within reach of a station."""
-        table, columns = self._least
-        row = int(np.clip(z / STEP_MM / _CELL, 0, len(table) // columns - 1))
-        return float(table[row * columns : (row + 1) * columns].min())
+        return self._wide.least_at(z)
 
     def _sight(self, points: Array) -> _Sight:
         row = np.clip(points[:, 2] * np.float32(1 / STEP_MM), 0, self._stations - 1.001)
-        low = row.astype(np.intp)
-        part = (row - low)[:, None]
-        across = points[:, :2] - (self._axis[low] * (1 - part) + self._axis[low + 1] * part)
+        near = (points[:, 2] * np.float32(1 / _AXIS_MM) + np.float32(0.5)).astype(np.intp)
+        across = points[:, :2] - self._axis.take(near, axis=0, mode="clip")
         rho = np.sqrt(across[:, 0] ** 2 + across[:, 1] ** 2)
         column = np.arctan2(across[:, 1], across[:, 0]) * np.float32(self._angles / (2 * np.pi))
         column += (column < 0) * np.float32(self._angles)
@@ -125,9 +159,11 @@ class Tracer:
         if table.ndim > 1:
             down, right = down[:, None], right[:, None]
         at = low * width + left
-        top = table[at] + (table[at + 1] - table[at]) * right
-        at = at + width
-        bottom = table[at] + (table[at + 1] - table[at]) * right
+        top = table.take(at, axis=0, mode="clip")
+        top += (table.take(at + 1, axis=0, mode="clip") - top) * right
+        at += width
+        bottom = table.take(at, axis=0, mode="clip")
+        bottom += (table.take(at + 1, axis=0, mode="clip") - bottom) * right
         value: Array = top + (bottom - top) * down
         return value
 
@@ -146,21 +182,36 @@ class Tracer:
             total = np.minimum(total, solid) - mixed * mixed * np.float32(0.25 / _BLEND_MM)
         return total, wall, nearest
 
-    def trace(self, origin: NDArray[np.floating], directions: Array) -> Hits:
-        """Follow rays (R, 3) of unit length from one point to the surface."""
+    def glance(self, origin: NDArray[np.floating], directions: Array) -> Array:
+        """Return how far rays (R, 3) go at least before they meet the wall, solids left out, (R,)."""
+        near, far = self._march(
+            np.asarray(origin, np.float32), directions, np.zeros(len(directions), np.float32), False
+        )
+        return np.where(np.isfinite(far), near, np.float32(FAR_MM))
+
+    def trace(self, origin: NDArray[np.floating], directions: Array, known: Array | None = None) -> Hits:
+        """Follow rays of unit length from one point to the surface.
+
+        Args:
+            origin: (3,), in the lumen.
+            directions: (R, 3).
+            known: how far each ray is known not to meet the wall, (R,).
+        """
         start = np.asarray(origin, np.float32)
+        free = np.zeros(len(directions), np.float32) if known is None else known
         distance = np.full(len(directions), np.nan, np.float32)
         towards = np.zeros(len(directions), bool)
         for knob in self._wall.knobs:
             towards |= _passes(knob, start, directions)
-        for part, knobs in ((~towards, False), (towards, True)):
-            if part.any():
-                distance[part] = self._reach(start, directions[part], knobs)
+        if not towards.all():
+            distance[~towards] = self._reach(start, directions[~towards], free[~towards], False)
+        if towards.any():
+            distance[towards] = self._reach(start, directions[towards], 0 * free[towards], True)
         return self._describe(start, directions, distance)
 
-    def _reach(self, start: Array, directions: Array, knobs: bool) -> Array:
+    def _reach(self, start: Array, directions: Array, free: Array, knobs: bool) -> Array:
         """Return the length of rays to the surface, NaN where they are lost, (R,)."""
-        near, far = self._march(start, directions, knobs)
+        near, far = self._march(start, directions, free, knobs)
         found = np.flatnonzero(np.isfinite(far))
         near, far, rays = near[found], far[found], directions[found]
         inner, outer = np.zeros(len(found), np.float32), np.zeros(len(found), np.float32)
@@ -176,13 +227,15 @@ class Tracer:
         distance[found] = near + share * (far - near)
         return distance
 
-    def _march(self, start: Array, directions: Array, knobs: bool) -> tuple[Array, Array]:
-        """Return the last distance in the lumen and the first beyond the surface (NaN: never), both (R,)."""
+    def _march(self, start: Array, directions: Array, free: Array, knobs: bool) -> tuple[Array, Array]:
+        """Return the last distance in the lumen and the first beyond the surface (NaN: never), both (R,).
+
+        Rays begin where they are known to be `free`, (R,).
+        """
         count = len(directions)
         near, far = np.zeros(count, np.float32), np.full(count, np.nan, np.float32)
         active = np.arange(count)
-        least, columns = self._least
-        at, rays, step = np.zeros(count, np.float32), directions, np.zeros(count, np.float32)
+        at, rays, step = free, directions, free
         for _ in range(_STEPS):
             points = start + at[:, None] * rays
             sight = self._sight(points)
@@ -191,12 +244,11 @@ class Tracer:
             far[active[crossed]] = at[crossed]
             near[active[crossed]] = (at - step)[crossed]
             keep = np.flatnonzero(~(crossed | (points[:, 2] >= self._wall.length_mm) | (points[:, 2] <= 0)))
-            cell = (sight.row[keep] * np.float32(1 / _CELL)).astype(np.intp) * columns
-            cell += (sight.column[keep] * np.float32(1 / _CELL)).astype(np.intp)
-            free = np.clip(least[np.minimum(cell, len(least) - 1)] - sight.rho[keep], 0, _REACH_MM)
-            free = np.minimum(free * self._steepness, gap[keep])
+            places = sight.row[keep], sight.column[keep], sight.rho[keep]
+            clear = np.maximum(self._wide.free(*places), self._close.free(*places))
+            clear = np.minimum(clear * self._steepness, gap[keep])
             active, at, rays = active[keep], at[keep], rays[keep]
-            step = np.maximum(free, np.float32(0.7) + np.float32(0.02) * at)
+            step = np.maximum(clear, np.float32(_FINE_MM) + np.float32(0.006) * at)
             at = at + step
             if not len(active) or at.min() > FAR_MM:
                 break
@@ -229,7 +281,7 @@ class Tracer:
         slope = self._slope[sight.row.astype(np.intp)]
         along = rise[:, 0] - np.einsum("pi,pi->p", flat, slope)
         normal = np.concatenate([flat, along[:, None]], axis=1)
-        unit: Array = normal / np.sqrt(np.einsum("pi,pi->p", normal, normal))[:, None]
+        unit: Array = normal / np.maximum(np.sqrt(np.einsum("pi,pi->p", normal, normal)), 1e-9)[:, None]
         return unit
 
     def _numeric(self, points: Array) -> Array:
