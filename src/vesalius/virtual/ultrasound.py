@@ -26,7 +26,7 @@ _SHADOWING = 8.0
 """dB/cm/MHz from which a tissue lets nothing through that can be seen: bone, stone, gas."""
 _SPECULAR_DB = 22.0
 """Level of a mirror of reflection 1 against the scatter of liver."""
-_FLOOR_DB, _LOUDEST_DB = -75.0, -34.0
+_FLOOR_DB, _LOUDEST_DB = -75.0, -40.0
 """Electronic noise against liver: at the skin, and at most."""
 _LIVER_GREY = 0.54
 _DEVIATION_DB = {"fatty_liver": -1.3, "fat": 1.5, "spongy_bone": 0.0, "cortical_bone": 0.0, "gas": 0.0}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vesalius.data.records import Measurement
 from vesalius.virtual.anatomy.abdomen import build_abdomen
+from vesalius.virtual.anatomy.abdomen_lesions import FocalLesion
 from vesalius.virtual.anatomy.diseased import diseased
 from vesalius.virtual.anatomy.marks import mask_of
 from vesalius.virtual.anatomy.parts import Anatomy
@@ -32,6 +33,7 @@ STRUCTURES = (
     "portal vein branches", "common bile duct", "stomach", "diaphragm",
 )  # fmt: skip
 _SIZES = (64, 768)
+_STONES = ("gallstones", "kidney_stone")
 _BLOCKING = (
     *(f"{side} rib {number}" for side in ("left", "right") for number in (8, 9, 10, 11, 12)), "ascending colon gas",
     "transverse colon gas", "descending colon gas", "stomach gas", "left lung", "right lung",
@@ -90,7 +92,7 @@ def probe_of(patient: Patient, healthy: Anatomy, name: str) -> Probe:
         centre=(0, 0, 0), inwards=(0, 1, 0), across=(1, 0, 0), frequency_mhz=float(rng.choice([3.0, 3.5, 4.0])),
         sector_deg=float(rng.uniform(60, 70)), depth_mm=view.depth_mm * float(rng.uniform(0.92,
                 1.1)) + 0.9 * healthy.body.fat_mm[0],
-        gain_db=float(rng.uniform(-3, 3)), compensation=float(rng.uniform(0.47, 0.55)),
+        gain_db=float(rng.uniform(4, 10)), compensation=float(rng.uniform(0.47, 0.55)),
                 focus_mm=float(rng.uniform(60, 100)),
     )  # fmt: skip
     turn = rng.normal(0, 0.06, 6)
@@ -144,7 +146,7 @@ def _picture(patient: Patient, echo: Echo, name: str, size: int) -> Picture:
     return Picture(
         name=name, modality="US", pixels=pixels, axes="YX", units="display", spacing_mm=(spacing, spacing), view=name,
         body_part="ABDOMEN", laterality="left" if name.startswith("left") else "right", marks=marks,
-        measurements=_measurements(marks, spacing, name),
+        measurements=_measurements(patient, marks, spacing, name),
     )  # fmt: skip
 
 
@@ -165,11 +167,15 @@ def _marks(patient: Patient, echo: Echo, size: int) -> tuple[Mark, ...]:
     return tuple(found)
 
 
-def _measurements(marks: tuple[Mark, ...], spacing_mm: float, image: str) -> tuple[Measurement, ...]:
-    """Longest diameter of each lesion on the picture."""
+def _measurements(
+    patient: Patient, marks: tuple[Mark, ...], spacing_mm: float, image: str
+) -> tuple[Measurement, ...]:
+    """Longest diameter on the picture of each lump and stone; what is diffuse has none."""
     found = []
     for mark in marks:
-        if mark.concept and mark.mask is not None:
+        if mark.instance is None or mark.mask is None:
+            continue
+        if isinstance(patient.diseases[mark.instance], FocalLesion) or mark.concept in _STONES:
             found.append(
                 Measurement(name=f"{mark.concept}_diameter", value=round(_longest(mark.mask, spacing_mm), 3),
                         unit="mm",
