@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,15 @@ def test_lesions_keep_to_what_they_sit_in() -> None:
     assert mask.any() and not (mask & ~found.mask("ball")).any()
     assert found.values[0][mask].max() == pytest.approx(60)
     assert not found.lesion("cyst", 0).any()
+
+
+def test_a_lesion_smaller_than_a_voxel_has_its_fullest_voxel() -> None:
+    dot = Part(structure="ball", solid=Ellipsoid((0.9, 1.0, 0.0), (0.5, 0.5, 0.5)), tissue="soft", concept="dot",
+               within=("ball",))  # fmt: skip
+    mask = sample(ANATOMY.painted((dot,)), GRID, PALETTE).lesion("dot", 0)
+    assert np.argwhere(mask).tolist() == [[22, 20, 25]]
+    gone = replace(dot, within=("trunk",))
+    assert not sample(ANATOMY.painted((gone,)), GRID, PALETTE).lesion("dot", 0).any()
 
 
 def test_soft_margin_is_wider_than_a_sharp_one() -> None:

@@ -22,6 +22,9 @@ from vesalius.virtual.seeds import stream
 
 __all__ = ["Anatomy", "Grid", "Part", "Sampled", "Warp", "sample"]
 
+_LEAST_COVER = 0.02
+"""Share of a voxel below which nothing is marked."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -226,7 +229,7 @@ class Sampled:
     """(D, H, W): place in `structures` plus 1 of the structure that fills the voxel; 0 is air around the body."""
     structures: tuple[str, ...]
     lesions: Mapping[tuple[str, int, str], NDArray[np.bool_]]
-    """Mask (D, H, W) by concept, instance and component."""
+    """Mask (D, H, W) by concept, instance and component: voxels filled by half, or the fullest where none is."""
     places: tuple[Array, Array, Array] | None = None
     """Body coordinates x, y and z of the voxels, each (D, H, W), before any push is undone; None where they are the
     grid's own."""
@@ -299,7 +302,7 @@ class _Painter:
         if part.concept:
             key = (part.concept, part.instance, part.component)
             mask = self.lesions.setdefault(key, np.zeros(self.grid.shape, np.bool_))
-            mask[window] |= filled
+            mask[window] |= filled if filled.any() else _fullest(cover)
         elif part.structure:
             self.labels[window][filled] = self.number[part.structure]
         if part.opacity != 1:
@@ -366,3 +369,10 @@ class _Painter:
             raise ConfigError(f"no values for the tissue {tissue!r}{did_you_mean(tissue, self.palette)}")
         mean, deviation = self.palette[tissue]
         return np.asarray(mean, np.float32) + np.float32(score) * np.asarray(deviation, np.float32)
+
+
+def _fullest(cover: Array) -> NDArray[np.bool_]:
+    """Voxels that hold most of a lesion too small to fill any; none where it has no room at all."""
+    top = float(cover.max(initial=0.0))
+    found: NDArray[np.bool_] = cover >= max(top, _LEAST_COVER)
+    return found
