@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vesalius.virtual.anatomy.beads import Beads
 from vesalius.virtual.anatomy.parts import Anatomy, Part
-from vesalius.virtual.anatomy.solids import Cut, Ellipsoid, Inset, Intersection, Lumpy, Point, Solid, Union
+from vesalius.virtual.anatomy.solids import Block, Cut, Ellipsoid, Inset, Intersection, Lumpy, Point, Solid, Union
 from vesalius.virtual.anatomy.thorax_lesions import as_thorax, room_of
 from vesalius.virtual.anatomy.thorax_shapes import ellipsoid_of
 from vesalius.virtual.anatomy.thorax_wall import cavity_solid
@@ -17,13 +18,22 @@ from vesalius.virtual.radiograph import shapes
 from vesalius.virtual.radiograph.skeleton import Break, clavicle_curve, spline
 
 __all__ = [
-    "broken_clavicle_parts", "free_gas_parts", "mediastinal_air_parts", "node_parts", "pericardial_parts",
+    "broken_clavicle_parts",
+    "can_parts",
+    "free_gas_parts",
+    "mediastinal_air_parts",
+    "node_parts",
+    "pericardial_parts",
+    "strand_parts",
     "structure_mark",
 ]  # fmt: skip
 
 _SOFT = ("mediastinal fat", "thymus", "right paratracheal lymph nodes", "aorto-pulmonary lymph nodes",
          "subcarinal lymph nodes", "hilar lymph nodes")  # fmt: skip
 _HEART_FAT = ("pericardium", "epicardial fat")
+
+_MARKED_MM = 3.0
+"""Least radius of the region about a wire."""
 
 
 def structure_mark(anatomy: Anatomy, concept: str, structure: str) -> tuple[Part, ...]:
@@ -33,6 +43,32 @@ def structure_mark(anatomy: Anatomy, concept: str, structure: str) -> tuple[Part
         Part(structure=structure, solid=solid, tissue="muscle", opacity=0.0, concept=concept, within=(structure,))
         for solid in solids
     )
+
+
+def strand_parts(
+    concept: str, lines: Sequence[tuple[NDArray[np.float64], float, float]], *, metal: bool
+) -> tuple[Part, ...]:  # fmt: skip
+    """Return tubes and wires: knots (n, 3) of each, its radius and the thickness of its wall in mm, 0 where solid."""
+    found = []
+    for knots, radius, wall in lines:
+        curve = spline(knots, max(0.3, 0.4 * radius))
+        beads = Beads(curve, np.full(len(curve), radius))
+        found.append(Part(structure="", solid=beads, tissue="metal" if metal else "device_wall"))
+        if wall:
+            found.append(Part(structure="", solid=beads.grown(-wall), tissue="gas"))
+        # Wires are thinner than a voxel: what is marked is as wide as one of 4 mm.
+        shown = Beads(curve, np.full(len(curve), max(radius, _MARKED_MM)))
+        found.append(
+            Part(structure="", solid=shown, tissue="metal", opacity=0.0, concept=concept, component="strand")
+        )
+    return tuple(found)
+
+
+def can_parts(concept: str, centre: Sequence[float] | NDArray[np.float64], half: Point) -> tuple[Part, ...]:
+    """Return the case of a stimulator under the skin."""
+    x, y, z = (float(value) for value in centre)
+    return (Part(structure="", solid=Block((x, y, z), half, rounding_mm=3.5), tissue="metal", concept=concept,
+                 component="can"),)  # fmt: skip
 
 
 def node_parts(
