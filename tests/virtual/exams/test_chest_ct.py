@@ -18,11 +18,9 @@ from vesalius.virtual.findings.lung_nodule import LungNodule
 from vesalius.virtual.findings.pleural_effusion import PleuralEffusion
 from vesalius.virtual.findings.pneumothorax import Pneumothorax
 from vesalius.virtual.picture import Picture
+from vesalius.virtual.preset import load_preset
 
-FINDINGS = (
-    "edema", "lung_mass", "consolidation", "rib_fracture", "emphysema", "fibrosis", "lung_nodule", "hiatal_hernia",
-    "cardiomegaly", "pleural_effusion", "atelectasis", "pneumothorax",
-)  # fmt: skip
+FINDINGS = tuple(load_preset("chest-ct").prevalence)
 NODULE = LungNodule(
     laterality="right", anatomy="right lower lobe", severity="large", diameter_mm=24, margin="smooth",
     consistency="solid", place=(0.6, 0.2, 0.35),
@@ -53,30 +51,29 @@ def test_a_normal_scan() -> None:
     assert -900 < found["lung_mean_density lungs"] < -740
 
 
+def test_the_population_has_findings_and_devices() -> None:
+    assert len(FINDINGS) >= 30
+
+
 @pytest.mark.parametrize("concept", FINDINGS)
-def test_every_finding_is_marked_where_it_is(concept: str) -> None:
+def test_every_finding_is_marked_and_changes_the_picture_where_it_is(concept: str) -> None:
     patient = patient_with(concept, 3)
-    picture = chest_ct.render(patient, 64)[0]
-    marks = [mark for mark in picture.marks if mark.concept]
+    sick, well = (chest_ct.render(p, 56)[0] for p in (patient, patient.without(concept)))
+    marks = [mark for mark in sick.marks if mark.concept]
     assert {mark.concept for mark in marks} == {concept}
-    assert {mark.instance for mark in marks} <= set(range(len(patient.diseases)))
-    x = picture.origin_mm[0] + picture.spacing_mm[2] * np.arange(64)
+    assert {mark.instance for mark in marks} == set(range(len(patient.diseases)))
+    x = sick.origin_mm[0] + sick.spacing_mm[2] * np.arange(56)
     for mark in marks:
         assert mark.mask is not None
-        side = patient.diseases[mark.instance or 0].laterality
-        centre = float(x[np.nonzero(mark.mask)[2]].mean())
-        if side in ("left", "right"):
+        side, centre = patient.diseases[mark.instance or 0].laterality, float(x[np.nonzero(mark.mask)[2]].mean())
+        # A curve is named by the side that it bows to, not by where it lies.
+        if side in ("left", "right") and concept != "scoliosis":
             assert np.sign(centre) == (1 if side == "left" else -1)
-    assert any(m.name == f"{concept}_volume" and m.value > 0 for m in picture.measurements)
-
-
-@pytest.mark.parametrize("concept", FINDINGS)
-def test_the_picture_changes_where_the_finding_is(concept: str) -> None:
-    patient = patient_with(concept, 5)
-    sick, well = (chest_ct.render(p, 64)[0] for p in (patient, patient.without(concept)))
-    mask = np.logical_or.reduce([mark.mask for mark in sick.marks if mark.concept])
+    assert any(m.name == f"{concept}_volume" and m.value > 0 for m in sick.measurements)
+    mask = np.logical_or.reduce([mark.mask for mark in marks])
     change = np.abs(sick.pixels.astype(float) - well.pixels)
-    assert change[mask].mean() > 3 * change[: 64 // 8].mean() + 8
+    # Noise differs a little with the attenuation: the lowest slices, below most findings, give its size.
+    assert change[mask].mean() > 3 * np.median(change) + 5
 
 
 def test_axes_of_a_nodule_agree_with_its_geometry() -> None:
