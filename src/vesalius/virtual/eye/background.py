@@ -13,9 +13,9 @@ from vesalius.virtual.strokes import Array
 __all__ = ["blend", "cup_edge", "disc_radius", "paint_choroid", "paint_disc", "sample"]
 
 Floats = NDArray[np.floating]
-_LIGHT, _DARK = np.array([214, 104, 58], np.float32), np.array([150, 72, 38], np.float32)
-_RIBBON, _BETWEEN = np.array([226, 116, 70], np.float32), np.array([112, 62, 40], np.float32)
-_RIM, _NASAL, _CUP = (np.array(rgb, np.float32) for rgb in ((246, 186, 124), (226, 140, 92), (252, 234, 190)))
+_LIGHT, _DARK = np.array([232, 98, 52], np.float32), np.array([176, 68, 36], np.float32)
+_RIBBON, _BETWEEN = np.array([238, 112, 64], np.float32), np.array([118, 62, 40], np.float32)
+_RIM, _NASAL, _CUP = (np.array(rgb, np.float32) for rgb in ((244, 172, 106), (226, 128, 80), (252, 234, 188)))
 _SCLERA = np.array([244, 216, 168], np.float32)
 
 
@@ -52,7 +52,7 @@ def paint_choroid(eye: Eye, frame: Frame, rng: np.random.Generator) -> Array:
     between = _BETWEEN + (_LIGHT * np.float32(0.8) - _BETWEEN) * np.float32((1 - eye.pigment) * 0.55)
     picture = blend(picture, between, 0.55 * strength * (1 - ribbons))
     picture = blend(picture, _RIBBON * np.float32(1.08 - 0.25 * eye.pigment), 0.55 * strength * ribbons)
-    wide = np.exp(-((radius / 1.5) ** 2)) * (0.10 + 0.10 * eye.pigment)
+    wide = np.exp(-((radius / 1.6) ** 2)) * (0.12 + 0.12 * eye.pigment)
     spot = np.exp(-((radius / 0.62) ** 2)) * 0.26 * eye.macular_pigment
     dark = np.float32(1) - (wide + spot)[..., None] * np.array([0.75, 1.0, 0.9], np.float32)
     return _nerve_fibres(eye, (picture * dark).astype(np.float32), x, y, rng)

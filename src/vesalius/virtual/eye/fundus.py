@@ -34,7 +34,6 @@ class Look:
 
 
 LOOKS: Mapping[str, Look] = {
-    "retinal scar": Look((228, 205, 160), 0.8, deep=True, grain=0.2),
     "neovascular membrane": Look((138, 112, 84), 0.5, deep=True, grain=0.2),
     "subretinal fluid": Look((196, 128, 84), 0.28, deep=True),
     "pigment epithelial detachment": Look((212, 128, 70), 0.42, deep=True),
@@ -46,27 +45,25 @@ LOOKS: Mapping[str, Look] = {
     "hard druse": Look((250, 214, 138), 0.62, deep=True),
     "reticular pseudodruse": Look((238, 196, 130), 0.30, deep=True),
     "intraretinal cyst": Look((206, 116, 62), 0.22, deep=True),
-    "macular hole": Look((132, 34, 22), 0.75, deep=True),
+    "macular hole": Look((118, 18, 14), 0.8, deep=True),
     "hole cuff": Look((206, 150, 104), 0.34, deep=True),
-    "pale retina": Look((226, 182, 138), 0.55, deep=True),
     "hard exudate": Look((255, 232, 148), 0.86),
     "microaneurysm": Look((120, 18, 18), 0.88),
-    "blot haemorrhage": Look((110, 18, 18), 0.8, grain=0.3),
-    "flame haemorrhage": Look((132, 20, 20), 0.78, grain=0.2),
+    "blot haemorrhage": Look((126, 18, 16), 0.74, grain=0.35),
+    "flame haemorrhage": Look((138, 18, 18), 0.72, grain=0.2),
     "splinter haemorrhage": Look((132, 20, 20), 0.8, grain=0.1),
     "cotton-wool spot": Look((240, 222, 192), 0.66, grain=0.1),
     "epiretinal membrane": Look((226, 196, 156), 0.24, grain=0.35),
     "fibrous band": Look((224, 206, 178), 0.7, grain=0.15),
     "preretinal haemorrhage": Look((96, 10, 12), 0.93),
-    "vitreous haemorrhage": Look((92, 18, 12), 0.55, grain=0.3),
 }
 _LINES: Mapping[str, tuple[tuple[float, float, float], float]] = {
     "venous beading": ((0, 0, 0), 0.0),  # a way the veins themselves look
     "neovessel": ((176, 34, 30), 0.75), "microvascular abnormality": ((150, 30, 28), 0.7),
-    "retinal fold": ((244, 220, 186), 0.30), "collateral vessel": ((140, 28, 28), 0.75),
+    "retinal fold": ((244, 220, 186), 0.30),
 }  # fmt: skip
-_ARTERY_PASS = np.array([0.86, 0.41, 0.49], np.float32)
-_VEIN_PASS = np.array([0.70, 0.28, 0.40], np.float32)
+_ARTERY_PASS = np.array([0.93, 0.52, 0.60], np.float32)
+_VEIN_PASS = np.array([0.80, 0.36, 0.50], np.float32)
 """Share of light that a vessel of 120 µm lets through, by colour."""
 
 
@@ -131,7 +128,7 @@ def _depth(eye: Eye, frame: Frame, kind: int, over: bool | None) -> Array:
     vessels = eye.vessels
     chosen = (vessels.kind == kind) & ((vessels.over == over) if over is not None else True)
     start, end = frame.line(vessels.start[chosen]), frame.line(vessels.end[chosen])
-    thick = np.clip(vessels.radius[chosen] / 0.06, 0, 1.5) ** 0.6
+    thick = np.clip(vessels.radius[chosen] / 0.06, 0, 1.5) ** 0.85
     return paint_strokes(frame.sheet, start, end, vessels.radius[chosen] * frame.zoom, thick)
 
 

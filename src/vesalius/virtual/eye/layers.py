@@ -23,7 +23,7 @@ LAYERS = (
     "choroid",
 )  # fmt: skip
 CHOROID = len(LAYERS) - 1
-_LOST = ("geographic atrophy", "laser scar", "retinal scar")
+_LOST = ("geographic atrophy", "laser scar")
 """Lesions without pigment epithelium and photoreceptors."""
 _UNDER = ("soft druse", "hard druse", "pigment epithelial detachment")
 _ABOVE = ("subretinal fluid", "subretinal haemorrhage", "neovascular membrane", "reticular pseudodruse")

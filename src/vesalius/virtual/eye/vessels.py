@@ -172,7 +172,7 @@ def _path(
     tangent = np.gradient(points, axis=0)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) / np.hypot(*tangent.T)[:, None]
     sway = np.zeros(len(places))
-    for wave, amplitude in ((4.4, 0.13), (2.1, 0.04), (1.1, 0.011)):
+    for wave, amplitude in ((4.4, 0.13), (2.1, 0.045), (1.1, 0.014)):
         sway += amplitude * rng.standard_normal() * np.sin(2 * np.pi * (places / wave + rng.random()))
     sway *= winding * np.minimum(places / 2.0, 1) * (1.15 if kind == VEIN else 1.0)
     begin = np.array(disc) + np.array([0.10, 0.0]) + rng.normal(0, (0.07, 0.14))  # nasal half of the cup
@@ -186,7 +186,7 @@ def _buds(rng: np.random.Generator, path: _Path, depth: int, disc_x: float) -> l
     buds: list[_Bud] = []
     spacing = (0.85, 0.75, 0.65)[depth]
     side = 1 if rng.random() < 0.5 else -1
-    place = spacing * (0.6 + rng.random()) + (0.6 if depth == 0 else 0.0)
+    place = spacing * (0.6 + rng.random()) + (1.0 if depth == 0 else 0.2)
     while (index := int(place / _STEP_MM)) < len(path.points) - 3:
         share = float(rng.uniform(0.45, 0.85))
         rest, daughter = murray(float(path.radius[index]), share)
@@ -210,7 +210,7 @@ def _walk(rng: np.random.Generator, buds: list[_Bud], winding: float, disc: tupl
     heading = np.array([bud.heading for bud in buds])
     radius = np.array([bud.radius for bud in buds])
     inward = np.array([bud.inward for bud in buds])
-    length = np.clip(4.4 * (radius / 0.03) ** 0.8, 0.6, 6.5) * rng.uniform(0.7, 1.3, len(buds))
+    length = np.clip(4.4 * (radius / 0.03) ** 0.9, 0.5, 6.5) * rng.uniform(0.7, 1.3, len(buds))
     count = np.maximum((length / _STEP_MM).astype(np.int64), 3)
     noise = rng.standard_normal((int(count.max()), len(buds)))
     track, bend = [place], np.zeros(len(buds))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.fibres import fibre_direction
 from vesalius.virtual.eye.lesions import QUADRANTS, Group, Strands, group, joined, quadrant_of, scatter
+from vesalius.virtual.eye.surface import cotton_wool_spots, flame_haemorrhages
 from vesalius.virtual.eye.tufts import arcs, tuft
 from vesalius.virtual.eye.vessels import VEIN
 from vesalius.virtual.findings.base import Case, choose
@@ -48,6 +48,8 @@ class DiabeticRetinopathy(EyeDisease):
     """New vessels elsewhere."""
     preretinal_mm: float = 0.0
     """Width of the blood in front of the retina, 0 where there is none."""
+    bands: int = 0
+    """Bands of fibrous tissue along the arcades."""
     laser: int = 0
     """Scars of panretinal laser treatment."""
 
@@ -136,9 +138,7 @@ class DiabeticRetinopathy(EyeDisease):
         tiny = group(self.concept, "microaneurysm", near, rng.uniform(0.010, 0.030, len(near)), rng, level=0.45)
         places = joined([_in_quadrant(rng, number, count) for number, count in enumerate(self.blots)])
         size = rng.uniform(0.05, 0.19, len(places))
-        blot = group(
-            self.concept, "blot haemorrhage", places, size, rng, flat=0.65, wobble=0.18, soft=0.25, level=0.5
-        )
+        blot = group(self.concept, "blot haemorrhage", places, size, rng, flat=0.65, wobble=0.18, soft=0.4, level=0.5)
         return tiny, blot
 
     def _deep(self, eye: Eye, rng: np.random.Generator) -> tuple[Group, ...]:
@@ -164,14 +164,15 @@ class DiabeticRetinopathy(EyeDisease):
     def _surface(self, eye: Eye, rng: np.random.Generator) -> tuple[Group, ...]:
         """Flame haemorrhages along the fibres, cotton-wool spots, blood in front of the retina."""
         flames = scatter(rng, self.flames, (3.0, 0.2), 1.2, 3.2)
-        flame = group(self.concept, "flame haemorrhage", flames, rng.uniform(0.18, 0.4, len(flames)), rng, wobble=0.2,
-                      soft=0.35, level=0.05)  # fmt: skip
-        turned = fibre_direction(eye.disc, flames[:, 0], flames[:, 1])
-        flame = replace(flame, spots=replace(flame.spots, wide=0.26 * flame.spots.long, angle=turned))
+        flame = flame_haemorrhages(self.concept, eye, flames, rng.uniform(0.18, 0.4, len(flames)), rng)
         wool = scatter(rng, self.cotton_wool, (3.2, 0.2), 1.3, 3.4)
-        soft = group(self.concept, "cotton-wool spot", wool, rng.uniform(0.15, 0.34, len(wool)), rng, flat=0.55,
-                     wobble=0.15, soft=0.9, height_um=45.0, level=0.06)  # fmt: skip
+        soft = cotton_wool_spots(self.concept, wool, rng)
         found = [flame, soft]
+        if self.bands:
+            places = scatter(rng, self.bands, (2.6, 0.3), 1.6, 3.0)
+            band = group(self.concept, "fibrous band", places, rng.uniform(0.6, 1.3, self.bands), rng, wobble=0.25,
+                         soft=0.4, height_um=60.0, level=0.0)  # fmt: skip
+            found.append(replace(band, spots=replace(band.spots, wide=0.13 * band.spots.long)))
         if self.preretinal_mm > 0:
             place = scatter(rng, 1, (1.8, -0.4), 0.9, 2.6)
             boat = group(self.concept, "preretinal haemorrhage", place, np.array([self.preretinal_mm / 2]), rng,
@@ -238,6 +239,7 @@ def _proliferating(made: _Retinopathy, rng: np.random.Generator) -> _Retinopathy
         made, disc_vessels=disc, other_vessels=elsewhere or 1 - disc,
         preretinal_mm=float(rng.uniform(1, 4)) * (rng.random() < 0.4),
         laser=int(rng.integers(300, 900)) * int(rng.random() < 0.4),
+        bands=int(rng.integers(1, 4)) * int(rng.random() < 0.3),
     )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.fibres import fibre_direction
-from vesalius.virtual.eye.lesions import Group, Strands, group, scatter
+from vesalius.virtual.eye.lesions import Group, Strands, scatter
+from vesalius.virtual.eye.surface import cotton_wool_spots, flame_haemorrhages
 from vesalius.virtual.eye.vessels import ARTERY
 from vesalius.virtual.findings.base import Case, severity_of
 
@@ -65,15 +65,9 @@ class HypertensiveRetinopathy(EyeDisease):
     def lesions(self, eye: Eye, rng: np.random.Generator) -> tuple[Group | Strands, ...]:
         disc = (eye.disc.x, eye.disc.y)
         places = scatter(rng, self.flames, disc, 1.15, 2.8)
-        size = rng.uniform(0.15, 0.38, self.flames)
-        flame = group(self.concept, "flame haemorrhage", places, size, rng, wobble=0.2,
-                      soft=0.35, level=0.05)  # fmt: skip
-        turned = fibre_direction(eye.disc, places[:, 0], places[:, 1])
-        flame = replace(flame, spots=replace(flame.spots, wide=0.26 * flame.spots.long, angle=turned))
+        flame = flame_haemorrhages(self.concept, eye, places, rng.uniform(0.15, 0.38, self.flames), rng)
         wool = scatter(rng, self.cotton_wool, disc, 1.3, 2.9)
-        soft = group(self.concept, "cotton-wool spot", wool, rng.uniform(0.15, 0.34, len(wool)), rng, flat=0.55,
-                     wobble=0.15, soft=0.9, height_um=45.0, level=0.06)  # fmt: skip
-        return flame, soft
+        return flame, cotton_wool_spots(self.concept, wool, rng)
 
 
 def _grade(lesions: int) -> str:

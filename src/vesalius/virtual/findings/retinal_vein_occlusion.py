@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.fibres import fibre_direction
-from vesalius.virtual.eye.lesions import QUADRANTS, Group, Strands, group, quadrant_of, scatter
+from vesalius.virtual.eye.lesions import QUADRANTS, Group, Strands, quadrant_of, scatter
+from vesalius.virtual.eye.surface import cotton_wool_spots, flame_haemorrhages
 from vesalius.virtual.eye.vessels import VEIN
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 
@@ -84,16 +84,10 @@ class RetinalVeinOcclusion(EyeDisease):
             found.append(tries[fits & clear][: self.flames])
         places = np.concatenate(found)
         length = np.clip(0.30 * np.exp(0.35 * rng.standard_normal(len(places))), 0.12, 0.6)
-        flame = group(self.concept, "flame haemorrhage", places, length, rng, wobble=0.25, soft=0.35, level=0.05)
-        turned = fibre_direction(eye.disc, places[:, 0], places[:, 1])
-        narrow = flame.spots.long * rng.uniform(0.22, 0.5, len(places))
-        flame = replace(flame, spots=replace(flame.spots, wide=narrow, angle=turned))
-        wool = places[rng.permutation(len(places))[: self.cotton_wool]] + rng.normal(
-            0, 0.15, (min(self.cotton_wool, len(places)), 2)
-        )
-        soft = group(self.concept, "cotton-wool spot", wool, rng.uniform(0.15, 0.34, len(wool)), rng, flat=0.55,
-                     wobble=0.15, soft=0.9, height_um=45.0, level=0.06)  # fmt: skip
-        return flame, soft
+        flame = flame_haemorrhages(self.concept, eye, places, length, rng, wobble=0.25)
+        count = min(self.cotton_wool, len(places))
+        wool = places[rng.permutation(len(places))[:count]] + rng.normal(0, 0.15, (count, 2))
+        return flame, cotton_wool_spots(self.concept, wool, rng)
 
 
 def _grade(flames: int) -> str:
