@@ -36,14 +36,14 @@ def scatter(
     keep &= section.is_at(places, section.compartment == where)
     turn = None
     if angle is not None:
-        turn = np.asarray(angle + rng.normal(0, 0.22, int(keep.sum())), np.float32)
+        turn = np.asarray(angle + section.branch().normal(0, 0.22, int(keep.sum())), np.float32)
     section.add(kind, places[keep], angle=turn)
 
 
 def add_capillaries(section: Section, count: int) -> None:
     """Open small vessels with a few red cells in the stroma."""
-    rng = section.rng
-    for place in rng.uniform(0, FIELD_UM, (count, 2)).astype(np.float32):
+    for place in section.rng.uniform(0, FIELD_UM, (count, 2)).astype(np.float32):
+        rng = section.branch()
         if not section.is_at(place[None], section.compartment == Compartment.STROMA)[0]:
             continue
         vessel = draw_gland(rng, place, radius=float(rng.uniform(4.5, 8)), wall=1.0, rough=0.08,
@@ -66,8 +66,9 @@ def add_goblets(section: Section, glands: list[Array], wall_um: float, share: fl
     for depth in glands:
         at = depth[row, column]
         keep = (at > 0.5 * wall_um) & (at < 0.95 * wall_um) & (rng.random(len(places)) < share)
+        drawn = section.branch()
         if keep.any():
-            drops = make_outlines(rng, places[keep], area=62, cv=0.25, ratio=1.25, rough=0.03)
+            drops = make_outlines(drawn, places[keep], area=62, cv=0.25, ratio=1.25, rough=0.03)
             section.spots(drops, 0.07, 0.025)
 
 
@@ -139,7 +140,7 @@ def _breast(section: Section) -> None:
 
 def _fat(section: Section, where: np.ndarray) -> None:
     """Round empty cells with thin walls."""
-    rng = section.rng
+    rng = section.branch()
     places = lattice(rng, FIELD_UM, 46, jitter=0.12)
     places = places[section.is_at(places, where)]
     if len(places):
@@ -230,7 +231,7 @@ def squamous_mucosa(section: Section) -> None:
         (0.55 * thick, 0.93 * thick, "fibroblast", 0.2, 0.0),
     ):  # fmt: skip
         keep = (at > low) & (at < high) & (rng.random(len(places)) < share)
-        turned = rng.normal(turn, 0.3, int(keep.sum())).astype(np.float32)
+        turned = section.branch().normal(turn, 0.3, int(keep.sum())).astype(np.float32)
         section.add(kind, places[keep], angle=turned)
     scatter(section, "fibroblast", 900, angle=angle)
     scatter(section, "lymphocyte", 500)

@@ -67,6 +67,13 @@ class Section:
         self.nuclei: list[Nuclei] = []
         self.grain: Array = smooth_noise(rng, size, 90)
 
+    def branch(self) -> np.random.Generator:
+        """Return a stream of its own for what is drawn a number of times that the pixels decide.
+
+        What follows is then the same for every number of pixels.
+        """
+        return np.random.Generator(np.random.Philox(key=int(self.rng.integers(2**62))))
+
     def fill(self, cover: NDArray[np.floating] | Mask, haematoxylin: Array | float, eosin: Array | float,
              kind: Compartment | None = None) -> None:  # fmt: skip
         """Put dyes where `cover` (H, W) is, in its share, and name the compartment where it is above a half."""
@@ -95,8 +102,9 @@ class Section:
     def add(self, kind: NucleusKind | str, places: NDArray[np.floating], *, angle: Array | None = None) -> None:
         """Put nuclei of a kind at `places` (N, 2) in µm."""
         known = KINDS[kind] if isinstance(kind, str) else kind
+        rng = self.branch()
         if len(places):
-            self.nuclei.append(draw_nuclei(self.rng, known, np.asarray(places, np.float32), angle=angle))
+            self.nuclei.append(draw_nuclei(rng, known, np.asarray(places, np.float32), angle=angle))
 
     def spots(self, outlines: Outlines, haematoxylin: float, eosin: float, kind: Compartment | None = None) -> Array:
         """Fill outlines in µm with even dyes and return their cover (H, W)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +49,9 @@ def grow_glands(section: Section, growth: Growth, *, allowed: Mask | None = None
                    wall=float(rng.uniform(*growth.wall_um)), rough=growth.rough,
                    aspect=float(1 + growth.aspect * rng.random())) for _ in range(50)
     ]  # fmt: skip
-    if growth.gland_share < 0.08:
-        shapes = [shape for shape in shapes if shape.radius < 1.2 * growth.radius_um[0]]
+    # No gland is larger than what the share allows.
+    limit = max(float(np.sqrt(0.5 * wanted / np.pi)), 0.6 * growth.wall_um[0])
+    shapes = [replace(shape, radius=min(shape.radius, limit / shape.aspect**0.5)) for shape in shapes]
     shapes.sort(key=lambda shape: -shape.radius)
     glands = settle(rng, shapes, gap_um=1.5, area_um2=wanted, allowed=allowed, section=section)
     covered = np.zeros((section.size, section.size), np.bool_)
@@ -83,7 +84,7 @@ def grow_nests(section: Section, nests: Mask, kind: NucleusKind, *, eosin: float
     section.compartment[nests] = Compartment.EPITHELIUM
     spacing = 1.28 * float(np.sqrt(kind.area_um2 * 1.35 / crowd))
     places = lattice(rng, FIELD_UM, spacing, jitter=0.2)
-    places = places[section.is_at(places, nests) & (rng.random(len(places)) < 0.95)]
+    places = places[(rng.random(len(places)) < 0.95) & section.is_at(places, nests)]
     section.add(kind, places)
     section.tumour |= nests
 
@@ -110,7 +111,7 @@ def dirty_necrosis(section: Section, gland: Gland) -> None:
 
 def add_mitoses(section: Section, per_mm2: float) -> None:
     """Put mitoses into the tumour: Poisson of its area; the cells about them are cleared."""
-    rng = section.rng
+    rng = section.branch()
     area = float(section.tumour.sum()) * section.um**2 * 1e-6
     count = min(int(rng.poisson(per_mm2 * area)), 12)
     solid = section.tumour & (section.compartment == Compartment.EPITHELIUM)
@@ -139,11 +140,11 @@ def _clear(section: Section, places: np.ndarray, reach_um: float) -> None:
 
 def add_pearls(section: Section, count: int, radius_um: float) -> None:
     """Put whorls of keratin into the tumour: pink rings without nuclei."""
-    rng = section.rng
     rows, columns = np.nonzero(section.tumour)
     if len(rows) == 0:
         return
     for _ in range(count):
+        rng = section.branch()
         chosen = int(rng.integers(len(rows)))
         place = np.array([columns[chosen], rows[chosen]], np.float32) * np.float32(section.um)
         radius = radius_um * float(rng.uniform(0.7, 1.3))
@@ -177,7 +178,7 @@ def single_cells(section: Section, kind: NucleusKind, share: float, *, angle: fl
         files & (rng.random(len(places)) < share) & section.is_at(places, section.compartment == Compartment.STROMA)
     )
     chosen = places[keep]
-    bodies = make_outlines(rng, chosen, area=1.9 * kind.area_um2, cv=0.2, ratio=1.3, rough=0.05,
+    bodies = make_outlines(section.branch(), chosen, area=1.9 * kind.area_um2, cv=0.2, ratio=1.3, rough=0.05,
                            angle=np.full(len(chosen), angle, np.float32))  # fmt: skip
     cover = section.spots(bodies, 0.08, 0.16, Compartment.EPITHELIUM)
     section.tumour |= cover > 0.5

@@ -30,7 +30,9 @@ __all__ = ["Degraded", "degradation_names", "degrade", "degrade_twice", "describ
 
 _LIMIT = 3.0
 """Largest strength that a flat picture may need before its loss falls into the band of a severity."""
-_STEPS = 14
+_STEPS = 16
+_NEAR_DB = 0.2
+"""How near the wanted loss the bisection comes, unless the loss jumps."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -216,10 +218,11 @@ class _Work:
                 f"largest strength, expected {band[0]} to {band[1]}; give a strength in place of a severity"
             )
         for _ in range(_STEPS):
-            half = (low + high) / 2
-            low, high = (half, high) if loss(half) > wanted else (low, half)
-        found = (low + high) / 2
-        reached = loss(found)
+            found = (low + high) / 2
+            reached = loss(found)
+            if abs(reached - wanted) < _NEAR_DB:
+                break
+            low, high = (found, high) if reached > wanted else (low, found)
         if not band[0] <= reached <= band[1]:
             raise DataError(
                 f"degradation {self.kind.name!r}: picture {self.picture.name!r} jumps to {reached:.1f} dB, expected "

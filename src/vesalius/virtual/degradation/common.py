@@ -121,12 +121,17 @@ def coded(plane: Plane, quality: float) -> Plane:
 
 @degradation("common", kind="blur", domain="detector", words=("pixelated", "coarse"), factor=(1, 1.6, 2.6, 5))
 def downsampling(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
-    """Fewer pixels by `factor`, shown on the old grid; up to a factor of 1.3 the loss sets in by degrees."""
+    """Fewer pixels by `factor`, shown on the old grid; between two whole numbers of rows both results are mixed."""
     del scene, rng
     height, width = plane.shape[:2]
-    small = max(2, round(height / p["factor"])), max(2, round(width / p["factor"]))
-    coarse = resized(resized(plane, small, Image.Resampling.BOX), (height, width), Image.Resampling.NEAREST)
-    return np.asarray(plane + min((p["factor"] - 1) / 0.3, 1.0) * (coarse - plane), np.float32)
+    rows = height / p["factor"]
+
+    def coarse(count: int) -> Plane:
+        small = max(2, min(count, height)), max(2, min(round(count * width / height), width))
+        return resized(resized(plane, small, Image.Resampling.BOX), (height, width), Image.Resampling.NEAREST)
+
+    low = coarse(int(rows))
+    return np.asarray(low + (rows - int(rows)) * (coarse(int(rows) + 1) - low), np.float32)
 
 
 @degradation("common", kind="photometric", domain="display", words=("banding", "few grey levels"),

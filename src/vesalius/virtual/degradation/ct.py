@@ -34,19 +34,14 @@ def low_dose(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator
 
 @degradation("ct", kind="artefact", domain="sinogram", words=("radiating streaks", "star lines"), step=(1, 3, 6, 14))
 def sparse_views(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
-    """One view in `step` is measured; between them the views are taken from the nearest measured one."""
+    """One view in `step` is measured and counts `step` times; between two whole steps both results are mixed."""
     sinogram = scan(plane, scene)
-    del rng
-    step = min(max(p["step"], 1.0), VIEWS / 2)
-
-    def held(spacing: float) -> NDArray[np.float64]:
-        number = np.arange(VIEWS)
-        nearest = np.clip(np.rint(np.rint(number / spacing) * spacing), 0, VIEWS - 1).astype(int)
-        return np.asarray(sinogram.rays[nearest], np.float64)
-
-    low = np.floor(step)
-    change = held(low) + (step - low) * (held(low + 1) - held(low)) - sinogram.rays
-    return add_change(plane, sinogram, change)
+    step, start = min(max(p["step"], 1.0), VIEWS / 2), int(rng.integers(VIEWS))
+    low = int(step)
+    number = (np.arange(VIEWS) + start) % VIEWS
+    weight = [np.where(number % whole == 0, float(whole), 0.0) for whole in (low, low + 1)]
+    mixed = weight[0] + (step - low) * (weight[1] - weight[0])
+    return add_change(plane, sinogram, (mixed - 1)[:, None] * sinogram.rays)
 
 
 @degradation("ct", kind="artefact", domain="sinogram", words=("elongated", "edges missing along one direction"),

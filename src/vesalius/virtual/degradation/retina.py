@@ -58,8 +58,9 @@ def arc_and_lashes(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Gen
     turn = rng.random() * 2 * np.pi
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    width_ = 1.6 * p["share"]
-    crescent = np.clip((np.hypot(along + 0.25, across) - (1.2 - width_)) / 0.05, 0, 1) * (p["share"] > 0)
+    width_ = 3.2 * p["share"]
+    eye = plane.mean(axis=2) > 0.04
+    crescent = np.clip((np.hypot(along + 0.25, across) - (1.2 - width_)) / 0.05, 0, 1) * (p["share"] > 0) * eye
     lashes = np.exp(-((np.sin(14 * across + 2 * along) / 0.16) ** 2)) * np.clip((along - 0.9 + width_) / 0.05, 0, 1)
     made = plane + 0.8 * crescent[..., None] * (np.maximum(plane, 0.9) - plane)
     return np.asarray(made * (1 - 0.8 * (lashes * (p["share"] > 0))[..., None]), np.float32)

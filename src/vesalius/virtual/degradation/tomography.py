@@ -6,6 +6,7 @@ change that a fault makes, which is then added to the slice at its own resolutio
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -75,11 +76,19 @@ def scan(plane: Plane, scene: Scene) -> Sinogram:
     """Project a slice (H, W, 1) in display units of HU; what is thinner than air counts as air."""
     height, width = plane.shape[:2]
     grid = min(_GRID, height, width)
-    small = resized(plane[..., :1], (grid, grid), Image.Resampling.BOX)[..., 0].astype(np.float64)
+    small = resized(plane[..., :1], (grid, grid), Image.Resampling.BOX)[..., 0]
     low, high = (scene.low, scene.high) if scene.units == "HU" else (-160.0, 240.0)
     step = scene.spacing_mm[0] * height / grid if np.isfinite(scene.spacing_mm[0]) else _FIELD_MM / grid
-    attenuation = _WATER_PER_MM * step * np.maximum(1 + (low + small * (high - low)) / 1000, 0)
-    return Sinogram(project(attenuation), attenuation, _WATER_PER_MM * step * (high - low) / 1000)
+    return _scanned(small.tobytes(), grid, step, (low, high))
+
+
+@lru_cache(maxsize=4)
+def _scanned(pixels: bytes, grid: int, step_mm: float, window: tuple[float, float]) -> Sinogram:
+    """Project a slice given as bytes; kept, since the search for a strength asks for the same one again."""
+    small = np.frombuffer(pixels, np.float32).reshape(grid, grid).astype(np.float64)
+    low, high = window
+    attenuation = _WATER_PER_MM * step_mm * np.maximum(1 + (low + small * (high - low)) / 1000, 0)
+    return Sinogram(project(attenuation), attenuation, _WATER_PER_MM * step_mm * (high - low) / 1000)
 
 
 def add_change(plane: Plane, sinogram: Sinogram, change: NDArray[np.float64]) -> Plane:
