@@ -102,7 +102,8 @@ def test_twins_share_everything_but_the_lesion() -> None:
         if len(rows):
             near[max(0, rows.min() - 4) : rows.max() + 5, max(0, columns.min() - 4) : columns.max() + 5] = True
         same = ~near & with_polyp.lens.aperture & np.isfinite(one.depth_mm) & np.isfinite(other.depth_mm)
-        assert np.abs(one.depth_mm[same] - other.depth_mm[same]).max() < 0.05
+        # 0.1 mm: rays that pass near the polyp begin their steps elsewhere.
+        assert np.abs(one.depth_mm[same] - other.depth_mm[same]).max() < 0.1
 
 
 def test_pictures_carry_masks_poses_sizes_and_depth() -> None:

@@ -128,9 +128,9 @@ def _known(tracer: Tracer, lens: Lens, pose: NDArray[np.float64]) -> Array:
     turn = pose[:, :3].astype(np.float32)
     near = tracer.glance(pose[:, 3], rays.reshape(-1, 3) @ turn.T).reshape(rays.shape[:2])
     wide = np.pad(near, 1, mode="edge")
-    rows, columns = near.shape
+    rows, columns = rays.shape[:2]
     least = np.min([wide[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0)
-    known = np.maximum(0.9 * least - 2.0, 0).astype(np.float32)
+    known: Array = np.maximum(0.9 * least - 2.0, 0).astype(np.float32)
     return known.repeat(_SKIP, axis=0).repeat(_SKIP, axis=1)[: lens.size, : lens.size]
 
 

@@ -58,7 +58,8 @@ def _approach(rng: np.random.Generator, time: NDArray[np.float64]) -> NDArray[np
     speed = float(rng.uniform(5, 30))
     pace = np.clip(1 + _slow(rng, time, 1, 0.5)[:, 0], 0, 2)
     gone = np.concatenate([[0.0], np.cumsum(pace[1:] * speed * np.diff(time))])
-    return np.minimum(nearest + gone[-1] - gone, 80.0)
+    left: NDArray[np.float64] = np.minimum(nearest + gone[-1] - gone, 80.0)
+    return left
 
 
 def _slow(rng: np.random.Generator, time: NDArray[np.float64], axes: int, hertz: float) -> NDArray[np.float64]:

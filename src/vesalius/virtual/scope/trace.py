@@ -48,6 +48,16 @@ class Hits(NamedTuple):
     """Index of the solid that was hit, -1 for the wall, (R,)."""
 
 
+class _Span(NamedTuple):
+    """The last place of rays in the lumen and the first beyond the surface, and the function there; each (R,)."""
+
+    near: Array
+    far: Array
+    """NaN where a ray is lost."""
+    inner: Array
+    outer: Array
+
+
 class _Sight(NamedTuple):
     """Points seen from the axis of the organ."""
 
@@ -83,7 +93,8 @@ class _Envelope:
         """Return a length (P,) within which no wall is, from places in fractional indices and mm off the axis."""
         at = np.minimum((row * self._cell).astype(np.intp), self._rows - 1) * self._columns
         at += np.minimum((column * self._cell).astype(np.intp), self._columns - 1)
-        return np.clip(self._table[at] - rho, 0, self._reach)
+        clear: Array = np.clip(self._table[at] - rho, 0, self._reach)
+        return clear
 
     def least_at(self, z: float) -> float:
         """Return the least radius within reach of a station in mm."""
@@ -184,10 +195,9 @@ class Tracer:
 
     def glance(self, origin: NDArray[np.floating], directions: Array) -> Array:
         """Return how far rays (R, 3) go at least before they meet the wall, solids left out, (R,)."""
-        near, far = self._march(
-            np.asarray(origin, np.float32), directions, np.zeros(len(directions), np.float32), False
-        )
-        return np.where(np.isfinite(far), near, np.float32(FAR_MM))
+        zero = np.zeros(len(directions), np.float32)
+        span = self._march(np.asarray(origin, np.float32), directions, zero, False)
+        return np.where(np.isfinite(span.far), span.near, np.float32(FAR_MM)).astype(np.float32)
 
     def trace(self, origin: NDArray[np.floating], directions: Array, known: Array | None = None) -> Hits:
         """Follow rays of unit length from one point to the surface.
@@ -211,29 +221,31 @@ class Tracer:
 
     def _reach(self, start: Array, directions: Array, free: Array, knobs: bool) -> Array:
         """Return the length of rays to the surface, NaN where they are lost, (R,)."""
-        near, far = self._march(start, directions, free, knobs)
-        found = np.flatnonzero(np.isfinite(far))
-        near, far, rays = near[found], far[found], directions[found]
-        inner, outer = np.zeros(len(found), np.float32), np.zeros(len(found), np.float32)
+        span = self._march(start, directions, free, knobs)
+        found = np.flatnonzero(np.isfinite(span.far))
+        near, far, inner, outer = (part[found] for part in span)
+        rays = directions[found]
         for _ in range(_BISECTIONS):
             middle = ((near + far) / 2).astype(np.float32)
             points = (start + middle[:, None] * rays).astype(np.float32)
             gap = self._gap(points, self._sight(points), knobs)[0]
-            free = gap > 0
-            near, far = np.where(free, middle, near), np.where(free, far, middle)
-            inner, outer = np.where(free, gap, inner), np.where(free, outer, gap)
-        share = np.where((inner > 0) & (outer < 0), inner / np.maximum(inner - outer, 1e-9), 0.5)
+            inside = gap > 0
+            near, far = np.where(inside, middle, near), np.where(inside, far, middle)
+            inner, outer = np.where(inside, gap, inner), np.where(inside, outer, gap)
+        share = inner / np.maximum(inner - outer, np.float32(1e-9))
         distance = np.full(len(directions), np.nan, np.float32)
         distance[found] = near + share * (far - near)
         return distance
 
-    def _march(self, start: Array, directions: Array, free: Array, knobs: bool) -> tuple[Array, Array]:
-        """Return the last distance in the lumen and the first beyond the surface (NaN: never), both (R,).
+    def _march(self, start: Array, directions: Array, free: Array, knobs: bool) -> _Span:
+        """Step along rays until they are beyond the surface.
 
         Rays begin where they are known to be `free`, (R,).
         """
         count = len(directions)
-        near, far = np.zeros(count, np.float32), np.full(count, np.nan, np.float32)
+        span = _Span(*np.zeros((4, count), np.float32))
+        span.far[:] = np.nan
+        last = np.ones(count, np.float32)
         active = np.arange(count)
         at, rays, step = free, directions, free
         for _ in range(_STEPS):
@@ -241,18 +253,19 @@ class Tracer:
             sight = self._sight(points)
             gap = self._gap(points, sight, knobs)[0]
             crossed = gap <= 0
-            far[active[crossed]] = at[crossed]
-            near[active[crossed]] = (at - step)[crossed]
+            ended = active[crossed]
+            span.near[ended], span.far[ended] = (at - step)[crossed], at[crossed]
+            span.inner[ended], span.outer[ended] = last[crossed], gap[crossed]
             keep = np.flatnonzero(~(crossed | (points[:, 2] >= self._wall.length_mm) | (points[:, 2] <= 0)))
             places = sight.row[keep], sight.column[keep], sight.rho[keep]
             clear = np.maximum(self._wide.free(*places), self._close.free(*places))
             clear = np.minimum(clear * self._steepness, gap[keep])
-            active, at, rays = active[keep], at[keep], rays[keep]
+            active, at, rays, last = active[keep], at[keep], rays[keep], gap[keep]
             step = np.maximum(clear, np.float32(_FINE_MM) + np.float32(0.006) * at)
             at = at + step
             if not len(active) or at.min() > FAR_MM:
                 break
-        return near, far
+        return span
 
     def _describe(self, start: Array, directions: Array, distance: Array) -> Hits:
         """Gather what is at the ends of rays; entries of lost rays mean nothing."""
