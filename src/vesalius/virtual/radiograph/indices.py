@@ -139,9 +139,12 @@ def _posture(camera: Camera, chest: Chest) -> Iterator[Index]:
     clavicle = clavicle_curve(chest, "right")
     u = float(camera.project(clavicle[len(clavicle) // 2])[0])
     dome = shape_top(camera, chest)
-    above = {rib: place for rib in range(5, 12) if (place := _rib_at(camera, chest, rib, u)) and place[1] > dome[1]}
-    points = np.array([*above.values(), dome])
-    yield Index("posterior_ribs_above_dome", float(max(above, default=0)), "1", "ribs", "right", points)
+    for rib in range(11, 0, -1):
+        place = _rib_at(camera, chest, rib, u)
+        if place and place[1] > dome[1]:
+            points = np.array([place, dome])
+            yield Index("posterior_ribs_above_dome", float(rib), "1", "ribs", "right", points)
+            break
 
 
 def shape_top(camera: Camera, chest: Chest) -> tuple[float, float]:
@@ -152,10 +155,7 @@ def shape_top(camera: Camera, chest: Chest) -> tuple[float, float]:
 
 
 def _rib_at(camera: Camera, chest: Chest, rib: int, u_mm: float) -> tuple[float, float] | None:
-    """Return where the posterior part of a right rib crosses a line along the body; None where it does not.
-
-    The ribs above the fifth are never near the dome, and are counted without being met.
-    """
+    """Return where the posterior part of a right rib crosses a line along the body; None where it does not."""
     curve = camera.project(rib_curve(chest, "right", rib, 6.0))
     crossed = np.flatnonzero((curve[:-1, 0] > u_mm) & (curve[1:, 0] <= u_mm))
     return None if len(crossed) == 0 else (u_mm, float(curve[crossed[0], 1]))

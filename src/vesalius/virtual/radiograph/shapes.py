@@ -157,7 +157,8 @@ def _quadratic(
     left: Sequence[NDArray[np.float64]], right: Sequence[NDArray[np.float64]], u: Array, v: Array
 ) -> Array:
     """Scalar product of two vectors that are linear in (1, u, v), over the window."""
-    k = [[np.float32(np.sum(p * q)) for q in right] for p in left]
+    rows, columns = [part.tolist() for part in left], [part.tolist() for part in right]
+    k = [[np.float32(p[0] * q[0] + p[1] * q[1] + p[2] * q[2]) for q in columns] for p in rows]
     along_u = k[0][0] + (k[0][1] + k[1][0]) * u + k[1][1] * u * u
     along_v = (k[0][2] + k[2][0]) * v + k[2][2] * v * v
     product: Array = along_u + along_v + ((k[1][2] + k[2][1]) * v) * u

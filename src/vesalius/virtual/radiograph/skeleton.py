@@ -86,8 +86,12 @@ def rib_curve(chest: Chest, side: Side, rib: int, step_mm: float) -> NDArray[np.
 
     The rib lies just outside the cavity's wall and descends by the reference drop times the body's slope.
     """
-    curve = spline(_rib_knots(chest, rib), step_mm)
-    curve[:, 0] *= side_sign(side)
+    return _of_side(chest, side, spline(_rib_knots(chest, rib), step_mm))
+
+
+def _of_side(chest: Chest, side: Side, left: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring the axis of a left rib to a side, its head to where the spine is."""
+    curve = left * [side_sign(side), 1, 1]
     curve[:, 0] += chest.spine_x(curve[:, 2]) * np.exp(-((np.linspace(0, 1, len(curve)) / 0.15) ** 2))
     return curve
 
@@ -130,8 +134,9 @@ def _paint_tubes(picture: Array, camera: Camera, chest: Chest, tubes: list[_Tube
 
 def _ribs(chest: Chest, step_mm: float, breaks: Sequence[Break]) -> Iterable[_Tube]:
     for rib in range(1, 13):
+        left = spline(_rib_knots(chest, rib), step_mm)
         for side in SIDES:
-            points = rib_curve(chest, side, rib, step_mm)
+            points = _of_side(chest, side, left)
             share = np.linspace(0, 1, len(points))
             radius = 6.4 - 1.6 * np.exp(-((share / 0.10) ** 2)) - (1.5 if rib > 10 else 0.0)
             for crack in breaks:
@@ -245,20 +250,22 @@ def _paint_spine(picture: Array, camera: Camera, chest: Chest) -> None:
     _paint_sternum(picture, camera, chest)
     lowest = camera.height(0.0)[-1] - 40
     lost = dict(chest.wedged)
+    plates = []
     for i in np.flatnonzero(z > lowest):
         wide, deep, high = vertebra_size(int(i))
         parts = _from_the_side if camera.lateral else _vertebra
         for part in parts(wide, deep, high, lost.get(int(i), 0.0)):
             across, behind, above, half, half_z, weight = part
-            place = (x[i] + across, y[i] + behind, z[i] + above, half, half_z, weight * chest.body.bone)
-            _plate(picture, camera, place)
+            plates.append((x[i] + across, y[i] + behind, z[i] + above, half, half_z, weight * chest.body.bone))
+    _paint_plates(picture, camera, np.array(plates))
 
 
 def _paint_sternum(picture: Array, camera: Camera, chest: Chest) -> None:
     """Add manubrium and body of the sternum; of the body a frontal film shows nothing."""
     width, depth, height = chest.scale
     if not camera.lateral:
-        _plate(picture, camera, (0.0, -82 * depth, 228 * height, 25 * width, 24, 1.6 * chest.body.bone))
+        manubrium = (0.0, -82 * depth, 228 * height, 25 * width, 24, 1.6 * chest.body.bone)
+        _paint_plates(picture, camera, np.array([manubrium]))
         return
     z = np.linspace(104, 252, 75) * height
     _, _, half, middle = chest.cavity.at(z)
@@ -297,21 +304,23 @@ def _vertebra(wide: float, deep: float, high: float, lost: float) -> Iterable[tu
         yield (sign * (wide + 9), 30, 4, 10, 4.0, 2.2)
 
 
-def _plate(picture: Array, camera: Camera, plate: tuple[float, ...]) -> None:
-    """Add a plate that faces the detector: x, y, z, half width, half height in mm, mm of compact bone."""
-    x, y, z = camera.turned(np.array(plate[:3]))
-    half_x, half_z, weight = plate[3:]
-    scale = camera.scale(y)
+def _paint_plates(picture: Array, camera: Camera, plates: NDArray[np.float64]) -> None:
+    """Add plates that face the detector, (P, 6): x, y, z, half width, half height in mm, mm of compact bone."""
+    x, depth, z = camera.turned(plates[:, :3]).T
+    scale = (camera.source_y_mm - depth) / camera.distance_mm
     pixel = camera.spacing_mm * scale
-    soft = max(0.5 * pixel, 0.6)
-    column = float(camera.column((x + camera.rotation * y) / scale))
-    row = float(camera.row((z - camera.centre_z_mm) / scale))
-    cover = []
-    for place, half in ((row, half_z), (column, half_x)):
+    soft = np.maximum(0.5 * pixel, 0.6)
+    columns = camera.column((x + camera.rotation * depth) / scale)
+    rows = camera.row((z - camera.centre_z_mm) / scale)
+    index = np.arange(camera.size)
+    covers, spans = [], []
+    for place, half in ((rows, plates[:, 4]), (columns, plates[:, 3])):
         reach = (half + soft) / pixel
-        span = np.arange(max(0, int(place - reach)), min(camera.size, int(place + reach) + 2))
-        cover.append((span, np.minimum(np.maximum((half - np.abs(span - place) * pixel) / soft + 0.5, 0), 1)))
-    (rows, down), (columns, across) = cover
-    if len(rows) and len(columns):
-        window = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        picture[window] += (down[:, None] * (across * weight)[None, :]).astype(np.float32)
+        spans.append(np.stack([np.maximum(place - reach, 0), np.minimum(place + reach + 2, camera.size)], axis=1))
+        away = np.abs(index - place[:, None]) * pixel[:, None]
+        covers.append(np.clip((half[:, None] - away) / soft[:, None] + 0.5, 0, 1).astype(np.float32))
+    covers[1] *= plates[:, 5:].astype(np.float32)
+    limits = np.concatenate(spans, axis=1).astype(np.int64).tolist()
+    for down, across, (top, bottom, left, right) in zip(*covers, limits, strict=True):
+        if top < bottom and left < right:
+            picture[top:bottom, left:right] += down[top:bottom, None] * across[None, left:right]
