@@ -56,32 +56,39 @@ def test_the_population_has_findings_and_devices() -> None:
 
 
 @pytest.mark.parametrize("concept", FINDINGS)
-def test_every_finding_is_marked_and_changes_the_picture_where_it_is(concept: str) -> None:
+def test_every_finding_is_marked_where_it_is(concept: str) -> None:
     patient = patient_with(concept, 3)
-    sick, well = (chest_ct.render(p, 56)[0] for p in (patient, patient.without(concept)))
-    marks = [mark for mark in sick.marks if mark.concept]
+    picture = chest_ct.render(patient, 48)[0]
+    marks = [mark for mark in picture.marks if mark.concept]
     assert {mark.concept for mark in marks} == {concept}
     assert {mark.instance for mark in marks} == set(range(len(patient.diseases)))
-    x = sick.origin_mm[0] + sick.spacing_mm[2] * np.arange(56)
+    x = picture.origin_mm[0] + picture.spacing_mm[2] * np.arange(48)
     for mark in marks:
         assert mark.mask is not None
         side, centre = patient.diseases[mark.instance or 0].laterality, float(x[np.nonzero(mark.mask)[2]].mean())
         # A curve is named by the side that it bows to, not by where it lies.
         if side in ("left", "right") and concept != "scoliosis":
             assert np.sign(centre) == (1 if side == "left" else -1)
-    assert any(m.name == f"{concept}_volume" and m.value > 0 for m in sick.measurements)
-    mask = np.logical_or.reduce([mark.mask for mark in marks])
+    assert any(m.name == f"{concept}_volume" and m.value > 0 for m in picture.measurements)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("concept", FINDINGS)
+def test_every_finding_changes_the_picture_where_it_is(concept: str) -> None:
+    patient = patient_with(concept, 5)
+    sick, well = (chest_ct.render(p, 64)[0] for p in (patient, patient.without(concept)))
+    mask = np.logical_or.reduce([mark.mask for mark in sick.marks if mark.concept])
     change = np.abs(sick.pixels.astype(float) - well.pixels)
-    # Noise differs a little with the attenuation: the lowest slices, below most findings, give its size.
+    # Noise differs a little with the attenuation: the median voxel gives its size.
     assert change[mask].mean() > 3 * np.median(change) + 5
 
 
 def test_axes_of_a_nodule_agree_with_its_geometry() -> None:
     for diameter in (16.0, 24.0):
-        picture = shown(replace(NODULE, diameter_mm=diameter), size=128)
+        picture = shown(replace(NODULE, diameter_mm=diameter), size=112)
         found = values(picture)
         long, short = (found[f"lung_nodule_{name}_axis right lower lobe"] for name in ("long", "short"))
-        # Mean diameter within a voxel of 2.7 mm.
+        # Mean diameter within a voxel of 3.1 mm.
         assert (long + short) / 2 == pytest.approx(diameter, abs=picture.spacing_mm[2])
         volume = found["lung_nodule_volume right lower lobe"]
         # Axial axes of the drawn mean, the third 0.92 to 1.08 of them.
@@ -126,7 +133,7 @@ def test_emphysema_takes_the_drawn_share() -> None:
 def test_a_large_heart_has_a_large_ratio() -> None:
     ratios = [
         values(chest_ct.render(patient, 48)[0])["cardiothoracic_ratio heart"] - patient.diseases[0].ratio  # type: ignore[attr-defined]
-        for patient in (patient_with("cardiomegaly", number) for number in range(4))
+        for patient in (patient_with("cardiomegaly", number) for number in range(3))
     ]
     # The film magnifies the thorax, further from the detector's plane, more than the heart: 0.42 there is 0.44 here.
     assert all(-0.02 < change < 0.06 for change in ratios), ratios

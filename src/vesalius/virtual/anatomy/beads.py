@@ -79,8 +79,10 @@ class Beads(Solid):
         margin = 2 * reach[near].max(axis=0, initial=0) + 1
         size = shape + 2 * margin
         target = np.zeros(int(size.prod()), np.float32)
-        for kind in np.unique(reach[near], axis=0):
-            chosen = np.flatnonzero(near & (reach == kind).all(axis=1))
+        keys = reach @ np.array([1 << 40, 1 << 20, 1])
+        for key in np.unique(keys[near]):
+            chosen = np.flatnonzero(near & (keys == key))
+            kind = reach[chosen[0]]
             count = max(1, _CHUNK // int((2 * kind + 1).prod()))
             for start in range(0, len(chosen), count):
                 part = chosen[start : start + count]

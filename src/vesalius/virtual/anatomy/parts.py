@@ -183,7 +183,7 @@ class Grid:
         origin = (bounds.low + bounds.high) / 2 - (step * (np.asarray(shape) - 1) / 2)[::-1]
         return cls(shape, (float(step[0]), float(step[1]), float(step[2])), tuple(float(v) for v in origin))  # type: ignore[arg-type]
 
-    @property
+    @cached_property
     def axes(self) -> tuple[Array, Array, Array]:
         """Centres along x (W,), y (H,) and z (D,), mm."""
         lines = [
