@@ -11,7 +11,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vesalius.virtual.anatomy import abdomen_bowel, abdomen_organs, abdomen_pelvis, abdomen_vessels, abdomen_wall
+from vesalius.virtual.anatomy import (
+    abdomen_bones,
+    abdomen_bowel,
+    abdomen_organs,
+    abdomen_pelvis,
+    abdomen_vessels,
+    abdomen_wall,
+)
 from vesalius.virtual.anatomy.abdomen_frame import Frame, draw_frame
 from vesalius.virtual.anatomy.parts import Anatomy, Part, Warp
 from vesalius.virtual.anatomy.scores import tissue_scores
@@ -44,12 +51,13 @@ def assemble(
         scores: deviations of tissues.
     """
     parts: tuple[Part, ...] = (
-        *abdomen_wall.body_wall(frame), *abdomen_wall.muscles(frame), *abdomen_wall.skeleton(frame),
+        *abdomen_wall.body_wall(frame), *abdomen_wall.muscles(frame), *abdomen_bones.skeleton(frame),
         *abdomen_wall.lung_bases(frame), *abdomen_organs.liver(frame), *abdomen_vessels.hepatic_vessels(frame),
         *abdomen_organs.spleen(frame), *abdomen_organs.kidneys(frame), *abdomen_bowel.colon(frame, rng),
         *abdomen_bowel.stomach(frame), *abdomen_bowel.small_bowel(frame, rng), *abdomen_organs.pancreas(frame),
         *abdomen_organs.adrenals(frame), *abdomen_pelvis.pelvic_organs(frame), *abdomen_organs.biliary(frame),
-        *abdomen_vessels.ureters(frame), *abdomen_vessels.nodes(frame, rng), *abdomen_vessels.vessels(frame),
+        *abdomen_vessels.ureters(frame), *abdomen_vessels.mesenteric_branches(frame, rng),
+                *abdomen_vessels.nodes(frame, rng), *abdomen_vessels.vessels(frame),
         *abdomen_vessels.calcifications(frame, rng),
     )  # fmt: skip
     return Anatomy("abdomen", frame.body, parts, warp, scores or {})

@@ -10,7 +10,7 @@ from vesalius.virtual.anatomy.abdomen_frame import Frame
 from vesalius.virtual.anatomy.parts import Part
 from vesalius.virtual.anatomy.solids import Ellipsoid, Solid, Tube, Union
 
-__all__ = ["aorta_tube", "calcifications", "hepatic_vessels", "nodes", "ureters", "vessels"]
+__all__ = ["aorta_tube", "calcifications", "hepatic_vessels", "mesenteric_branches", "nodes", "ureters", "vessels"]
 
 AORTA = ((26, 18, 124, 11.5), (16, 10, 60, 10.5), (9, -2, 8, 10), (8, -10, -16, 9.6), (7, -16, -51, 9),
         (6, -19, -87, 8.7),
@@ -146,6 +146,31 @@ def calcifications(frame: Frame, rng: np.random.Generator) -> tuple[Part, ...]:
         spots.append(Ellipsoid(place, (1.6 * size, size, 0.8 * size + 1.5), turn))
     solid: tuple[Solid, ...] = tuple(spots)
     return (Part(structure="aortic calcification", solid=Union(solid), tissue="calcification"),) if solid else ()
+
+
+def mesenteric_branches(frame: Frame, rng: np.random.Generator) -> tuple[Part, ...]:
+    """Small vessels in the fat of the mesentery, from the root to the loops."""
+    tubes = []
+    for height in np.linspace(-45, -150, 11):
+        side = 1 if rng.random() < 0.6 else -1
+        root = (-4.0, -46.0, float(max(height, -120.0)), 1.5)
+        middle = (
+            side * float(rng.uniform(18, 34)),
+            -44 + float(rng.normal(0, 7)),
+            float(height - rng.uniform(4, 14)),
+            1.3,
+        )
+        end = (
+            side * float(rng.uniform(45, 78)),
+            -42 + float(rng.normal(0, 14)),
+            float(height - rng.uniform(8, 34)),
+            1.0,
+        )
+        tubes.append(frame.tube([root, middle, end], breath=0.1, steps=3))
+    return (Part(structure="mesenteric branches", solid=Union(tuple(tubes)), tissue="vein", within=_MESENTERY),)
+
+
+_MESENTERY = ("visceral fat", "peritoneal fat")
 
 
 def ureters(frame: Frame) -> tuple[Part, ...]:
