@@ -22,7 +22,7 @@ from vesalius.virtual.text.style import draw_style
 from vesalius.virtual.text.vocabulary import examples
 from vesalius.virtual.text.wellformed import faults
 
-NUMBERS = 60
+NUMBERS = 40
 
 
 def patients() -> list[tuple[str, Patient]]:

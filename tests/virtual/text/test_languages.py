@@ -21,7 +21,7 @@ from vesalius.virtual.text.vocabulary import vocabulary
 from vesalius.virtual.text.wellformed import faults
 from vesalius.virtual.text.wording import unsided
 
-NUMBERS = 40
+NUMBERS = 25
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
 

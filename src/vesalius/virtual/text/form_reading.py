@@ -10,10 +10,10 @@ from functools import cache
 from vesalius.virtual.text.forms import form_words
 from vesalius.virtual.text.grammar import Fact
 from vesalius.virtual.text.lists import read_list
-from vesalius.virtual.text.parsing import canonical, named, noun_phrase, options, plain
+from vesalius.virtual.text.parsing import canonical, named, noun_phrase, options, plain, words_of
 from vesalius.virtual.text.terms import terms
 from vesalius.virtual.text.vocabulary import examples, vocabulary
-from vesalius.virtual.text.wording import SIZE, said
+from vesalius.virtual.text.wording import said
 
 __all__ = ["read_form"]
 
@@ -92,9 +92,8 @@ def _clause(pattern: re.Pattern[str], slot: str, rest: str) -> tuple[str, str, s
 @cache
 def _clause_patterns(concept: str, region: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     made = []
-    words = vocabulary(concept)
     for title, slot in _look(concept, region).items():
-        values = SIZE if slot == "size" else options(slot, words.get(slot, frozenset()), region)
+        values = options(slot, words_of(concept, slot, region), region)
         for clause in form_words().clauses.get(slot, form_words().clauses["other"]):
             text = re.escape(plain(clause.replace("{name}", title), region))
             made.append((re.compile(text.replace(r"\{value\}", f"(?P<value>{values})") + "(?=, |$)"), slot))

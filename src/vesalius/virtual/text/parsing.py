@@ -9,14 +9,15 @@ from functools import cache, lru_cache
 from vesalius.data.records import Status
 from vesalius.virtual.preset import finding_names
 from vesalius.virtual.text.grammar import Fact, Words, american, common, grammar
-from vesalius.virtual.text.vocabulary import vocabulary
+from vesalius.virtual.text.vocabulary import sites_of, vocabulary
 from vesalius.virtual.text.wording import SIZE, millimetres, said
 
-__all__ = ["Frame", "canonical", "frames", "merged", "named", "noun_phrase", "options", "plain"]
+__all__ = ["Frame", "canonical", "frames", "merged", "named", "noun_phrase", "options", "plain", "words_of"]
 
 _SIDES = ("left", "right", "bilateral", "midline")
 _OPEN = r"[\w./×%+=-]+(?:,? [\w./×%+=-]+){0,3}?"
 """One to four words."""
+_DIGITS = re.compile(r"\d+")
 _SHRUNK = ("decreased", "slightly_decreased")
 
 
@@ -131,7 +132,6 @@ def _phrases(entry: Words) -> list[str]:
 
 
 def _template(concept: str, phrase: str, region: str) -> Template:
-    words = vocabulary(concept) if concept in finding_names() else {}
     pieces = re.split(r"{(\w+)}", re.sub(r"^(?:an?|the) ", "", plain(phrase, region)))
     fixed, slots = pieces[::2], pieces[1::2]
     strict, loose, seen = "", "", set()
@@ -139,13 +139,19 @@ def _template(concept: str, phrase: str, region: str) -> Template:
         text = re.sub(r"\b(an?)\\ ", r"an?\\ ", re.escape(piece))
         strict, loose = strict + text, loose + text.replace("\\ ", r"\s*")
         if slot:
-            known = options(slot, words.get(slot, frozenset()), region)
+            known = options(slot, words_of(concept, slot, region), region)
             strict += f"(?P={slot})" if slot in seen else f"(?P<{slot}>{known})"
             known = known if slot in ("size", "side") else f"{known}|{_OPEN}"
             loose += f"(?P={slot})" if slot in seen else f"(?P<{slot}>(?:{known})?)"
             seen.add(slot)
     chunk = max(re.findall(r"[\w-]{3,}", " ".join(fixed)), key=len, default="")
     return Template(concept, phrase, re.compile(strict), re.compile(loose), chunk, sum(map(len, fixed)))
+
+
+def words_of(concept: str, slot: str, region: str) -> frozenset[str]:
+    """Return the words that a slot of a finding is known to take."""
+    own = vocabulary(concept).get(slot, frozenset()) if concept in finding_names() else frozenset()
+    return own | sites_of(region) if slot == "site" else own
 
 
 def options(slot: str, words: frozenset[str], region: str) -> str:
@@ -189,7 +195,18 @@ def merged(fact: Fact, look: Fact) -> Fact:
 
 @lru_cache(maxsize=20_000)
 def canonical(concept: str, slot: str, word: str, region: str) -> str:
-    """Return a word as the finding spells it."""
-    if concept not in finding_names():
-        return word
-    return next((own for own in vocabulary(concept).get(slot, ()) if plain(own, region) == word), word)
+    """Return a word as the finding spells it; numbers may differ from those that are known."""
+    known = words_of(concept, slot, region)
+    for own in sorted(known):
+        if plain(own, region) == word:
+            return own
+    for own in sorted(known):
+        if _DIGITS.sub("0", plain(own, region)) == _DIGITS.sub("0", word):
+            return _renumbered(own, _DIGITS.findall(word))
+    return word
+
+
+def _renumbered(text: str, numbers: list[str]) -> str:
+    """Put other numbers into a text, in order."""
+    left = iter(numbers)
+    return _DIGITS.sub(lambda match: next(left), text)
