@@ -23,8 +23,8 @@ from vesalius.virtual.anatomy.solids import Array
 from vesalius.virtual.anatomy.tissues import Magnetic, tissues
 
 __all__ = [
-    "PROTOCOLS", "MRScan", "Sequence", "adc_map", "apparent", "at_field", "bias_field", "enhanced", "ernst_angle_deg",
-    "measured", "null_time_ms", "palette", "scan", "sequence", "signal",
+    "PROTOCOLS", "TIME_OF_FLIGHT", "MRScan", "Sequence", "adc_map", "apparent", "at_field", "bias_field", "enhanced",
+    "ernst_angle_deg", "measured", "null_time_ms", "palette", "scan", "sequence", "signal",
 ]  # fmt: skip
 
 Kind = Literal["spin_echo", "fast_spin_echo", "gradient_echo", "inversion_recovery", "diffusion"]
@@ -58,6 +58,8 @@ class Sequence:
     """After gadolinium."""
     fat: float = 1.0
     """Share of the fat signal that is left."""
+    inflow: bool = False
+    """Arterial blood comes with fresh magnetisation, and veins are saturated: time of flight."""
     kept: float = 0.92
     """Share of the picture's k-space that is measured, along rows and columns."""
     snr: float = 40.0
@@ -77,6 +79,10 @@ PROTOCOLS = (
     Sequence(name="swi", kind="gradient_echo", tr_ms=700, te_ms=20, flip_deg=20, snr=30),
 )
 """Sequences of a brain examination at 1.5 T."""
+TIME_OF_FLIGHT = Sequence(
+    name="tof", kind="gradient_echo", tr_ms=25, te_ms=4, flip_deg=20, fat=0.3, inflow=True, kept=0.96, snr=16
+)
+"""MR angiography without contrast agent."""
 
 
 def sequence(name: str) -> Sequence:
@@ -148,6 +154,11 @@ def apparent(sequence: Sequence, name: str, *, tesla: float = 1.5) -> float:
     spins = 1.0
     if sequence.contrast:
         tissue = enhanced(tissue, _UPTAKE_MM.get(name, 0.0), tesla=tesla)
+    if sequence.inflow and name in _FLOWING:
+        if name == "vein":
+            return 0.15 * signal(sequence, tissue)
+        fresh = tissue.density * np.sin(np.radians(sequence.flip_deg))
+        return float(fresh * np.exp(-sequence.te_ms / tissue.t2_star_ms))
     if name in _FLOWING and sequence.kind != "gradient_echo":
         spins = 0.45 if sequence.contrast else 0.06
     if name in ("fat", "spongy_bone"):

@@ -28,7 +28,8 @@ from vesalius.virtual.seeds import stream
 
 CONCEPTS = (
     "brain_atrophy", "brain_metastases", "epidural_haematoma", "high_grade_glioma", "hydrocephalus",
-    "intracerebral_haemorrhage", "ischaemic_infarct", "low_grade_glioma", "meningioma", "multiple_sclerosis",
+    "intracerebral_haemorrhage", "intracranial_aneurysm", "intracranial_stenosis", "ischaemic_infarct",
+    "low_grade_glioma", "meningioma", "multiple_sclerosis",
     "pituitary_adenoma", "subarachnoid_haemorrhage", "subdural_haematoma", "white_matter_disease",
 )  # fmt: skip
 GRID = Grid((52, 64, 52), (3.3, 3.3, 3.3), (-84, -97, -78))

@@ -83,7 +83,7 @@ def build_head(patient: Patient) -> Head:
 def _parts(shape: HeadShape) -> tuple[Part, ...]:
     """All normal parts. Skull, face and dura stand still when a mass pushes the brain."""
     still = [replace(part, fixed=True) for part in (*skull_parts(), *face_parts(), *dura_parts(shape))]
-    return (*still, *brain_parts(shape), *vessel_parts())
+    return (*still, *brain_parts(shape), *vessel_parts(shape))
 
 
 def lobe_numbers(x: Array, y: Array, z: Array) -> NDArray[np.uint8]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from vesalius.virtual.anatomy.head_cortex import Cerebellum, Cerebrum
 from vesalius.virtual.anatomy.head_shape import HeadShape, Knot, ball, mirrored, tube
 from vesalius.virtual.anatomy.head_skull import falx, tentorium
 from vesalius.virtual.anatomy.parts import Part
-from vesalius.virtual.anatomy.solids import Block, Cut, Inset, Intersection, Solid, Tube, Union
+from vesalius.virtual.anatomy.solids import Block, Cut, Inset, Intersection, Point, Solid, Tube, Union, waves
 
-__all__ = ["brain_parts", "dura_parts", "lateral_ventricle", "vessel_parts"]
+__all__ = [
+    "ARTERIES", "artery", "bent", "brain_parts", "dura_parts", "knots_of", "lateral_ventricle", "vessel_parts",
+]  # fmt: skip
 
 _VENTRICLE: tuple[Knot, ...] = (
     (12.0, -25.0, 6.0, 3.3), (9.5, -12.0, 14.0, 3.9), (10.0, 4.0, 20.5, 4.0), (14.0, 24.0, 20.0, 4.4),
@@ -155,7 +159,7 @@ def _glands(shape: HeadShape) -> list[Part]:
     return parts
 
 
-_ARTERIES: dict[str, tuple[Knot, ...]] = {
+ARTERIES: dict[str, tuple[Knot, ...]] = {
     "internal carotid artery": ((22, 20, -90, 2.4), (22, 14, -62, 2.3), (15, 2, -42, 2.2), (11, -6, -35, 2.1),
                                 (10, -4, -25, 2.0), (11, -3, -18, 1.9)),
     "middle cerebral artery": ((11, -3, -18, 1.5), (22, -5, -17, 1.4), (33, -6, -14, 1.3), (39, 2, -6, 1.1),
@@ -165,6 +169,20 @@ _ARTERIES: dict[str, tuple[Knot, ...]] = {
     "posterior cerebral artery": ((0, 9, -19, 1.3), (10, 12, -16, 1.1), (18, 22, -13, 1.0), (22, 36, -9, 0.9),
                                   (14, 60, -6, 0.7)),
     "vertebral artery": ((16, 36, -90, 1.7), (12, 34, -70, 1.7), (7, 24, -58, 1.6), (0, 14, -47, 1.6)),
+    "basilar artery": ((0, 14, -47, 1.7), (0, 9.5, -34, 1.6), (0, 9, -19, 1.6)),
+}  # fmt: skip
+"""Centre lines and radii, of the left where there are two."""
+_BRANCHES: dict[str, tuple[tuple[Knot, ...], ...]] = {
+    "middle cerebral artery": (
+        ((39, 2, -6, 1.0), (44, -12, 4, 0.9), (52, -20, 22, 0.8), (54, -22, 38, 0.7)),
+        ((40, 16, 2, 0.9), (50, 12, 18, 0.8), (56, 14, 36, 0.7)),
+        ((46, 32, 8, 0.7), (52, 48, 16, 0.7), (48, 62, 24, 0.6)),
+        ((36, 0, -12, 0.9), (44, 14, -12, 0.8), (54, 30, -12, 0.7)),
+    ),
+    "anterior cerebral artery": (((2, -30, -4, 0.8), (2, -50, 2, 0.7), (2, -58, 20, 0.6)),
+                                 ((1.8, -37, 12, 0.8), (2, -40, 36, 0.7), (2, -24, 52, 0.6))),
+    "posterior cerebral artery": (((22, 36, -9, 0.8), (30, 52, -8, 0.7), (34, 70, -2, 0.6)),
+                                  ((14, 60, -6, 0.7), (10, 78, 2, 0.6), (10, 88, 10, 0.6))),
 }  # fmt: skip
 """Of the left."""
 _SINUSES: dict[str, tuple[Knot, ...]] = {
@@ -178,11 +196,41 @@ _SINUSES: dict[str, tuple[Knot, ...]] = {
 }  # fmt: skip
 
 
-def vessel_parts() -> list[Part]:
+def bent(point: Point, shape: HeadShape) -> Point:
+    """Return where a point of an artery lies in a person: up to about 3 mm away; near points move together."""
+    place = tuple(np.array([value], np.float32) for value in point)
+    off = [1.8 * waves(*place, wavelength_mm=38.0, seed=shape.artery_seed + axis)[0] for axis in range(3)]
+    x, y, z = (float(value + step) for value, step in zip(point, off, strict=True))
+    return (x, y, z)
+
+
+def knots_of(structure: str, shape: HeadShape) -> tuple[Knot, ...]:
+    """Centre line of the trunk of an artery of the catalogue, "left middle cerebral artery" or "basilar artery"."""
+    side, _, name = structure.partition(" ")
+    known = ARTERIES.get(name)
+    return _personal(known or ARTERIES[structure], 1 if known is None or side == "left" else -1, shape)
+
+
+def _personal(knots: tuple[Knot, ...], sign: int, shape: HeadShape) -> tuple[Knot, ...]:
+    return tuple((*bent((sign * x, y, z), shape), r * shape.artery) for x, y, z, r in knots)
+
+
+def artery(structure: str, shape: HeadShape, trunk: tuple[Knot, ...] | None = None) -> Solid:
+    """Return an artery of the catalogue with its branches, and another trunk where one is given."""
+    side, _, name = structure.partition(" ")
+    sign = 1 if side == "left" else -1
+    branches = [tube(*_personal(branch, sign, shape)) for branch in _BRANCHES.get(name, ())]
+    main = tube(*(trunk or knots_of(structure, shape)))
+    return Union((main, *branches)) if branches else main
+
+
+def vessel_parts(shape: HeadShape) -> list[Part]:
     """Return the circle of Willis with its feeders and branches, and the venous sinuses, which lie in the dura."""
-    parts = [part for name, knots in _ARTERIES.items() for part in _paired(name, tube(*knots), "artery")]
-    basilar = tube((0, 14, -47, 1.7), (0, 9.5, -34, 1.6), (0, 9, -19, 1.6))
-    parts.append(Part(structure="basilar artery", solid=basilar, tissue="artery"))
+    parts = [
+        Part(structure=f"{side} {name}", solid=artery(f"{side} {name}", shape), tissue="artery")
+        for name in ARTERIES if name != "basilar artery" for side in ("left", "right")
+    ]  # fmt: skip
+    parts.append(Part(structure="basilar artery", solid=artery("basilar artery", shape), tissue="artery"))
     for name, knots in _SINUSES.items():
         parts.append(Part(structure=name, solid=tube(*knots), tissue="vein", fixed=True))
     return parts

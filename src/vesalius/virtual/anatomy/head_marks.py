@@ -15,7 +15,7 @@ from vesalius.virtual.brain import BrainDisease
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.picture import Mark
 
-__all__ = ["STRUCTURES", "head_marks", "lobe_marks"]
+__all__ = ["STRUCTURES", "finding_marks", "head_marks", "lobe_marks"]
 
 STRUCTURES = (
     "cerebral cortex", "cerebral white matter", "corpus callosum", "left thalamus", "right thalamus",
@@ -30,7 +30,7 @@ STRUCTURES = (
 def head_marks(sampled: Sampled, diseases: Sequence[Disease]) -> tuple[Mark, ...]:
     """Return findings, their components, structures and lobes."""
     return (
-        *_lesions(sampled, diseases), *_components(sampled, diseases), *structure_marks(sampled, STRUCTURES),
+        *finding_marks(sampled, diseases), *_components(sampled, diseases), *structure_marks(sampled, STRUCTURES),
         *lobe_marks(sampled),
     )  # fmt: skip
 
@@ -47,7 +47,8 @@ def lobe_marks(sampled: Sampled) -> tuple[Mark, ...]:
     return tuple(Mark(anatomy=name, mask=mask) for name, mask in masks if mask.any())
 
 
-def _lesions(sampled: Sampled, diseases: Sequence[Disease]) -> Iterator[Mark]:
+def finding_marks(sampled: Sampled, diseases: Sequence[Disease]) -> Iterator[Mark]:
+    """Yield the mask of every disease of the brain that is seen; its instance is its index among `diseases`."""
     for index, disease in enumerate(diseases):
         if not isinstance(disease, BrainDisease):
             continue

@@ -22,7 +22,16 @@ from vesalius.virtual.anatomy.solids import Cut, Tube, Union
 from vesalius.virtual.body import SIDES, Side
 from vesalius.virtual.findings.base import Disease
 
-__all__ = ["Axes", "abc_half_ml", "evans_index", "lesion_axes", "lesion_mask", "measure_head", "measure_lesions"]
+__all__ = [
+    "Axes",
+    "abc_half_ml",
+    "evans_index",
+    "lesion_axes",
+    "lesion_mask",
+    "measure_head",
+    "measure_lesions",
+    "measure_vessels",
+]
 
 _BRAIN = ("cerebral", "cerebellar", "callosum", "capsule", "putamen", "pallidus", "caudate", "thalamus", "amygdala",
           "hippocampus", "septum pellucidum", "midbrain", "pons", "medulla", "optic tract", "chiasm",
@@ -172,6 +181,16 @@ def measure_lesions(head: Head, diseases: Sequence[Disease], sampled: Sampled, i
         for concept, count in counts.items()
         if concept == "brain_metastases"
     ]
+    return tuple(found)
+
+
+def measure_vessels(diseases: Sequence[Disease], image: str) -> tuple[Measurement, ...]:
+    """Return sizes of aneurysms and degrees of stenoses."""
+    found = [value for disease in diseases if disease.region == "brain" for value in _of_geometry(disease, image)]
+    for disease in diseases:
+        if disease.concept == "intracranial_stenosis":
+            percent = 100 * float(getattr(disease, "narrowing", 0.0))
+            found.append(_made("stenosis", percent, "%", image, disease.anatomy, disease.laterality))
     return tuple(found)
 
 

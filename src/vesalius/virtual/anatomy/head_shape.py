@@ -55,6 +55,10 @@ class HeadShape:
     pineal_calcified: bool
     tilt_deg: tuple[float, float, float]
     """How the head lies: turn about the x, y and z axis."""
+    artery: float = 1.0
+    """Radius factor of the arteries."""
+    artery_seed: int = 0
+    """Of the bends of the arteries."""
 
     @property
     def size(self) -> float:
@@ -92,6 +96,7 @@ def draw_head(seed: int, patient: str, body: Body) -> HeadShape:
         pituitary_mm=draw_clipped(rng, 5.2 if body.sex == "F" else 4.8, 0.7), cavum=bool(rng.random() < 0.1),
         pineal_calcified=bool(rng.random() < 0.65),
         tilt_deg=(draw_clipped(rng, 0, 3.5), draw_clipped(rng, 0, 2.5), draw_clipped(rng, 0, 3.0)),
+        artery=draw_clipped(rng, 1.0, 0.08), artery_seed=int(rng.integers(2**31)),
     )  # fmt: skip
 
 
