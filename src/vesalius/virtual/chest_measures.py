@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,23 @@ from numpy.typing import NDArray
 from vesalius.data.records import Laterality, Measurement
 from vesalius.virtual.anatomy.caliper import axial_axes, deepest_mm, volume_ml
 from vesalius.virtual.anatomy.marks import mask_of
-from vesalius.virtual.anatomy.solids import Tube
+from vesalius.virtual.anatomy.solids import Point, Tube
 from vesalius.virtual.anatomy.thorax_body import Thorax
 from vesalius.virtual.anatomy.thorax_shapes import ellipsoid_of
 from vesalius.virtual.body import SIDES
 from vesalius.virtual.ct import Scan
 from vesalius.virtual.findings.base import LOBES, Disease
+from vesalius.virtual.radiograph.lungs import HILUM
 
-__all__ = ["carina_angle", "heart_width_mm", "inner_width_mm", "measure_chest", "vessel_diameter_mm"]
+__all__ = [
+    "carina_angle", "heart_width_mm", "inner_width_mm", "landmarks", "measure_chest", "ventricle_ratio",
+    "vessel_diameter_mm",
+]  # fmt: skip
 
-_ROUND = ("lung_nodule", "lung_mass", "lung_metastases", "cavity", "granuloma", "chest_lymphadenopathy")
+_ROUND = ("lung_nodule", "lung_mass", "lung_cavity", "granuloma", "lymphadenopathy")
 """Findings that are measured by their axes."""
+_OFF_CORTEX_MM = 4.0
+"""Distance from the surface of a vertebra at which its density is read."""
 _FLUID = ("pleural_effusion", "pericardial_effusion", "pneumothorax")
 """Findings that are measured by their depth."""
 
@@ -55,6 +61,34 @@ def carina_angle(anatomy: Thorax) -> float:
     return float(np.degrees(np.arccos(np.clip(ways[0] @ ways[1], -1, 1))))
 
 
+def landmarks(anatomy: Thorax) -> Mapping[str, Point]:
+    """Return places of the thorax, mm: carina, tops of the domes, apex of the heart, hilum of each lung."""
+    chest = anatomy.chest
+    carina = anatomy.solid("right main bronchus")
+    assert isinstance(carina, Tube)
+    main = chest.heart[0]
+    apex = main.centre + main.rotation[0] * main.axes[0]
+    found = {"carina": carina.points[0], "apex of heart": _point(apex)}
+    for side, dome in zip(SIDES, chest.domes, strict=True):
+        found[f"top of {side} dome"] = _point(dome.centre + np.array([0.0, 0.0, float(dome.axes[2])]))
+        found[f"{side} hilum"] = _point(np.array(HILUM[side]) * chest.scale)
+    return found
+
+
+def _point(place: NDArray[np.float64]) -> Point:
+    x, y, z = (float(value) for value in place)
+    return (x, y, z)
+
+
+def ventricle_ratio(scan: Scan) -> float:
+    """Short width of the right over that of the left ventricle, each on the slice of its long axis, on the masks."""
+    widths = []
+    for name in ("right ventricle", "left ventricle"):
+        axes = axial_axes(mask_of(scan.sampled, name), scan.protocol.grid.spacing_mm)
+        widths.append(axes.short_mm if axes else float("nan"))
+    return widths[0] / widths[1]
+
+
 class _Book:
     """Collects measurements of one picture."""
 
@@ -75,7 +109,11 @@ def measure_chest(
     """Return all measurements of a chest CT."""
     book = _Book(image)
     _heart_and_vessels(book, anatomy)
+    book.add("ventricle_ratio", ventricle_ratio(scan), "1", "heart")
     _lungs(book, scan)
+    marrow = _marrow(scan, "vertebra T10")
+    if marrow.any():
+        book.add("vertebral_density", scan.mean_hu(marrow), "[hnsf'U]", "vertebra T10")
     for (concept, number), mask in _lesions(scan):
         disease = diseases[number]
         _lesion(book, scan, (disease, concept), mask)
@@ -114,6 +152,24 @@ def _lungs(book: _Book, scan: Scan) -> None:
     if len(values):
         book.add("low_attenuation_share", float((values < -950).mean()), "1", "lungs")
         book.add("lung_mean_density", float(values.mean()), "[hnsf'U]", "lungs")
+
+
+def _marrow(scan: Scan, vertebra: str) -> NDArray[np.bool_]:
+    """Voxels at least 4 mm within a vertebral body.
+
+    The canal marks the back: the arch and the processes are left out.
+    """
+    mask, canal = mask_of(scan.sampled, vertebra), mask_of(scan.sampled, "spinal canal")
+    levels = np.flatnonzero(mask.any(axis=(1, 2)))
+    rows = np.flatnonzero(canal[levels].any(axis=(0, 2)))
+    inner = mask.copy()
+    for axis, step in enumerate(scan.protocol.grid.spacing_mm):
+        for offset in range(1, int(np.ceil(_OFF_CORTEX_MM / step)) + 1):
+            inner &= np.roll(mask, offset, axis)
+            inner &= np.roll(mask, -offset, axis)
+    if len(rows):
+        inner[:, rows[0] :] = False
+    return inner
 
 
 def _lesions(scan: Scan) -> Iterable[tuple[tuple[str, int], NDArray[np.bool_]]]:

@@ -35,6 +35,31 @@ def values(picture: Picture) -> dict[str, float]:
     return {f"{m.name} {m.anatomy}".strip(): m.value for m in picture.measurements}
 
 
+def test_landmarks_lie_where_their_structures_are() -> None:
+    picture = shown()
+    points = {mark.anatomy: mark.points[0] for mark in picture.marks if mark.points}
+    masks = {mark.anatomy: mark.mask for mark in picture.marks if mark.mask is not None}
+    assert {"carina", "apex of heart", "top of right dome", "top of left dome"} <= set(points)
+
+    def near(point: tuple[float, ...], mask: np.ndarray) -> float:
+        places = np.argwhere(mask)[:, ::-1]
+        return float(np.linalg.norm((places - np.asarray(point)) * picture.spacing_mm[::-1], axis=1).min())
+
+    # Within a voxel's diagonal of 9 mm of what they belong to.
+    assert near(points["carina"], masks["trachea"]) < 9
+    assert near(points["apex of heart"], masks["heart"]) < 9
+    assert near(points["top of right dome"], masks["diaphragm"]) < 9
+
+
+def test_bone_loses_density_with_age() -> None:
+    patients = [
+        replace(reference_patient(), body=replace(reference_patient().body, age_years=age)) for age in (25, 85)
+    ]
+    young, old = (values(chest_ct.render(patient, 96)[0])["vertebral_density vertebra T10"] for patient in patients)
+    # 2 HU a year over 60 years.
+    assert 80 < young - old < 150
+
+
 def test_a_normal_scan() -> None:
     picture = shown()
     assert (picture.modality, picture.axes, picture.units, picture.body_part) == ("CT", "ZYX", "HU", "CHEST")
@@ -47,6 +72,8 @@ def test_a_normal_scan() -> None:
     assert 21 <= found["pulmonary_trunk_diameter pulmonary trunk"] <= 27
     assert 0.36 <= found["cardiothoracic_ratio heart"] <= 0.50
     assert 49 <= found["carina_angle trachea"] <= 75
+    # RV/LV 0.8 ± 0.1 end-diastolic by the table; between 0.5 and 0.9 with the septum bulging to the right.
+    assert 0.5 <= found["ventricle_ratio heart"] <= 0.9
     assert found["low_attenuation_share lungs"] < 0.05
     assert -900 < found["lung_mean_density lungs"] < -740
 

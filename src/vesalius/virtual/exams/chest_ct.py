@@ -5,11 +5,12 @@ from __future__ import annotations
 from vesalius.virtual import ct
 from vesalius.virtual.anatomy.diseased import diseased
 from vesalius.virtual.anatomy.marks import lesion_marks, structure_marks
+from vesalius.virtual.anatomy.parts import Grid
 from vesalius.virtual.anatomy.thorax import Thorax, build_thorax, thorax_grid
-from vesalius.virtual.chest_measures import measure_chest
+from vesalius.virtual.chest_measures import landmarks, measure_chest
 from vesalius.virtual.exams.base import sized
 from vesalius.virtual.patient import Patient
-from vesalius.virtual.picture import Picture
+from vesalius.virtual.picture import Mark, Picture
 from vesalius.virtual.seeds import stream
 
 __all__ = ["REGION", "SIZE", "STRUCTURES", "protocol_of", "render", "scanned"]
@@ -54,7 +55,10 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
     """Render the scan of a patient, `size` slices, rows and columns."""
     anatomy, scan = scanned(patient, sized(size, *_SIZES))
     grid = scan.protocol.grid
-    marks = (*lesion_marks(scan.sampled, patient.diseases), *structure_marks(scan.sampled, STRUCTURES))
+    marks = (
+        *lesion_marks(scan.sampled, patient.diseases), *structure_marks(scan.sampled, STRUCTURES),
+        *_points(anatomy, grid),
+    )  # fmt: skip
     return (
         Picture(
             name=_NAME, modality="CT", pixels=scan.volume, axes="ZYX", units="HU", spacing_mm=grid.spacing_mm,
@@ -62,3 +66,14 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
             measurements=measure_chest(anatomy, scan, patient.diseases, _NAME),
         ),
     )  # fmt: skip
+
+
+def _points(anatomy: Thorax, grid: Grid) -> tuple[Mark, ...]:
+    """Landmarks that lie in the volume, in voxels."""
+    places = {name: grid.index(place) for name, place in landmarks(anatomy).items()}
+    inside = {
+        name: place
+        for name, place in places.items()
+        if all(0 <= value <= count - 1 for value, count in zip(place, grid.shape[::-1], strict=True))
+    }
+    return tuple(Mark(anatomy=name, points=(place,)) for name, place in inside.items())
