@@ -93,8 +93,18 @@ def test_pertinent_negatives_stand_in_sick_reports_too(patients: list[Patient], 
     sick, healthy = np.array(negatives[True]), np.array(negatives[False])
     # Probability that a normal report has more "no" than a sick one (ties half): reports differ, but not by this.
     wins = (healthy[:, None] > sick[None, :]).mean() + 0.5 * (healthy[:, None] == sick[None, :]).mean()
-    assert wins < 0.68
+    assert wins < 0.65
     assert (sick > 0).mean() > 0.5
+
+
+def test_impressions_are_not_copied_from_the_findings(reports: list[Report]) -> None:
+    copied = [
+        re.sub(r"^\d\. ", "", sentence.text) in {part.text for part in report.findings}
+        for report in reports for sentence in report.impression
+        if any(fact.status == "present" and fact.concept != "no_finding" for fact in sentence.facts)
+    ]  # fmt: skip
+    assert len(copied) > REPORTS / 2
+    assert np.mean(copied) < 0.15
 
 
 def test_two_thousand_reports_of_one_fact_set_are_all_distinct(patients: list[Patient]) -> None:
@@ -163,8 +173,7 @@ def test_site_style_does_not_follow_disease() -> None:
          (Fact("pleural_effusion", "uncertain", "left", "", "small", certainty="possible"),)),
         ("Lungs: There is a 1.4 cm nodule in the RUL.",
          (Fact("lung_nodule", "present", "right", "right upper lobe", "", 14.0),)),
-        ("The lungs are clear.",
-         tuple(Fact(name, "absent") for name in ("consolidation", "edema", "lung_mass", "atelectasis"))),
+        ("The pleural spaces are clear.", (Fact("pleural_effusion", "absent"), Fact("pneumothorax", "absent"))),
         ("PA view of the chest.", ()),
         ("Severe pulmonary oedema is present.", (Fact("edema", "present", "", "", "severe"),)),
         ("Neither cardiomegaly nor pneumothorax is seen.",

@@ -117,7 +117,7 @@ def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple
     concepts = list(words.findings)
     _check_words(case, concepts)
     purpose = (variant,) if case.region == "chest" else (variant, case.region)
-    numbers = stream(patient.seed, patient.occasion, "text", *purpose).random((len(concepts) + 3, _DRAWS))
+    numbers = stream(patient.seed, patient.occasion, "text", *purpose).random((len(concepts) + 5, _DRAWS))
     writer = Writer(case.region, style)
     present: list[Sentence] = []
     impression: list[Sentence] = []
@@ -126,7 +126,7 @@ def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple
         for one, again in _told(case, concept, writer, draws):
             present.append(one)
             impression.append(again)
-    denied = _denied(case, words, writer, numbers[-3:-1])
+    denied = _denied(case, words, writer, numbers[-5:-1])
     draws = Draws(numbers[-1].tolist())
     findings = _arranged([*present, *denied], words, style, draws)
     _add_boilerplate(findings, case, words, style, draws)
@@ -186,12 +186,12 @@ def _denied(case: _Case, words: Grammar, writer: Writer, numbers: NDArray[np.flo
     resolved = {disease.concept for disease in case.gone}
     share = 0.35 + 0.65 * writer.style.negatives if writer.style.negatives > 0 else 0.1
     # The root of a chance: where organs are described one by one, more absent findings are denied.
-    rolls = (numbers[0] ** (2 if _in_detail(case) else 1)).tolist()
+    rolls = (numbers[0] ** (4 if _in_detail(case) else 1)).tolist()
     beyond = here | {concept for concept in words.findings if finding(concept).sex not in ("", case.sex)}
     absent = [concept for concept in words.findings if concept not in beyond]
     chosen = [concept for number, (concept, entry) in enumerate(words.findings.items()) if concept not in beyond
               and concept not in resolved and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
-    draws = Draws(numbers[1].tolist())
+    draws = Draws(numbers[1:].ravel().tolist())
     sentences = []
     for _ in range(_GENERAL if _in_detail(case) else 1):
         roll, which = draws.number(), draws.number()
@@ -207,7 +207,7 @@ def _denied(case: _Case, words: Grammar, writer: Writer, numbers: NDArray[np.flo
         stable = [name for name in old if all(
             case.changes[id(part)].kind != "new" for part in case.diseases if part.concept == name)]  # fmt: skip
         sentences += [writer.not_new(draws.pick(stable), draws)] if stable else []
-    return sentences + [writer.denied(group, draws) for group in _lists(chosen, draws)]
+    return sentences + [writer.denied(group, draws) for group in _lists(chosen, draws, _in_detail(case))]
 
 
 def _in_detail(case: _Case) -> bool:
@@ -215,12 +215,12 @@ def _in_detail(case: _Case) -> bool:
     return any(name.endswith(_DETAILED) for name in case.exams)
 
 
-def _lists(chosen: list[str], draws: Draws) -> Iterator[list[str]]:
-    """Cut the denied findings into at most eight lists of one to three."""
-    for _ in range(8):
+def _lists(chosen: list[str], draws: Draws, in_detail: bool) -> Iterator[list[str]]:
+    """Cut the denied findings into at most eight lists of one to three; in detail sixteen of one or two."""
+    for _ in range(16 if in_detail else 8):
         if not chosen:
             return
-        count = 1 + int(draws.number() * 3)
+        count = 1 + int(draws.number() * (2 if in_detail else 3))
         yield chosen[:count]
         chosen = chosen[count:]
 
