@@ -76,7 +76,7 @@ def test_brightness_of_the_layers() -> None:
 def test_heights_of_fluid_read_off_the_masks() -> None:
     seen = 0
     for number in range(14):
-        picture = render(eye_with("macular_oedema", number), 512)[0]
+        picture = render(eye_with("macular_oedema", number), 256)[0]
         for mark in picture.marks:
             if mark.anatomy == "subretinal fluid" and mark.mask is not None:
                 seen += 1

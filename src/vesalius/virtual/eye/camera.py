@@ -42,10 +42,10 @@ class Camera:
 
 
 _CAMERAS = (
-    Camera(gain=(1.07, 0.82, 0.74), gamma=0.95, saturation=1.12, vignette=0.30, blur_mm=0.020, noise=1.2, tab=True),
-    Camera(gain=(0.97, 1.02, 1.05), gamma=1.05, saturation=0.92, vignette=0.45, blur_mm=0.028, noise=2.0, tab=False),
-    Camera(gain=(1.05, 0.96, 0.80), gamma=1.00, saturation=1.05, vignette=0.22, blur_mm=0.017, noise=0.9, tab=False),
-    Camera(gain=(0.98, 0.92, 0.90), gamma=1.10, saturation=0.98, vignette=0.38, blur_mm=0.024, noise=1.6, tab=True),
+    Camera(gain=(1.07, 0.82, 0.74), gamma=0.95, saturation=1.12, vignette=0.30, blur_mm=0.034, noise=1.2, tab=True),
+    Camera(gain=(0.97, 1.02, 1.05), gamma=1.05, saturation=0.92, vignette=0.45, blur_mm=0.044, noise=2.0, tab=False),
+    Camera(gain=(1.05, 0.96, 0.80), gamma=1.00, saturation=1.05, vignette=0.22, blur_mm=0.030, noise=0.9, tab=False),
+    Camera(gain=(0.98, 0.92, 0.90), gamma=1.10, saturation=0.98, vignette=0.38, blur_mm=0.038, noise=1.6, tab=True),
 )
 _OF_SITE = {"north": 0, "harbour": 1, "valley": 2, "market": 3}
 

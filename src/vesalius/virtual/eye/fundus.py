@@ -128,7 +128,7 @@ def _depth(eye: Eye, frame: Frame, kind: int, over: bool | None) -> Array:
     vessels = eye.vessels
     chosen = (vessels.kind == kind) & ((vessels.over == over) if over is not None else True)
     start, end = frame.line(vessels.start[chosen]), frame.line(vessels.end[chosen])
-    thick = np.clip(vessels.radius[chosen] / 0.06, 0, 1.5) ** 0.85
+    thick = np.clip(vessels.radius[chosen] / 0.06, 0, 1.5)
     return paint_strokes(frame.sheet, start, end, vessels.radius[chosen] * frame.zoom, thick)
 
 

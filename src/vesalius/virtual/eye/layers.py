@@ -25,7 +25,8 @@ LAYERS = (
 CHOROID = len(LAYERS) - 1
 _LOST = ("geographic atrophy", "laser scar")
 """Lesions without pigment epithelium and photoreceptors."""
-_UNDER = ("soft druse", "hard druse", "pigment epithelial detachment")
+_DRUSEN = ("soft druse", "hard druse")
+_UNDER = (*_DRUSEN, "pigment epithelial detachment")
 _ABOVE = ("subretinal fluid", "subretinal haemorrhage", "neovascular membrane", "reticular pseudodruse")
 
 
@@ -39,15 +40,25 @@ def stack(retina: Retina, x: Floats, y: Floats) -> Floats:
     made[2] = made[2] + 0.4 * swelling
     made[4] = made[4] + 0.6 * swelling
     made[0] = made[0] + rise(retina, x, y, "cotton-wool spot")
-    lost = extent(retina, x, y, *_LOST)
-    for layer in (5, 6, 7, 8, 10):
-        made[layer] = made[layer] * (1 - lost)
-    made[4] = made[4] * (1 - 0.45 * extent(retina, x, y, *_LOST, edge=0.5))
+    _lose(made, retina, x, y)
     made[9] = rise(retina, x, y, *_ABOVE)
-    made[11] = rise(retina, x, y, *_UNDER) * (1 - lost)
-    made[4] = np.maximum(made[4] - 0.4 * made[11], 0.35 * made[4])
+    made[11] = rise(retina, x, y, *_UNDER) * (1 - extent(retina, x, y, *_LOST))
+    # The outer nuclear layer gives way to narrow bumps, so that the inner surface stays smooth; wide ones lift all.
+    pressed = 0.9 * np.minimum(rise(retina, x, y, *_DRUSEN), made[11]) + 0.25 * made[11]
+    made[4] = np.maximum(made[4] - pressed, 0.2 * made[4])
     made[:9] = made[:9] * (1 - hole(retina, x, y))
     return made
+
+
+def _lose(made: Floats, retina: Retina, x: Floats, y: Floats) -> None:
+    """Take pigment epithelium and photoreceptors away where they are lost: sharply, while what lies above sags."""
+    lost, sagging = extent(retina, x, y, *_LOST), extent(retina, x, y, *_LOST, edge=0.7)
+    outer = (5, 6, 7, 8, 10)
+    total = made[list(outer)].sum(axis=0)
+    for layer in outer:
+        made[layer] = made[layer] * (1 - lost)
+    whole = made[4]
+    made[4] = np.maximum(whole * (1 - 0.45 * sagging) + total * (lost - sagging), 0.3 * whole)
 
 
 def thickness(layers: Floats) -> Floats:

@@ -113,7 +113,7 @@ class AgeRelatedMacularDegeneration(EyeDisease):
         hard = scatter(rng, self.small, (0.0, 0.0), 0.2, 3.2)
         found = [
             group(self.concept, "soft druse", places, size, rng, flat=0.75, wobble=0.12, soft=0.7,
-                  height_um=np.clip(size * 700, 30, 150), level=1.0),
+                  height_um=np.clip(size * 520, 25, 120), level=1.0),
             group(self.concept, "hard druse", hard, rng.uniform(0.015, 0.030, self.small), rng, height_um=30.0,
                   level=1.0),
         ]  # fmt: skip

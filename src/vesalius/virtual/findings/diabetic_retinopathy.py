@@ -105,7 +105,7 @@ class DiabeticRetinopathy(EyeDisease):
 
     @property
     def visibility(self) -> float:
-        small = visible(45, 0.0013 * self.microaneurysms + 0.03 * sum(self.blots))
+        small = np.hypot(visible(30, 0.0013 * self.microaneurysms), visible(45, 0.03 * sum(self.blots)))
         large = visible(60, 0.012 * self.exudates + 0.15 * (self.flames + self.cotton_wool) + self.preretinal_mm**2)
         return float(np.hypot(small, large))
 
