@@ -52,8 +52,8 @@ def looked_at(patient: Patient, spacing_mm: float, *, warp: bool = True, concept
     )
 
 
-def test_there_are_twenty_two() -> None:
-    assert len(CONCEPTS) == 22
+def test_there_are_twenty_six() -> None:
+    assert len(CONCEPTS) == 26
     assert len(FOCAL) == 11
 
 

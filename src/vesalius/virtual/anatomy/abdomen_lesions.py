@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from vesalius.virtual.anatomy.abdomen_organs import LIVER_PARTS, SEGMENTS
 from vesalius.virtual.anatomy.parts import Anatomy, Part
-from vesalius.virtual.anatomy.solids import Ellipsoid, Lumpy, Point, Solid
+from vesalius.virtual.anatomy.solids import Ellipsoid, Inset, Lumpy, Point, Solid
 from vesalius.virtual.anatomy.tissues import PHASES, tissues
 from vesalius.virtual.findings.base import Disease, choose, severity_of
 
-__all__ = ["FAT", "LIVER_ROOM", "AbdomenDisease", "FocalLesion", "axial_axes", "draw_segment", "kidney_room", "seat"]
+__all__ = [
+    "FAT", "LIVER_ROOM", "AbdomenDisease", "FocalLesion", "axial_axes", "draw_segment", "inflamed_fat", "kidney_room",
+    "seat",
+]  # fmt: skip
 
 FAT = ("visceral fat", "peritoneal fat", "left perirenal fat", "right perirenal fat")
 LIVER_ROOM = (*LIVER_PARTS, "portal vein branches", "hepatic veins")
@@ -194,6 +197,12 @@ def axial_axes(egg: Ellipsoid) -> tuple[float, float]:
     form = turn.T @ np.diag(1 / np.asarray(egg.axes) ** 2) @ turn
     small, large = np.linalg.eigvalsh(form[:2, :2])
     return float(2 / np.sqrt(small)), float(2 / np.sqrt(large))
+
+
+def inflamed_fat(solid: Solid, reach_mm: float) -> Part:
+    """Return the fat round a solid with the fluid of inflammation in it, fading outwards."""
+    return Part(structure="visceral fat", solid=Inset(solid, -0.5 * reach_mm), tissue="inflamed_fat", within=FAT,
+                softness_mm=max(1.5, 0.14 * reach_mm), opacity=0.85)  # fmt: skip
 
 
 def seat(anatomy: Anatomy, rng: np.random.Generator, structure: str, *, depth_mm: float, reach_mm: float) -> Point:
