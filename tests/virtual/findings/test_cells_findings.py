@@ -106,3 +106,13 @@ def test_gleason_patterns_make_the_group() -> None:
     assert groups["3+4=7"] == "grade group 2"
     assert groups["4+3=7"] == "grade group 3"
     assert set(groups.values()) == {f"grade group {number}" for number in range(1, 6)}
+
+
+def test_findings_of_one_sex_are_of_that_sex() -> None:
+    for preset, concept, sex in (("pathology", "prostate_carcinoma", "M"), ("pathology", "breast_carcinoma", "F"),
+                                 ("sperm", "oligozoospermia", "M")):  # fmt: skip
+        patients = [draw_patient(71, number, preset=preset) for number in range(150)]
+        sick = [patient.body.sex for patient in patients if concept in patient.concepts]
+        assert len(sick) >= 5
+        assert set(sick) == {sex}
+    assert {draw_patient(71, number, preset="sperm").body.sex for number in range(20)} == {"M"}

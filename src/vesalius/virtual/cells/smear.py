@@ -78,9 +78,9 @@ class BloodField:
 
 def look_at_film(patient: Patient, size: int) -> BloodField:
     """Make and photograph one field of the patient's film, `size` × `size` pixels."""
-    rng = stream(patient.seed, patient.id, "exam", "blood_film")
+    rng = stream(patient.seed, patient.occasion, "exam", "blood_film")
     # The spread of the cells is drawn by itself, so that a disease shifts none of it.
-    layout = stream(patient.seed, patient.id, "exam", "blood_film", "layout")
+    layout = stream(patient.seed, patient.occasion, "exam", "blood_film", "layout")
     recipe = replace(_HEALTHY, platelets_per_litre=float(layout.uniform(165e9, 400e9)))
     for disease in patient.diseases:
         if isinstance(disease, BloodDisease):
@@ -92,7 +92,7 @@ def look_at_film(patient: Patient, size: int) -> BloodField:
         WHITE_CELLS[name](film, place)
     count = layout.poisson(len(film.cells) * recipe.platelets_per_litre / _RED_PER_LITRE)
     paint_platelets(film, layout.uniform(0, FILM_UM, (int(count), 2)).astype(np.float32))
-    smear = draw_smear(patient.site, stream(patient.seed, patient.id, "exam", "blood_film", "smear"))
+    smear = draw_smear(patient.site, stream(patient.seed, patient.occasion, "exam", "blood_film", "smear"))
     seen = tuple(cell for cell in film.cells if cell.mask.sum() * film.um**2 >= 0.2 * cell.area_um2)
     return BloodField(pixels=photograph(film, smear), um_per_pixel=film.um, cells=seen)
 

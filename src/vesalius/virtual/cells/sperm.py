@@ -52,6 +52,7 @@ class SemenDisease(Disease):
     """A finding of semen analysis."""
 
     region: ClassVar[str] = "sperm"
+    sex: ClassVar[str] = "M"
 
     def change(self, semen: Semen) -> Semen:
         """Return the sample with this finding."""

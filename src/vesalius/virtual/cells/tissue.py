@@ -20,7 +20,7 @@ __all__ = ["Field", "TissueDisease", "look", "organ_of"]
 _NORMAL_ORGANS = {
     "colon": 0.27, "prostate": 0.15, "breast": 0.15, "liver": 0.14, "lymph node": 0.14, "oesophagus": 0.15,
 }  # fmt: skip
-"""Of patients without a finding that says where the tissue is from."""
+"""Of patients without a finding that says where the tissue is from; breast of women, prostate of men."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +75,15 @@ def organ_of(patient: Patient) -> str:
     for disease in patient.diseases:
         if isinstance(disease, TissueDisease) and disease.anatomy in ORGANS:
             return disease.anatomy
-    return choose(stream(patient.seed, patient.id, "tissue"), _NORMAL_ORGANS)
+    absent = "prostate" if patient.body.sex == "F" else "breast"
+    shares = {organ: share for organ, share in _NORMAL_ORGANS.items() if organ != absent}
+    return choose(stream(patient.seed, patient.id, "tissue"), shares)
 
 
 def look(patient: Patient, size: int) -> Field:
     """Lay, stain and photograph the field of a patient, `size` × `size` pixels."""
-    rng = stream(patient.seed, patient.id, "exam", "histology")
-    stain = draw_stain(patient.site, stream(patient.seed, patient.id, "exam", "histology", "stain"))
+    rng = stream(patient.seed, patient.occasion, "exam", "histology")
+    stain = draw_stain(patient.site, stream(patient.seed, patient.occasion, "exam", "histology", "stain"))
     found = [disease for disease in patient.diseases if isinstance(disease, TissueDisease)]
     section = Section(size, rng)
     organ = organ_of(patient)

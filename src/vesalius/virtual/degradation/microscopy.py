@@ -65,9 +65,7 @@ def _band(plane: Plane, share: float, rng: np.random.Generator) -> NDArray[np.fl
     return np.asarray(np.clip((share / 2 - np.abs(across)) * height / 2 + 0.5, 0, 1) * (share > 0), np.float64)
 
 
-@degradation(
-    "microscopy", kind="local", domain="slide", words=("dark band", "folded tissue"), share=(0, 0.03, 0.08, 0.2)
-)
+@degradation("slide", kind="local", domain="slide", words=("dark band", "folded tissue"), share=(0, 0.03, 0.08, 0.2))
 def fold(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
     """Tissue lies double along a band: the densities add, and it is out of focus."""
     del scene
@@ -79,7 +77,7 @@ def fold(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) ->
     return np.asarray(plane + band * (double - plane), np.float32)
 
 
-@degradation("microscopy", kind="local", domain="slide", words=("gap", "torn tissue"), share=(0, 0.03, 0.08, 0.2))
+@degradation("slide", kind="local", domain="slide", words=("gap", "torn tissue"), share=(0, 0.03, 0.08, 0.2))
 def tear(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
     """A gap in the tissue shows the glass."""
     del scene
@@ -105,7 +103,7 @@ def air_bubble(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generat
 
 
 @degradation(
-    "microscopy", kind="artefact", domain="slide", words=("stripes", "knife chatter"), amplitude=(0, 0.05, 0.12, 0.3)
+    "slide", kind="artefact", domain="slide", words=("stripes", "knife chatter"), amplitude=(0, 0.05, 0.12, 0.3)
 )
 def knife_chatter(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
     """The knife trembles: thickness, and with it density, changes in stripes 20 to 60 µm apart."""
@@ -117,7 +115,7 @@ def knife_chatter(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Gene
     return np.asarray(10 ** (-_density(plane) * wave[..., None]), np.float32)
 
 
-@degradation("microscopy", kind="local", domain="slide", words=("marker line", "ink"), share=(0, 0.02, 0.06, 0.15))
+@degradation("slide", kind="local", domain="slide", words=("marker line", "ink"), share=(0, 0.02, 0.06, 0.15))
 def ink(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
     """A stroke of a green, blue or black pen."""
     del scene
@@ -136,7 +134,7 @@ def dust(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) ->
 
 
 @degradation(
-    "microscopy", kind="local", domain="slide", words=("long dark smeared nuclei", "crush"), length_um=(0, 10, 30, 80)
+    "slide", kind="local", domain="slide", words=("long dark smeared nuclei", "crush"), length_um=(0, 10, 30, 80)
 )
 def crush(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
     """Half of the tissue was squeezed: nuclei are drawn out along one direction."""

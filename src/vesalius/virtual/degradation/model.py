@@ -34,8 +34,8 @@ PSNR_BANDS: Mapping[str, Mapping[str, tuple[float, float]]] = {
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "CT": ("ct",), "MR": ("mr",), "DX": ("radiograph",), "CR": ("radiograph",), "MG": ("radiograph",),
     "US": ("ultrasound",), "PT": ("pet",), "ES": ("video", "colour"), "XC": ("video", "colour"),
-    "DMS": ("colour",), "SM": ("microscopy", "stain", "colour"), "GM": ("microscopy",), "OP": ("fundus", "colour"),
-    "OPT": ("oct",),
+    "DMS": ("colour",), "SM": ("microscopy", "slide", "stain", "colour"), "GM": ("microscopy",),
+    "OP": ("fundus", "colour"), "OPT": ("oct",),
 }  # fmt: skip
 """Groups of degradations beside the common ones, by DICOM code of the modality."""
 _KNOTS = (0.0, 0.25, 0.525, 0.85)

@@ -37,8 +37,8 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
     """Render the clip of a patient's semen, frames of `size` × `size` pixels; 128 to 512."""
     size = sized(size, 128, 512)
     semen = draw_semen(patient)
-    swarm = draw_swarm(semen, stream(patient.seed, patient.id, "exam", "sperm"))
-    frames = film_swarm(swarm, size, stream(patient.seed, patient.id, "exam", "sperm", "film"))
+    swarm = draw_swarm(semen, stream(patient.seed, patient.occasion, "exam", "sperm"))
+    frames = film_swarm(swarm, size, stream(patient.seed, patient.occasion, "exam", "sperm", "film"))
     step = SEMEN_UM / size / 1000
     return (
         Picture(

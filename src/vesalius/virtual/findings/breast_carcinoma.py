@@ -27,6 +27,7 @@ class BreastCarcinoma(TissueDisease):
 
     concept: ClassVar[str] = "breast_carcinoma"
     code: ClassVar[str] = "82711006"
+    sex: ClassVar[str] = "F"
 
     histology: str
     """ductal or lobular."""

@@ -17,7 +17,10 @@ from vesalius.virtual.findings.base import Case, choose, severity_of
 
 __all__ = ["FINDING", "ChronicInflammation"]
 
-_ORGANS = {"colon": 0.45, "prostate": 0.2, "breast": 0.15, "oesophagus": 0.2}
+_ORGANS = {
+    "F": {"colon": 0.45, "breast": 0.3, "oesophagus": 0.25},
+    "M": {"colon": 0.45, "prostate": 0.3, "oesophagus": 0.25},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +38,10 @@ class ChronicInflammation(TissueDisease):
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         density = float(np.exp(rng.uniform(np.log(2600), np.log(11000))))
-        return (cls(anatomy=choose(rng, _ORGANS), cells_per_mm2=density, plasma=float(rng.uniform(0.2, 0.6)),
-                    severity=_grade(density)),)  # fmt: skip
+        organ = choose(rng, _ORGANS[case.body.sex])
+        return (
+            cls(anatomy=organ, cells_per_mm2=density, plasma=float(rng.uniform(0.2, 0.6)), severity=_grade(density)),
+        )
 
     @property
     def attributes(self) -> Mapping[str, str]:

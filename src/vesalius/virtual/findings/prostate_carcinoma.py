@@ -33,6 +33,7 @@ class ProstateCarcinoma(TissueDisease):
 
     concept: ClassVar[str] = "prostate_carcinoma"
     code: ClassVar[str] = "1187332001"
+    sex: ClassVar[str] = "M"
 
     patterns: tuple[int, int]
     share: float
