@@ -305,11 +305,16 @@ class _Painter:
             mask[window] |= filled if filled.any() else _fullest(cover)
         elif part.structure:
             self.labels[window][filled] = self.number[part.structure]
+        if part.opacity == 0:
+            return
         if part.opacity != 1:
             cover *= np.float32(part.opacity)
         score = part.score + self.anatomy.scores.get(part.tissue, 0.0)
+        change = np.empty_like(cover)
         for values, colour in zip(self.values, self._colours(part.tissue, score), strict=True):
-            values[window] += cover * (colour - values[window])
+            np.subtract(colour, values[window], out=change)
+            change *= cover
+            values[window] += change
 
     def _window(self, part: Part, bounds: Bounds) -> tuple[slice, slice, slice] | None:
         """Voxels that a box of the body may touch, seen through pushes and the warp."""
