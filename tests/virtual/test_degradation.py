@@ -17,6 +17,8 @@ from vesalius.virtual.degradation import (
     degrade,
     degrade_twice,
     describe,
+    detectability,
+    grade_of,
     psnr,
     severity_of_strength,
     ssim,
@@ -337,3 +339,47 @@ def test_filters_by_hand() -> None:
     # A line of length 9 along the columns has a variance of 9² / 12.
     assert (line.sum(axis=0) * rows**2).sum() == pytest.approx(81 / 12, rel=0.05)
     assert (line.sum(axis=1) * rows**2).sum() == pytest.approx(0, abs=0.05)
+
+
+def test_noise_and_blur_hide_a_lesion() -> None:
+    picture = pictures()["CT"]
+
+    def d_prime(name: str, strength: float, contrast: float = 0.1) -> float:
+        made = degrade(picture, name, strength=strength, rng=stream(16, name))
+        return detectability(picture, made, place=(46.0, 58.0), diameter_px=5.0, contrast=contrast)
+
+    clean = d_prime("gaussian_noise", 0.0)
+    noisy = [d_prime("gaussian_noise", strength) for strength in (0.2, 0.5, 0.9)]
+    assert clean > noisy[0] > noisy[1] > noisy[2]
+    assert clean > d_prime("defocus", 0.9)
+    assert d_prime("gaussian_noise", 0.5, contrast=0.2) == pytest.approx(2 * noisy[1], rel=0.01)
+    assert (grade_of(clean), grade_of(1.5), grade_of(1.4)) == ("good", "usable", "reject")
+
+
+def test_a_fault_elsewhere_leaves_the_lesion() -> None:
+    picture = pictures()["CT"]
+    made = degrade(picture, "overlay", strength=0.3, rng=stream(17))
+    clean = degrade(picture, "overlay", strength=0.0, rng=stream(17))
+    place = {"place": (46.0, 58.0), "diameter_px": 5.0, "contrast": 0.1}
+    assert detectability(picture, made, **place) == pytest.approx(detectability(picture, clean, **place), rel=0.01)
+
+
+def test_detectability_wants_an_image_and_room() -> None:
+    volume, image = pictures()["CT volume"], pictures()["CT"]
+    made = degrade(volume, "defocus", strength=0.5, rng=stream(18))
+    with pytest.raises(ConfigError, match="is a volume"):
+        detectability(volume, made, place=(46.0, 58.0), diameter_px=5.0, contrast=0.1)
+    made = degrade(image, "defocus", strength=0.5, rng=stream(18))
+    with pytest.raises(ConfigError, match="to every edge"):
+        detectability(image, made, place=(2.0, 58.0), diameter_px=5.0, contrast=0.1)
+
+
+def test_grades_and_words() -> None:
+    picture = pictures()["ES"]
+    grades = [
+        degrade(picture, "fog", severity=level, rng=stream(19)).grade
+        for level in ("none", "mild", "moderate", "severe")
+    ]
+    assert grades == ["good", "good", "usable", "reject"]
+    assert "milky" in degrade(picture, "fog", strength=0.38, rng=stream(19)).words
+    assert degrade(picture, "fog", strength=0.38, rng=stream(19)).grade == ""

@@ -26,7 +26,7 @@ from vesalius.virtual.degradation.model import (
 from vesalius.virtual.degradation.quality import psnr, ssim, window_of
 from vesalius.virtual.picture import Picture
 
-__all__ = ["Degraded", "degradation_names", "degrade", "degrade_twice", "describe"]
+__all__ = ["Degraded", "PlaneWork", "degradation_names", "degrade", "degrade_twice", "describe"]
 
 _LIMIT = 3.0
 """Largest strength that a flat picture may need before its loss falls into the band of a severity."""
@@ -55,6 +55,21 @@ class Degraded:
     """Mean over slices or frames."""
     reference: str
     """SHA-256 of the reference's pixels."""
+    seed: int
+    """Of the random numbers of the model."""
+
+    @property
+    def grade(self) -> str:
+        """good for none and mild, usable for moderate, reject for severe; empty between the bands.
+
+        It is that of the whole picture; see `detectability` for what it does to one finding.
+        """
+        return {"none": "good", "mild": "good", "moderate": "usable", "severe": "reject"}.get(self.severity, "")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How a reader says it."""
+        return tuple(word for name in self.name.split(" + ") for word in describe(name).words)
 
 
 def degradation_names(modality: str | None = None, *, axes: str = "YX") -> tuple[str, ...]:
@@ -111,7 +126,7 @@ def degrade(
     return Degraded(
         picture=made, name=name, severity=severity or severity_of_strength(level), strength=level, applied=applied,
         parameters=kind.parameters(applied), psnr=work.loss(made), ssim=work.likeness(made),
-        reference=hashlib.sha256(np.ascontiguousarray(picture.pixels).tobytes()).hexdigest(),
+        reference=hashlib.sha256(np.ascontiguousarray(picture.pixels).tobytes()).hexdigest(), seed=work.seed,
     )  # fmt: skip
 
 
@@ -243,6 +258,23 @@ class _Work:
             return 1.0
         display, step = self._display(other), max(1, len(self.stack) // 8)
         return float(np.mean([ssim(self.stack[k], display[k]) for k in range(0, len(self.stack), step)]))
+
+
+class PlaneWork:
+    """The model of a degraded image, to be run again on other planes with the same random numbers."""
+
+    def __init__(self, reference: Picture, degraded: Degraded) -> None:
+        self._work = _Work(reference, _fitting(reference, degraded.name), degraded.seed)
+        self._applied = degraded.applied
+        self.plane = self._work.stack[0]
+        """The reference in display units, (H, W, C)."""
+
+    def run(self, plane: Plane) -> Plane:
+        """Degrade a plane (H, W, C) in display units."""
+        if self._applied == 0:
+            return plane
+        self._work.stack = plane[None]
+        return np.asarray(self._work.planes(self._applied, slice(None))[0], np.float32)
 
 
 def _typed(values: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:
