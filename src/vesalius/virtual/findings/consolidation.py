@@ -96,7 +96,7 @@ class Consolidation(ChestDisease):
         # Patchy at its edge, where air spaces are filled one by one, and even inside.
         loose = np.float32(1) - share * share
         mottle = 0.08 * smooth_noise(rng, size, 24) + loose * (
-            0.26 * smooth_noise(rng, size, 30) + 0.20 * smooth_noise(rng, size, 62)
+            0.17 * smooth_noise(rng, size, 26) + 0.13 * smooth_noise(rng, size, 58)
         )
         share = np.clip(1.2 * share * np.clip(0.94 + mottle, 0.2, 1.5), 0, 1) * np.float32(self.density)
         canvas.mark(self.concept, self.anatomy, share > 0.16, instance)

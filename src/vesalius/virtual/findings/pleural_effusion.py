@@ -90,11 +90,12 @@ class PleuralEffusion(ChestDisease):
         across = camera.u[None, :] * np.float32(camera.scale(-70.0 * sign if camera.lateral else 0.0))
         low, high = np.float32(_MEDIAL_MM), centre + width
         if camera.lateral:
-            inside = steep - np.clip((across - middle) / np.maximum(half, np.float32(1)), -1, 1) ** 2
+            off = np.clip((across - middle) / np.maximum(half, 1), -1, 1).astype(np.float32)
             axis, span = np.float32(-0.5 * sign) * (low + high), np.float32(0.5) * (high - low)
         else:
-            inside = steep - _off(across * sign, high).astype(np.float32) ** 2
+            off = _off(across * sign, high).astype(np.float32)
             axis, span = middle, half
+        inside = steep - off * off
         reach = span * np.sqrt(np.maximum(inside, 0))
         front, back = axis - reach, axis + reach
         front[inside <= 0], back[inside <= 0] = EMPTY, -EMPTY

@@ -18,6 +18,8 @@ from vesalius.virtual.radiograph.disease import ChestDisease
 
 __all__ = ["FINDING", "Scoliosis"]
 
+_FOLLOWS = 0.25
+"""How far trachea and great vessels go with the bow."""
 _STEEPEST = float(np.sqrt(2) * np.exp(-0.5))
 """Largest slope of exp(-t²)."""
 
@@ -33,7 +35,7 @@ class Scoliosis(ChestDisease):
 
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
-        angle = lognormal(rng, 20, 0.4, 10.5, 60)
+        angle = lognormal(rng, 20, 0.4, 10.5, 50)
         side = "right" if rng.random() < 0.78 else "left"
         return (cls(laterality="right" if side == "right" else "left", anatomy="thoracic spine",
                     severity=_grade(angle), cobb_deg=angle),)  # fmt: skip
@@ -53,7 +55,8 @@ class Scoliosis(ChestDisease):
     def alter(self, chest: Chest, camera: Camera) -> Chest:
         bow = float(np.tan(np.radians(self.cobb_deg / 2))) * BOW_MM * chest.body.stature / _STEEPEST
         sign = 1 if self.laterality == "left" else -1
-        return replace(chest, body=replace(chest.body, scoliosis_mm=sign * bow))
+        shift = chest.shift_mm + _FOLLOWS * sign * bow
+        return replace(chest, body=replace(chest.body, scoliosis_mm=sign * bow), shift_mm=shift)
 
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         names = (f"vertebra T{number}" for number in range(4, 13))

@@ -27,6 +27,8 @@ __all__ = [
 _CORE = ((150, 3, 4, 8, 30), (190, 0, -2, 18, 50), (235, 0, -2, 25, 60), (262, 0, 2, 28, 50),
          (300, 0, 0, 31, 45))  # fmt: skip
 _JUNCTION = ((-40, 3, -4, 25, 100), (150, 3, -4, 25, 94), (205, 1, -4, 26, 86), (240, 0, -2, 28, 66))
+_FOLLOWS = 0.6
+"""How far the descending aorta goes with a bow of the spine."""
 _SOFT = 1
 """Place of the junction lines' fat among the upright bodies."""
 _CAVA = ((120, -22, -24, 9, 12), (165, -23, -24, 9, 12), (205, -22, -27, 9, 14), (238, -21, -28, 10, 14),
@@ -131,7 +133,8 @@ def descending_course(chest: Chest) -> tuple[NDArray[np.float64], NDArray[np.flo
     height = z * chest.body.stature
     y = chest.spine_y(height) - 14
     bow = chest.body.unfolding_mm * np.exp(-(((z - 130) / 60) ** 2))
-    across = np.interp(z, [8, 60, 124, 190, 212], [9, 16, 26, 26, 20]) * chest.body.width + bow
+    beside = np.interp(z, [8, 60, 124, 190, 212], [9, 16, 26, 26, 20]) * chest.body.width
+    across = beside + bow + _FOLLOWS * chest.spine_x(height)
     wide = 1 + (chest.aorta[2] - 1) * np.exp(-(((z - 140) / 55) ** 2))
     return np.stack([across, y, height], axis=1), 12.5 * chest.body.aorta * wide
 
