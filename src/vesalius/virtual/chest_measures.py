@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.records import Laterality, Measurement
-from vesalius.virtual.anatomy.caliper import axial_axes, deepest_mm, volume_ml
+from vesalius.virtual.anatomy.caliper import axial_axes, deepest_mm, inner, volume_ml
 from vesalius.virtual.anatomy.marks import mask_of
 from vesalius.virtual.anatomy.solids import Point, Tube
 from vesalius.virtual.anatomy.thorax_body import Thorax
 from vesalius.virtual.anatomy.thorax_shapes import ellipsoid_of
 from vesalius.virtual.body import SIDES
 from vesalius.virtual.ct import Scan
-from vesalius.virtual.findings.base import LOBES, Disease
+from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.radiograph.lungs import HILUM
 
 __all__ = [
@@ -125,10 +125,10 @@ def measure_chest(
 
 
 def _heart_and_vessels(book: _Book, anatomy: Thorax) -> None:
-    heart, inner = heart_width_mm(anatomy), inner_width_mm(anatomy)
-    book.add("cardiothoracic_ratio", heart / inner, "1", "heart")
+    heart, thorax = heart_width_mm(anatomy), inner_width_mm(anatomy)
+    book.add("cardiothoracic_ratio", heart / thorax, "1", "heart")
     book.add("cardiac_width", heart, "mm", "heart")
-    book.add("thoracic_width", inner, "mm", "thorax")
+    book.add("thoracic_width", thorax, "mm", "thorax")
     ascending = vessel_diameter_mm(anatomy, "ascending aorta")
     trunk = vessel_diameter_mm(anatomy, "pulmonary trunk")
     book.add("ascending_aorta_diameter", ascending, "mm", "ascending aorta")
@@ -147,8 +147,7 @@ def _lungs(book: _Book, scan: Scan) -> None:
     book.add("lung_volume", volume_ml(lung, spacing), "mL", "lungs")
     for side in SIDES:
         book.add("lung_volume", volume_ml(mask_of(scan.sampled, f"{side} lung"), spacing), "mL", f"{side} lung", side)
-    lobes = np.logical_or.reduce([mask_of(scan.sampled, lobe) for lobe in LOBES])
-    values = scan.volume[lobes]
+    values = scan.volume[inner(lung)]
     if len(values):
         book.add("low_attenuation_share", float((values < -950).mean()), "1", "lungs")
         book.add("lung_mean_density", float(values.mean()), "[hnsf'U]", "lungs")
@@ -162,14 +161,10 @@ def _marrow(scan: Scan, vertebra: str) -> NDArray[np.bool_]:
     mask, canal = mask_of(scan.sampled, vertebra), mask_of(scan.sampled, "spinal canal")
     levels = np.flatnonzero(mask.any(axis=(1, 2)))
     rows = np.flatnonzero(canal[levels].any(axis=(0, 2)))
-    inner = mask.copy()
-    for axis, step in enumerate(scan.protocol.grid.spacing_mm):
-        for offset in range(1, int(np.ceil(_OFF_CORTEX_MM / step)) + 1):
-            inner &= np.roll(mask, offset, axis)
-            inner &= np.roll(mask, -offset, axis)
+    found = inner(mask, int(np.ceil(_OFF_CORTEX_MM / min(scan.protocol.grid.spacing_mm))))
     if len(rows):
-        inner[:, rows[0] :] = False
-    return inner
+        found[:, rows[0] :] = False
+    return found
 
 
 def _lesions(scan: Scan) -> Iterable[tuple[tuple[str, int], NDArray[np.bool_]]]:

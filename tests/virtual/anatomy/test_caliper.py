@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vesalius.virtual.anatomy.caliper import axial_axes, deepest_mm, volume_ml
+from vesalius.virtual.anatomy.caliper import axial_axes, deepest_mm, inner, volume_ml
 from vesalius.virtual.anatomy.parts import Grid
 from vesalius.virtual.anatomy.solids import Ellipsoid
 
@@ -36,6 +36,14 @@ def test_volume_depth_and_nothing() -> None:
     assert deepest_mm(mask, (3, 2, 1)) == 10
     assert axial_axes(np.zeros((2, 3, 4), bool), (1, 1, 1)) is None
     assert deepest_mm(np.zeros((2, 3, 4), bool), (1, 1, 1)) == 0
+
+
+def test_the_surface_is_left_out() -> None:
+    mask = np.zeros((9, 9, 9), bool)
+    mask[2:7, 2:7, 2:7] = True
+    # A cube of 5 voxels: 3 along each edge are left, then 1.
+    assert inner(mask).sum() == 27
+    assert np.argwhere(inner(mask, 2)).tolist() == [[4, 4, 4]]
 
 
 def test_a_single_voxel_is_as_wide_as_it_is() -> None:

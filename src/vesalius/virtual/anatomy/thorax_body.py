@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vesalius.virtual.anatomy import thorax_heart, thorax_organs, thorax_wall
 from vesalius.virtual.anatomy.beads import Beads
@@ -16,15 +17,18 @@ from vesalius.virtual.body import SIDES, Body, Side
 from vesalius.virtual.findings.base import LOBES
 from vesalius.virtual.radiograph.camera import Camera
 from vesalius.virtual.radiograph.chest import Chest
-from vesalius.virtual.radiograph.lungs import air_tree, vessel_tree
+from vesalius.virtual.radiograph.lungs import HILUM, air_tree, vessel_tree
+from vesalius.virtual.radiograph.vessels import Branches, grow, sample
 from vesalius.virtual.seeds import stream
 
 __all__ = ["Thorax", "thorax_of"]
 
 _STEP_MM = 0.7
 """Distance of the beads of fine vessels."""
-_TWIG_MM = 0.85
-"""Finest vessels: about as far to the pleura as they show."""
+_TWIG_MM = 0.55
+"""Radius of the finest vessels."""
+_TWIGS = 1024
+"""Ends of the finest vessels of a lung, a power of 2."""
 _FINEST_MM = 0.9
 """Bronchi narrower than this radius do not show."""
 
@@ -95,7 +99,8 @@ def _parts(chest: Chest, seed: int, patient: str) -> tuple[Part, ...]:
     vessels, bronchi = {}, {}
     for side in SIDES:
         points, radii, _ = vessel_tree(chest, side, stream(seed, patient, "vessels", side), _STEP_MM)
-        vessels[side] = (points, np.maximum(1.1 * radii, _TWIG_MM))
+        fine, thin = _twigs(chest, side, stream(seed, patient, "twigs", side))
+        vessels[side] = (np.concatenate([points, fine]), np.concatenate([np.maximum(radii, _TWIG_MM), thin]))
         points, radii, _ = air_tree(chest, side, stream(seed, patient, "bronchi", side), _STEP_MM)
         beside = np.array([-4.0 if side == "left" else 4.0, 6.0, 2.0])
         bronchi[side] = Beads(points + beside, 0.75 * radii).kept(0.75 * radii > _FINEST_MM)
@@ -106,3 +111,24 @@ def _parts(chest: Chest, seed: int, patient: str) -> tuple[Part, ...]:
         *thorax_heart.lung_vessel_parts(vessels), *thorax_heart.vessel_parts(chest),
         *thorax_heart.gullet_parts(chest), *thorax_organs.airway_parts(chest, bronchi),
     )  # fmt: skip
+
+
+def _twigs(
+    chest: Chest, side: Side, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Beads of the vessels that are too fine for a film: points (N, 3) and radii (N,)."""
+    solid = thorax_organs.lung_solid(chest, side)
+    low, high = solid.bounds
+    low[2], high[2] = chest.dome_top(side) - 70, 275 * chest.body.stature
+    points = rng.uniform(low, high, (4 * _TWIGS, 3))
+    x, y, z = points.astype(np.float32).T
+    chosen = np.flatnonzero(solid.distance(x, y, z) < -2.0)
+    ends = points[np.resize(chosen, _TWIGS)]
+    root = np.array([HILUM[side]]) * chest.scale
+    branches = grow(rng, root, ends[None], radius_mm=_TWIG_MM * _TWIGS ** (1 / 2.6))
+    fine = branches.order >= 5
+    kept = Branches(
+        branches.start[fine], branches.middle[fine], branches.stop[fine], branches.radius[fine], branches.order[fine]
+    )
+    places, radii, _, _ = sample(kept, _STEP_MM)
+    return places, np.minimum(radii, 1.4)

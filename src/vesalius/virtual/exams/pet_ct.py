@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vesalius.data.records import Measurement
 from vesalius.virtual import ct, pet
-from vesalius.virtual.anatomy.caliper import volume_ml
+from vesalius.virtual.anatomy.caliper import inner, volume_ml
 from vesalius.virtual.anatomy.diseased import diseased
 from vesalius.virtual.anatomy.marks import lesion_marks, mask_of, structure_marks
 from vesalius.virtual.anatomy.thorax import Thorax, build_thorax, thorax_grid
@@ -62,7 +59,7 @@ def _uptake(scan: pet.EmissionScan, patient: Patient, image: str) -> Iterable[Me
                            laterality=side, source="virtual geometry")  # type: ignore[arg-type]  # fmt: skip
 
     for name, structure in (("liver", "liver"), ("blood_pool", "thoracic aorta")):
-        inside = _shrunk(mask_of(sampled, structure))
+        inside = inner(mask_of(sampled, structure))
         if inside.any():
             yield of(f"{name}_suv_mean", scan.volume[inside].mean(), "g/mL", structure)
     for concept, number in sorted({(concept, number) for concept, number, _ in sampled.lesions}):
@@ -75,12 +72,3 @@ def _uptake(scan: pet.EmissionScan, patient: Patient, image: str) -> Iterable[Me
         yield of(f"{concept}_suv_peak", pet.peak_uptake(scan.volume, mask, scan.protocol.grid), "g/mL", *place)
         hot = mask & (scan.volume >= _METABOLIC * values.max())
         yield of(f"{concept}_metabolic_volume", volume_ml(hot, spacing), "mL", *place)
-
-
-def _shrunk(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Leave out the voxels at the surface: they take part in what lies beside them."""
-    found = mask.copy()
-    for axis in range(3):
-        for step in (-1, 1):
-            found &= np.roll(mask, step, axis)
-    return found
