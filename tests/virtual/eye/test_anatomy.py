@@ -10,7 +10,7 @@ from vesalius.virtual.eye.anatomy import draw_eye, examined_eye
 from vesalius.virtual.eye.disease import build_retina
 from vesalius.virtual.eye.fibres import fibre_angle, fibre_direction, fibre_thickness
 from vesalius.virtual.eye.fundus_truth import cup_disc_ratio, vessel_calibre
-from vesalius.virtual.eye.vessels import ARTERY, VEIN, equivalent_width, grow, murray
+from vesalius.virtual.eye.vessels import ARTERY, VEIN, Vessels, equivalent_width, grow, murray
 
 
 def test_murrays_law() -> None:
@@ -85,3 +85,14 @@ def test_disease_leaves_the_side_and_the_frame(concept: str) -> None:
         assert patient.diseases
         assert build_retina(patient).eye.side == examined_eye(patient.body)
         assert all(disease.laterality == examined_eye(patient.body) for disease in patient.diseases)
+
+
+def test_tortuosity_is_arc_over_chord() -> None:
+    # Two pieces of 2 mm at a right angle: 4 / (2 · sqrt 2) - 1 = 0.414; a straight vessel of 3 mm: 0; mean 0.207.
+    start, end = np.array([[0.0, 0], [2, 0], [5, 5]]), np.array([[2.0, 0], [2, 2], [8, 5]])
+    path, kind = np.array([0, 0, 1]), np.full(3, VEIN)
+    vessels = Vessels(start=start, end=end, radius=np.full(3, 0.05), kind=kind, path=path, root=path,
+                      over=np.zeros(3, bool))  # fmt: skip
+    assert vessels.tortuosity(VEIN) == pytest.approx(0.2071, abs=1e-4)
+    assert vessels.tortuosity(ARTERY) == 0.0
+    assert vessels.crossing((0.0, 0.0), 1.0, VEIN) == pytest.approx([0.1])

@@ -64,14 +64,13 @@ class Vessels:
 
     def tortuosity(self, kind: int, least_mm: float = 0.02) -> float:
         """Mean arc over chord minus 1 of the vessels of a kind that are `least_mm` or more in half width."""
-        values = []
-        for number in np.unique(self.path[self.kind == kind]):
-            chosen = self.path == number
-            arc = float(self.length[chosen].sum())
-            if arc > 1.5 and float(self.radius[chosen].mean()) >= least_mm:
-                chord = float(np.hypot(*(self.end[chosen][-1] - self.start[chosen][0])))
-                values.append(arc / chord - 1)
-        return float(np.mean(values)) if values else 0.0
+        first = np.flatnonzero(np.diff(self.path, prepend=-1))  # the pieces of a path follow each other
+        last = np.append(first[1:], len(self.path)) - 1
+        arc = np.add.reduceat(self.length, first)
+        width = np.add.reduceat(self.radius, first) / (last - first + 1)
+        chord = np.hypot(*(self.end[last] - self.start[first]).T)
+        long = (self.kind[first] == kind) & (arc > 1.5) & (width >= least_mm)
+        return float((arc[long] / chord[long] - 1).mean()) if long.any() else 0.0
 
     def crossing(self, centre: tuple[float, float], radius_mm: float, kind: int) -> Floats:
         """Widths of the vessels of a kind that cross a circle, mm, largest first."""
