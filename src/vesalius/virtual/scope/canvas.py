@@ -70,11 +70,17 @@ class Grain:
         `smooth` noise has no fine grain.
         """
         step = np.float32(_TILE / 8 / scale_mm)
-        column = ((x * step + np.float32(171.0 * turn + 4096)).astype(np.int32)) % _TILE
-        row = ((y * step + np.float32(97.0 * turn + 4096)).astype(np.int32)) % _TILE
-        tile: Array = self._smooth if smooth else self._rough
-        found: Array = tile[row, column]
-        return found
+        column, row = x * step + np.float32(171.0 * turn + 4096), y * step + np.float32(97.0 * turn + 4096)
+        left, top = column.astype(np.int32), row.astype(np.int32)
+        if not smooth:
+            rough: Array = self._rough[top % _TILE, left % _TILE]
+            return rough
+        right, down = column - left, row - top
+        corners = [self._smooth[(top + i) % _TILE, (left + j) % _TILE] for i in (0, 1) for j in (0, 1)]
+        upper = corners[0] + (corners[1] - corners[0]) * right
+        lower = corners[2] + (corners[3] - corners[2]) * right
+        value: Array = upper + (lower - upper) * down
+        return value
 
 
 def _scaled(tile: Array) -> Array:

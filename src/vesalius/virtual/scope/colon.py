@@ -107,7 +107,7 @@ def _mucosa(rng: np.random.Generator, shape: tuple[int, int], radius: NDArray[np
     shown = np.clip(0.52 + 0.3 * wrapped_noise(rng, shape, (10, 7)), 0.05, 0.9) * float(rng.uniform(0.5, 1.0))
     base = mix(base, linear(_VESSEL), np.clip(network, 0, 1) * shown)
     crest = soft((np.median(radius, axis=1, keepdims=True) - radius).astype(np.float32), 2, 9)
-    return np.clip(mix(base, linear((225, 150, 125)), 0.45 * crest), 0.01, 1).astype(np.float32)
+    return np.clip(mix(base, linear((230, 156, 118)), 0.45 * crest), 0.01, 1).astype(np.float32)
 
 
 def _moist(rng: np.random.Generator, shape: tuple[int, int]) -> Array:

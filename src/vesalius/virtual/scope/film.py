@@ -20,7 +20,7 @@ __all__ = ["DEPTH_STEP_MM", "Film", "Frame", "film_of", "shoot"]
 DEPTH_STEP_MM = 0.01
 """One grey value of a depth map."""
 _SKIP = 4
-_MIRROR = 0.75
+_MIRROR = 0.4
 """Share of light that is mirrored above which the depth of a pixel is not stated."""
 
 

@@ -88,10 +88,11 @@ def develop(
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8), gain
 
 
-_CURVE = np.clip((1 - np.exp(-np.linspace(0, 6, 4096) * 1.15)) / (1 - np.exp(-2.6)), 0, 1).astype(np.float32) ** (
-    1 / 2.2
-)
-"""Linear light 0-6 to display: straight at the foot, clipping at 2.3."""
+_CONTRAST = 1.13
+"""Of the processor, on top of the sensor's gamma of 2.2."""
+_CURVE = np.clip((1 - np.exp(-1.15 * np.linspace(0, 6, 4096))) / (1 - np.exp(-1.15 * 1.9)), 0, 1).astype(np.float32)
+_CURVE **= np.float32(_CONTRAST / 2.2)
+"""Linear light 0-6 to display: straight at the foot, clipping at 1.9."""
 
 
 def _tone(light: NDArray[np.floating]) -> Array:

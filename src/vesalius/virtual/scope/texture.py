@@ -82,11 +82,14 @@ def _branch(
     columns: int, generations: int,
 ) -> None:  # fmt: skip
     (x, y), heading, width, length = stem
-    steps = max(4, int(length / 6))
+    steps = max(4, int(length / 9))
     turns = np.cumsum(rng.normal(0, 0.22, steps)) + heading
     xs, ys = x + np.cumsum(np.cos(turns)) * length / steps, y + np.cumsum(np.sin(turns)) * length / steps
+    low, high = float(xs.min()), float(xs.max())
     for shift in (-columns, 0, columns):
-        points = [(2 * (float(px) + shift), 2 * float(py)) for px, py in zip(xs, ys, strict=True)]
+        if high + shift < -width or low + shift > columns + width:
+            continue
+        points = (2 * np.stack([xs + shift, ys], axis=1)).ravel().tolist()
         draw.line(points, fill=int(np.clip(110 + 60 * width, 60, 255)), width=max(1, round(2 * width)), joint="curve")
     if generations == 0:
         return

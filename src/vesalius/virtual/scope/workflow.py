@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from math import exp
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,6 @@ import numpy as np
 
 from vesalius.config import Config, read_yaml, validate
 from vesalius.errors import ConfigError, did_you_mean
-from vesalius.virtual.findings.base import choose
 
 __all__ = [
     "END",
@@ -227,7 +227,7 @@ def _chain(rng: np.random.Generator, kind: Procedure) -> list[str]:
         for other, insert in kind.inserts.items():
             if name in insert.after and rng.random() < insert.probability:
                 names.append(other)
-        name = choose(rng, kind.phases[name].following(counts[name]))
+        name = _choose(rng, kind.phases[name].following(counts[name]))
     return names + [other for other, share in kind.last.items() if rng.random() < share]
 
 
@@ -244,10 +244,10 @@ def _hand(
     clock = visit.start_s - _length(rng, kind.acts.median_s, kind.acts.log_sd) * float(rng.random())
     while clock < visit.end_s:
         end = clock + _length(rng, kind.acts.median_s, kind.acts.log_sd)
-        instrument = choose(rng, shares)
+        instrument = _choose(rng, shares)
         if instrument and end > visit.start_s:
             options = kind.deeds[instrument]
-            verb, target = choose(rng, options.get(visit.phase) or options["any"]).split(", ")
+            verb, target = _choose(rng, options.get(visit.phase) or options["any"]).split(", ")
             yield Deed(hand, instrument, verb, target, max(clock, visit.start_s), min(end, visit.end_s))
         clock = end
 
@@ -264,5 +264,15 @@ def _outside(rng: np.random.Generator, kind: Outside, length_s: float) -> Iterat
         clock = end + float(rng.exponential(mean * (1 - kind.share) / kind.share))
 
 
+def _choose(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+    """Draw a name by its share; an operation draws some thousand times, so without arrays."""
+    roll, chosen = float(rng.random()) * sum(shares.values()), ""
+    for name, share in shares.items():
+        chosen, roll = name, roll - share
+        if roll < 0:
+            break
+    return chosen
+
+
 def _length(rng: np.random.Generator, median_s: float, log_sd: float) -> float:
-    return float(median_s * np.exp(log_sd * rng.standard_normal()))
+    return median_s * exp(log_sd * float(rng.standard_normal()))

@@ -92,7 +92,7 @@ def bleed(canvas: Canvas, centre: Place, reach_mm: float, amount: float, turn: f
         return
     off = np.hypot(canvas.x - centre[0], canvas.y - centre[1]) / reach_mm
     field: Array = canvas.noise(0.5 * reach_mm, turn) - 2.2 * off.astype(np.float32)
-    canvas.lay(0.9 * soft(field, 1.0 - 1.8 * amount, 1.5 - 1.8 * amount), (150, 14, 14), gloss=1.3, name=BLOOD)
+    canvas.lay(0.9 * soft(field, 1.0 - 1.8 * amount, 1.5 - 1.8 * amount), (150, 14, 14), gloss=0.6, name=BLOOD)
 
 
 def draped(canvas: Canvas) -> None:

@@ -129,7 +129,9 @@ class CholecystectomyField:
         bed = ellipse(canvas.x, canvas.y, (-10, -6), (34 * self._size, 15 * self._size), self._turn)
         bed = bed + 0.12 * canvas.lumps(10, 4.0)
         raw = mix(linear((150, 58, 48)), linear((70, 42, 34)), np.clip(0.35 + 0.5 * canvas.noise(4, 4.4), 0, 1))
-        canvas.lay(soft(bed, 1.02, 0.85), raw, height=-3 + 0.5 * canvas.lumps(4, 4.6), gloss=1.1, name="cystic plate")
+        canvas.lay(
+            soft(bed, 1.02, 0.85), raw, height=-3 + 0.4 * canvas.lumps(5, 4.6), gloss=0.45, name="cystic plate"
+        )
         if moment.phase in _LATE:
             if "specimen bag" in moment.instruments():
                 self._bagged(canvas, moment)
