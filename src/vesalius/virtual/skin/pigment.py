@@ -151,5 +151,5 @@ def _paint_areas(site: Site, light: Array, rng: np.random.Generator) -> Array:
     if parts.ulcer:
         crust = site.patch(rng, 0.2, parts.ulcer, 0.05)
         light = blend(light, np.array([150, 46, 40]), 0.8 * crust)
-        light = blend(light, np.array([96, 40, 28]), 0.7 * crust * (noise(rng, *site.places, 0.3) > 0.3))
+        light = blend(light, np.array([96, 40, 28]), 0.7 * crust * np.clip(0.3 + noise(rng, *site.places, 0.3), 0, 1))
     return light

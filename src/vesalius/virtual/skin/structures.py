@@ -61,8 +61,8 @@ def paint_structures(
     if parts.white_lines:
         drawn.append(_white_lines(site, random("white lines")))
     if parts.scale:
-        spots = _inside(site, random("scale"), parts.scale, 0.0, 0.95, (0.12, 0.4), wobble=0.3, flat=0.35)
-        drawn.append((_spotted(site, "scale", spots), _Look((240, 232, 216), 0.7)))
+        spots = _inside(site, random("scale"), parts.scale, 0.0, 0.95, (0.15, 0.5), wobble=0.35, flat=0.3, soft=0.7)
+        drawn.append((_spotted(site, "scale", spots), _Look((236, 224, 206), 0.62)))
     for part, look in drawn:
         light = blend(light, np.array(look.colour), look.opacity * part.cover)
     return light, tuple(part for part, _ in drawn)
