@@ -182,32 +182,37 @@ def _certainty(visibility: float, style: Style, draws: Draws) -> Certainty | Non
 
 def _denied(case: _Case, words: Grammar, writer: Writer, numbers: NDArray[np.float64]) -> list[Sentence]:
     """Choose the absent findings that are worth a word and deny them, alone, in lists or by a general statement."""
-    here = {disease.concept for disease in case.diseases}
+    here = frozenset(disease.concept for disease in case.diseases)
     resolved = {disease.concept for disease in case.gone}
     share = 0.35 + 0.65 * writer.style.negatives if writer.style.negatives > 0 else 0.1
     # The root of a chance: where organs are described one by one, more absent findings are denied.
     rolls = (numbers[0] ** (4 if _in_detail(case) else 1)).tolist()
-    beyond = here | {concept for concept in words.findings if finding(concept).sex not in ("", case.sex)}
-    absent = [concept for concept in words.findings if concept not in beyond]
+    beyond = here | _of_other_sex(case.region, case.sex)
     chosen = [concept for number, (concept, entry) in enumerate(words.findings.items()) if concept not in beyond
               and concept not in resolved and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
     draws = Draws(numbers[1:].ravel().tolist())
     sentences = []
     for _ in range(_GENERAL if _in_detail(case) else 1):
         roll, which = draws.number(), draws.number()
-        whole = [part for part in words.general if set(part.facts) <= set(absent)]
+        whole = [part for part in words.general if not beyond.intersection(part.facts)]
         if whole and roll < 0.55:
             part = whole[int(which * len(whole))]
             facts = tuple(Fact(name, "absent") for name in part.facts)
             sentences.append(Sentence(part.text, part.system, facts, 0, case.region))
             chosen = [concept for concept in chosen if concept not in part.facts]
-            absent = [concept for concept in absent if concept not in part.facts]
+            beyond = beyond.union(part.facts)
     if case.days is not None and here and draws.number() < 0.3:
         old = [part.concept for part in case.diseases if case.changes[id(part)].kind != "new"]
         stable = [name for name in old if all(
             case.changes[id(part)].kind != "new" for part in case.diseases if part.concept == name)]  # fmt: skip
         sentences += [writer.not_new(draws.pick(stable), draws)] if stable else []
     return sentences + [writer.denied(group, draws) for group in _lists(chosen, draws, _in_detail(case))]
+
+
+@cache
+def _of_other_sex(region: str, sex: str) -> frozenset[str]:
+    """Findings of organs that a body of this sex does not have."""
+    return frozenset(concept for concept in grammar(region).findings if finding(concept).sex not in ("", sex))
 
 
 def _in_detail(case: _Case) -> bool:

@@ -102,9 +102,7 @@ class Writer:
         slots = self.slots(group)
         phrase = draws.pick(self._usable(phrases_for(words, group), slots, sizes=not again))
         text = self._filled(phrase, slots)
-        fact = Fact(first.concept, certainty.status)
-        if certainty.kind not in ("plain", "terse", "first"):
-            fact = replace(fact, certainty=certainty.kind)
+        fact = Fact(first.concept, certainty.status, certainty="" if certainty.kind == "plain" else certainty.kind)
         frame, numbers, fact = self._frame(certainty.kind, change, draws, fact)
         text = framed(frame, text, plural=is_plural(phrase), numbers=numbers)
         return Sentence(text, words.system, (said(phrase, slots, fact),), words.urgency, self.region)

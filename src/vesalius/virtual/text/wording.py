@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 from vesalius.data.records import Laterality
@@ -64,9 +63,10 @@ def said(phrase: str, slots: Mapping[str, str], fact: Fact, *, more: Sequence[st
     site = next((slots[name] for name in used if name in ("site", "lobe")), "")
     size = slots["size"] if "size" in used else ""
     look = sorted({(name, _plain(slots[name])) for name in used if name not in _KNOWN})
-    return replace(
-        fact, laterality=_laterality(phrase, slots, used), anatomy=site, severity=slots["severity"] if "severity" in
-        used else "", size_mm=millimetres(size) if size else None, attributes=tuple(look),
+    return Fact(
+        fact.concept, fact.status, _laterality(phrase, slots, used), site,
+        slots["severity"] if "severity" in used else "", millimetres(size) if size else None, fact.certainty,
+        fact.change, fact.change_mm, fact.change_percent, fact.previous_mm, tuple(look),
     )  # fmt: skip
 
 
