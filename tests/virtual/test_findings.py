@@ -164,3 +164,18 @@ def test_lobes_cut_the_lung() -> None:
             for part, rows in [lobe_interval(canvas, lobe, side)]
         )  # fmt: skip
         assert np.allclose(parts, whole, atol=1e-3)
+
+
+def test_minor_fissure_is_neither_straight_nor_sharp() -> None:
+    # A level plane, seen along all rays at once, had cut consolidations of the middle lobe along one row of pixels.
+    from vesalius.virtual.radiograph.lobes import lobe_interval
+
+    patient = reference_patient()
+    camera = camera_of(patient, 256)
+    _, weight = lobe_interval(paint(patient, camera), "right middle lobe", "right")
+    columns = range(40, 110, 10)
+    edges = [int(np.argmax(weight[:, column] > 0.5)) for column in columns]
+    assert max(edges) - min(edges) >= 5
+    soft = [int(((weight[:, column] > 0.05) & (weight[:, column] < 0.95)).sum()) for column in columns]
+    # 9 mm at a pixel of 1.3 mm on the patient.
+    assert min(soft) >= 5

@@ -82,19 +82,19 @@ def test_drain_goes_to_the_side_of_the_air() -> None:
     preset = load_preset("chest-wide")
     preset = replace(preset, prevalence={**preset.prevalence, "pneumothorax": 0.6, "chest_drain": 0.6})
     seen = 0
-    for number in range(200):
+    for number in range(100):
         patient = draw_patient(9, number, preset=preset)
         air = {part.laterality for part in patient.diseases if part.concept == "pneumothorax"}
         drains = {part.laterality for part in patient.diseases if part.concept == "chest_drain"}
         if air and drains:
             assert drains <= air
             seen += 1
-    assert seen > 20
+    assert seen > 10
 
 
 @pytest.fixture(scope="module")
 def wide() -> list[Patient]:
-    return [draw_patient(41, number, preset="chest-wide") for number in range(4000)]
+    return [draw_patient(41, number, preset="chest-wide") for number in range(1600)]
 
 
 CAUSES = {
@@ -107,7 +107,7 @@ CAUSES = {
 @pytest.mark.parametrize("concept", DEVICES)
 def test_devices_come_without_their_cause_and_causes_without_their_device(wide: list[Patient], concept: str) -> None:
     holders = [patient for patient in wide if concept in patient.concepts]
-    assert len(holders) > 150
+    assert len(holders) > 60
     alone = np.mean([not patient.concepts & CAUSES[concept] for patient in holders])
     assert alone >= 0.30
     for cause in CAUSES[concept]:
@@ -118,13 +118,13 @@ def test_devices_come_without_their_cause_and_causes_without_their_device(wide: 
 def test_prevalence_of_the_wide_preset(wide: list[Patient]) -> None:
     for concept, wanted in load_preset("chest-wide").prevalence.items():
         share = np.mean([concept in patient.concepts for patient in wide])
-        # SD of 0.1 of 4000 is 0.005; age, exclusions and causes move the shares by up to 0.02.
-        assert share == pytest.approx(wanted, abs=0.03), concept
+        # SD of 0.1 of 1600 is 0.0075, two of them; age, exclusions and causes move the shares by up to 0.02.
+        assert share == pytest.approx(wanted, abs=0.035), concept
     assert 0.12 <= np.mean([not patient.diseases for patient in wide]) <= 0.40
 
 
 def test_bedside_patients_have_devices_but_not_all() -> None:
-    patients = [draw_patient(42, number, preset="bedside") for number in range(1500)]
+    patients = [draw_patient(42, number, preset="bedside") for number in range(400)]
     assert patients[0].exams == ("chest_bedside",)
     without = np.mean([not patient.concepts & set(DEVICES) for patient in patients])
     assert 0.15 <= without <= 0.40
