@@ -135,7 +135,7 @@ def test_volumes_of_people_lie_in_the_healthy_ranges() -> None:
 
 
 def test_healthy_sizes_stay_below_the_thresholds_of_disease() -> None:
-    for patient in people(120):
+    for patient in people(60):
         anatomy = build_abdomen(patient)
         aorta, vein = anatomy.solid("abdominal aorta"), anatomy.solid("portal vein")
         spleen = base_ellipsoid(anatomy.solid("spleen"))
