@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -171,3 +174,24 @@ def test_terms_are_of_their_script() -> None:
         assert view_names(name)
         assert {lay_view(name, language) for language in LANGUAGES}
     assert counted > 250
+
+
+WORDS = """
+from hashlib import sha256
+from vesalius.virtual.patient import draw_patient
+from vesalius.virtual.text.languages import FORMS, say
+texts = [part.text for number in range(12) for form, languages in FORMS.items() for language in languages
+         for part in say(form, draw_patient(3, number), language)]
+print(sha256("|".join(texts).encode()).hexdigest())
+"""
+
+
+def test_another_process_writes_the_same_words() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", WORDS], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+    assert len(next(iter(digests)).strip()) == 64

@@ -160,7 +160,7 @@ def options(slot: str, words: frozenset[str], region: str) -> str:
         return "|".join(_SIDES)
     if slot == "size" or not words:
         return SIZE if slot == "size" else f"{SIZE}|{_OPEN}"
-    longest = sorted({plain(word, region) for word in words}, key=lambda word: -len(word))
+    longest = sorted({plain(word, region) for word in words}, key=lambda word: (-len(word), word))
     return "|".join(dict.fromkeys(re.sub(r"\d+", r"\\d+", re.escape(word)) for word in longest))
 
 
