@@ -54,7 +54,7 @@ def test_masses_stay_and_others_move() -> None:
     push = Pressure((70, 0, 0), (-1, 0, 0), 16.0, (80, 80), 140.0, SKULL)
     found = sample(Anatomy("test", draw_body(0, "x"), parts, pushes=(push,)), GRID, PALETTE)
     x, y, z = (line[axis] for line, axis in zip(GRID.axes, np.nonzero(found.mask("free"))[::-1], strict=True))
-    # Seen at x where x + 16 (1 - (70 - x) / 140) = 0: x = -8 / (1 + 16 / 140) = -7.18; the bell takes 1 % at 12 mm.
+    # Seen at x where x + 16 (1 - (70 - x) / 140) = 0: x = -8 / (1 + 16 / 140) = -7.18; cos² takes 2 % at 12 mm.
     assert float(x.mean()) == pytest.approx(-7.18, abs=0.15)
     assert float(y.mean()) == pytest.approx(0, abs=0.1)
     assert float(z.mean()) == pytest.approx(0, abs=0.1)

@@ -115,7 +115,7 @@ def lateral_ventricle(shape: HeadShape, side: str) -> Solid:
     horn = factor**0.5 * (1 + 2.2 * max(0.0, 1 - shape.hippocampus[side == "left"]))
     temporal = [(sign * x, y, z, r * horn) for x, y, z, r in _TEMPORAL_HORN]
     medial = [(sign * (0.6 + r * factor), y, z, r * factor) for y, z, r in _AT_SEPTUM]
-    return Union((tube(*main), tube(*medial), tube(*temporal)), radius_mm=4.0)
+    return Union((tube(*main), tube(*medial), tube(*temporal)), radius_mm=7.0)
 
 
 def _ventricles(shape: HeadShape) -> list[Part]:

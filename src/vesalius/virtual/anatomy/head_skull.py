@@ -144,8 +144,10 @@ def _jaw() -> list[Part]:
 
 
 def _orbits() -> list[Part]:
-    cone = Union((ball((30, -49, -34), (21, 25, 17)), tube((28, -40, -34, 13), (12, -14, -26, 4))), radius_mm=6)
-    right = Union((mirrored(cone.solids[0]), mirrored(cone.solids[1])), radius_mm=6)
+    box = Block((30, -45, -31), (19, 27, 13.5), rounding_mm=9)
+    cone = Union((ball((30, -49, -34), (21, 25, 17)), tube((28, -40, -34, 13), (12, -14, -26, 4)), box), radius_mm=6)
+    other = Block((-30, -45, -31), (19, 27, 13.5), rounding_mm=9)
+    right = Union((mirrored(cone.solids[0]), mirrored(cone.solids[1]), other), radius_mm=6)
     parts = [
         Part(structure="left orbit", solid=cone, tissue="fat"),
         Part(structure="right orbit", solid=right, tissue="fat"),
@@ -165,7 +167,7 @@ def _orbits() -> list[Part]:
 
 
 def _air() -> list[Part]:
-    ethmoid = ball((7.5, -46, -31), (7.0, 22, 13))
+    ethmoid = ball((6.5, -46, -30), (6.5, 24, 14))
     parts = _pair("maxillary sinus", ball((26, -42, -56), (13, 16, 16)), "gas")
     for side, solid in (("left", ethmoid), ("right", mirrored(ethmoid))):
         parts.append(Part(structure=f"{side} ethmoid sinus", solid=Lumpy(solid, 1.2, 8.0, seed=9), tissue="mastoid"))

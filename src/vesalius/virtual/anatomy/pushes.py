@@ -83,7 +83,7 @@ class Swelling(Push):
 class Pressure(Push):
     """Displacement away from a layer outside the brain, along one direction.
 
-    It is `thickness_mm` under the layer's middle, falls off to its ends like a bell, and linearly with depth to 0 at
+    It is `thickness_mm` under the layer's middle, falls off to its ends as cos², and linearly with depth to 0 at
     the opposite wall.
     """
 
@@ -116,8 +116,9 @@ class Pressure(Push):
         depth, along, up = (
             offset[0] * row[0] + offset[1] * row[1] + offset[2] * row[2] for row in self._axes.astype(np.float32)
         )
-        bell = (along / np.float32(self.width_mm[0])) ** 2 + (up / np.float32(self.width_mm[1])) ** 2
-        push = np.float32(self.thickness_mm) * np.exp(np.float32(-0.7) * bell)
+        share = np.sqrt((along / np.float32(self.width_mm[0])) ** 2 + (up / np.float32(self.width_mm[1])) ** 2)
+        bell = np.cos(np.float32(np.pi / 2) * np.minimum(share, np.float32(1))) ** 2
+        push = np.float32(self.thickness_mm) * bell
         push = push * np.clip(1 - depth / np.float32(self.depth_mm), 0, 1)
         push = push * np.clip(-self.wall.distance(x, y, z) / np.float32(_EDGE_MM), 0, 1)
         way: Sequence[np.float32] = self._axes[0].astype(np.float32)
