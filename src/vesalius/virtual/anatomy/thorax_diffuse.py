@@ -12,7 +12,7 @@ from vesalius.virtual.anatomy.beads import Beads
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.solids import Cut, Ellipsoid, Solid
 from vesalius.virtual.anatomy.thorax_body import Thorax
-from vesalius.virtual.anatomy.thorax_lesions import as_thorax, room_of, thorax_structure
+from vesalius.virtual.anatomy.thorax_lesions import as_thorax, room_of, sealed, thorax_structure
 from vesalius.virtual.anatomy.thorax_organs import lobes_of, lung_solid
 from vesalius.virtual.anatomy.thorax_shapes import Sleeve
 from vesalius.virtual.body import SIDES, Side
@@ -58,11 +58,12 @@ def effusion_parts(anatomy: Anatomy, side: Side, concept: str, volume_ml: float)
     low, high = 0.0, 150.0
     for _ in range(14):
         depth = (low + high) / 2
-        fluid = _layer(thorax, side, depth)
-        held = float((fluid.distance(*points.T) < 0).sum()) * _CELL_MM**3 / 1000
+        held = float((_layer(thorax, side, depth).distance(*points.T) < 0).sum()) * _CELL_MM**3 / 1000
         low, high = (depth, high) if held < volume_ml else (low, depth)
-    return (Part(structure=f"{side} lower lobe", solid=_layer(thorax, side, high), tissue="effusion",
-                 within=room_of(side), concept=concept, component="fluid"),)  # fmt: skip
+    layer = _layer(thorax, side, high)
+    fluid = Part(structure=f"{side} lower lobe", solid=layer, tissue="effusion", within=room_of(side),
+                 concept=concept, component="fluid")  # fmt: skip
+    return sealed(layer), fluid
 
 
 def _layer(thorax: Thorax, side: Side, depth_mm: float) -> Solid:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vesalius.errors import ConfigError
 from vesalius.virtual.anatomy.beads import Beads
 from vesalius.virtual.anatomy.parts import Anatomy, Part
-from vesalius.virtual.anatomy.solids import Ellipsoid, HalfSpace, Intersection, Lumpy, Point, Solid, Union
+from vesalius.virtual.anatomy.solids import Ellipsoid, HalfSpace, Inset, Intersection, Lumpy, Point, Solid, Union
 from vesalius.virtual.anatomy.thorax_body import Thorax
 from vesalius.virtual.anatomy.thorax_organs import lobes_of
 from vesalius.virtual.anatomy.thorax_shapes import ellipsoid_of
@@ -21,9 +21,13 @@ from vesalius.virtual.radiograph.skeleton import Break, rib_curve
 
 __all__ = [
     "Filled", "Round", "as_thorax", "broken_rib_parts", "collapsed_parts", "filled_parts", "heart_mark",
-    "hernia_parts", "plate_parts", "room_of", "round_parts", "thorax_structure",
+    "hernia_parts", "plate_parts", "room_of", "round_parts", "sealed", "thorax_structure",
 ]  # fmt: skip
 
+_WALL = ("intercostal muscles", "paraspinal muscles", "diaphragm")
+_RIM_MM = 3.0
+_SEALED_MM = 25.0
+"""Round lesions above this are broad enough at the wall to need it."""
 _SMOOTH, _LOBED, _SPIKED = "smooth", "lobulated", "spiculated"
 
 
@@ -37,6 +41,14 @@ def as_thorax(anatomy: Anatomy) -> Thorax:
 def room_of(side: Side) -> tuple[str, ...]:
     """Structures of one lung that a lesion may take room of."""
     return (*lobes_of(side), "pulmonary vessels", "segmental bronchi")
+
+
+def sealed(solid: Solid) -> Part:
+    """Return what fills the rim between dense lung and the wall.
+
+    Voxels of the wall hold a share of the aerated lung; beside fluid that would show as a dark line.
+    """
+    return Part(structure="", solid=Inset(solid, -_RIM_MM), tissue="muscle", within=_WALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +88,8 @@ def round_parts(anatomy: Anatomy, lesion: Round, rng: np.random.Generator) -> tu
         return Part(structure=where, solid=solid, tissue=tissue, within=room_of(lesion.side), concept=lesion.concept,
                     component=component, opacity=lesion.opacity, softness_mm=softness)  # fmt: skip
 
-    found = [part(body, "body", softness=lesion.softness * radius)]
+    found = [sealed(body)] if lesion.diameter_mm > _SEALED_MM and lesion.opacity == 1 else []
+    found.append(part(body, "body", softness=lesion.softness * radius))
     if lesion.margin == _SPIKED:
         found.append(part(_spicules(centre, radius, rng), "spicules"))
     if lesion.necrotic and lesion.diameter_mm > 40:
@@ -133,6 +146,7 @@ def filled_parts(anatomy: Anatomy, lesion: Filled, rng: np.random.Generator) -> 
     cloud = Lumpy(Union(tuple(blobs)), 2.5, 16.0, int(rng.integers(2**31)), octaves=2)
     room = (lesion.lobe,) if lesion.bronchi else (lesion.lobe, "segmental bronchi")
     found = [
+        sealed(cloud),
         Part(structure=lesion.lobe, solid=cloud, tissue=lesion.tissue, within=room, softness_mm=1.2,
              opacity=lesion.opacity, concept=lesion.concept, component="body")
     ]  # fmt: skip
