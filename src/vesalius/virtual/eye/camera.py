@@ -126,7 +126,7 @@ class Frame:
 
 def frame_of(patient: Patient, side: Side, size: int) -> Frame:
     """Return the geometry of a patient's photograph; it does not depend on disease."""
-    rng = stream(patient.seed, patient.id, "exam", "fundus", "frame")
+    rng = stream(patient.seed, patient.occasion, "exam", "fundus", "frame")
     off = rng.normal(0, (0.30, 0.25))
     return Frame(
         sheet=Sheet(size, size, _PICTURE_MM), side=side, centre=(1.5 + float(off[0]), 0.1 + float(off[1])),

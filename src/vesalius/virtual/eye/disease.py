@@ -65,6 +65,8 @@ def build_retina(patient: Patient) -> Retina:
     for disease in diseases:
         eye = disease.alter(eye)
     lesions: tuple[Group | Strands, ...] = ()
-    for number, disease in enumerate(diseases):
+    for index, disease in enumerate(diseases):
+        # Numbered among those of its kind, so that a disease keeps its places when another has healed.
+        number = sum(other.concept == disease.concept for other in diseases[:index])
         lesions += disease.lesions(eye, stream(patient.seed, patient.id, "retina", disease.concept, number))
     return Retina(eye=eye, lesions=lesions)

@@ -97,7 +97,8 @@ def photograph(patient: Patient, size: int) -> Photograph:
     light = _paint_lines(retina, frame, light)
     light = _add_reflex(retina, frame, light)
     light = _through_lens(eye, frame, light)
-    pixels = develop(light, frame, camera_of(patient.site.name), random("noise"))
+    noise = stream(patient.seed, patient.occasion, "exam", "fundus", "noise")
+    pixels = develop(light, frame, camera_of(patient.site.name), noise)
     return Photograph(pixels=pixels, frame=frame, retina=retina, arteries=arteries, veins=veins)
 
 

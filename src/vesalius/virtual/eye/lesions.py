@@ -67,10 +67,11 @@ def group(
         level: place in the retina's depth, see `Group`.
     """
     n = len(places)
-    ratio = rng.uniform(flat, 1.0, n) if flat < 1 else np.ones(n)
+    share = rng.random((n, 3))
+    ratio = flat + (1 - flat) * share[:, 0]
     spots = Spots(
-        places[:, 0], places[:, 1], radius, radius * ratio, rng.uniform(0, np.pi, n), np.full(n, wobble),
-        rng.uniform(0, 2 * np.pi, n), np.full(n, soft),
+        places[:, 0], places[:, 1], radius, radius * ratio, np.pi * share[:, 1], np.full(n, wobble),
+        2 * np.pi * share[:, 2], np.full(n, soft),
     )  # fmt: skip
     return Group(concept=concept, kind=kind, spots=spots, height_um=np.broadcast_to(height_um, (n,)), level=level)
 
@@ -79,8 +80,9 @@ def scatter(
     rng: np.random.Generator, count: int, centre: tuple[float, float], near_mm: float, far_mm: float
 ) -> Floats:
     """Draw places evenly over a ring about a centre, (count, 2)."""
-    radius = np.sqrt(rng.uniform(near_mm**2, far_mm**2, count))
-    turn = rng.uniform(0, 2 * np.pi, count)
+    share = rng.random((count, 2))  # by rows: the first places stay when there are more
+    radius = np.sqrt(near_mm**2 + (far_mm**2 - near_mm**2) * share[:, 0])
+    turn = 2 * np.pi * share[:, 1]
     return np.asarray(np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], axis=1))
 
 

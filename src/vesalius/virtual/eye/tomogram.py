@@ -158,7 +158,8 @@ def tomogram(patient: Patient, size: int, where: str) -> Tomogram:
     path = (macular_path if where == "macula" else disc_path)(retina.eye, size)
 
     def random(purpose: str) -> np.random.Generator:
-        return stream(patient.seed, patient.id, "exam", "oct", where, purpose)
+        who = patient.id if purpose == "choroid" else patient.occasion
+        return stream(patient.seed, who, "exam", "oct", where, purpose)
 
     layers = stack(retina, path.x, path.y)
     tops = _tops(layers, random("place"), size)

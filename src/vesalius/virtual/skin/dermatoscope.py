@@ -70,11 +70,14 @@ def shoot(patient: Patient, size: int) -> Shot:
     def random(purpose: str) -> np.random.Generator:
         return stream(patient.seed, patient.id, "exam", "dermatoscopy", purpose)
 
+    def today(purpose: str) -> np.random.Generator:
+        return stream(patient.seed, patient.occasion, "exam", "dermatoscopy", purpose)
+
     device, skin = device_of(patient.site.name), draw_skin(patient)
-    frame = random("frame")
+    frame = today("frame")
     sheet = Sheet(size, size, device.field_mm / patient.acquisition.zoom)
     middle = np.clip(frame.normal(0, 0.05, 2), -0.11, 0.11) * sheet.width_mm
-    light = paint_skin(skin, sheet, random("skin"))
+    light = paint_skin(skin, sheet, today("skin"))
     lesion = next((part for part in patient.diseases if isinstance(part, SkinDisease)), None)
     site: Site | None = None
     drawn: tuple[Drawn, ...] = ()
@@ -82,10 +85,10 @@ def shoot(patient: Patient, size: int) -> Shot:
         site = Site(lesion, skin, sheet, (float(middle[0]), float(middle[1])))
         light = paint_pigment(site, light, random("pigment"))
         light, drawn = paint_structures(site, light, random)
-    light = _paint_hair(skin, sheet, light, random("hair"))
-    light = _paint_gel(sheet, light, random("gel"))
-    light = _paint_marks(device, sheet, light, random("marks"))
-    pixels = _expose(device, sheet, light, random("noise"))
+    light = _paint_hair(skin, sheet, light, today("hair"))
+    light = _paint_gel(sheet, light, today("gel"))
+    light = _paint_marks(device, sheet, light, today("marks"))
+    pixels = _expose(device, sheet, light, today("noise"))
     return Shot(pixels=pixels, sheet=sheet, skin=skin, site=site, drawn=drawn)
 
 
