@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BrainDisease", "Lump", "draw_direction", "head", "side_at", "size_in"]
 
+_LARGEST_MM = 90.0
+"""No mass grows beyond it: the patient would not live to be examined."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BrainDisease(Disease):
@@ -87,7 +90,8 @@ class Lump(BrainDisease):
         )  # fmt: skip
 
     def scaled(self, factor: float) -> Self:
-        return replace(self, diameter_mm=self.diameter_mm * factor, severity=self.graded(self.diameter_mm * factor))
+        diameter = min(self.diameter_mm * factor, _LARGEST_MM)
+        return replace(self, diameter_mm=diameter, severity=self.graded(diameter))
 
     @classmethod
     def graded(cls, diameter_mm: float) -> str:

@@ -260,6 +260,14 @@ def test_time_changes_nothing_at_once_and_is_plausible_later(concept: str) -> No
             assert later.diameter_mm > disease.diameter_mm
 
 
+def test_masses_do_not_outgrow_the_head() -> None:
+    for concept in ("high_grade_glioma", "meningioma", "brain_metastases"):
+        disease = drawn(concept, 0)[0]
+        assert isinstance(disease, Lump)
+        assert disease.scaled(50).diameter_mm == 90
+        assert disease.scaled(1.2).diameter_mm == pytest.approx(1.2 * disease.diameter_mm)
+
+
 def test_metastases_are_counted() -> None:
     several = next(d for n in range(30) if len(d := drawn("brain_metastases", n)) >= 3)
     assert all(isinstance(part, BrainMetastasis) and part.count == len(several) for part in several)

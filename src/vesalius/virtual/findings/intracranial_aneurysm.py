@@ -76,6 +76,7 @@ class IntracranialAneurysm(BrainDisease):
         return float(1.5 + 0.9 * self.dome_mm)
 
     def scaled(self, factor: float) -> Self:
+        factor = min(factor, 30 / self.dome_mm)
         dome = self.dome_mm * factor
         return replace(self, dome_mm=dome, width_mm=self.width_mm * factor, neck_mm=self.neck_mm * factor,
                        severity=severity_of(dome, (5, 12), ("small", "moderate", "large")))  # fmt: skip
