@@ -26,6 +26,8 @@ from vesalius.virtual.degradation import (
 )
 from vesalius.virtual.degradation.filters import gaussian, line_blur
 from vesalius.virtual.degradation.tomography import VIEWS, back_projected, project
+from vesalius.virtual.exams.base import exam, exam_names
+from vesalius.virtual.patient import draw_patient
 from vesalius.virtual.picture import Picture
 from vesalius.virtual.seeds import stream
 
@@ -383,3 +385,30 @@ def test_grades_and_words() -> None:
     assert grades == ["good", "good", "usable", "reject"]
     assert "milky" in degrade(picture, "fog", strength=0.38, rng=stream(19)).words
     assert degrade(picture, "fog", strength=0.38, rng=stream(19)).grade == ""
+
+
+UNREACHED = {("sperm", "uneven_focus", "severe"): "the sharp half of a sparse field keeps its loss small"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", exam_names())
+def test_severities_are_reached_on_every_examination(name: str) -> None:
+    volume = name in ("abdomen_ct", "angiography", "brain_ct", "brain_mr", "chest_ct", "pet_ct")
+    pictures_of_exam = exam(name).render(draw_patient(3, 2), 96 if volume else exam(name).SIZE)
+    seen = 0
+    for picture in {(part.modality, part.axes): part for part in pictures_of_exam if part.units != "mm"}.values():
+        middle = picture if picture.kind == "image" else _middle(picture)
+        for kind in degradation_names(middle.modality, axes=middle.axes):
+            for severity in ("mild", "moderate", "severe"):
+                if describe(kind).kind in PSNR_BANDS and (name, kind, severity) not in UNREACHED:
+                    made = degrade(middle, kind, severity=severity, rng=stream(20, kind))
+                    seen += made.severity == severity
+    assert seen >= 15
+
+
+def _middle(picture: Picture) -> Picture:
+    """The middle slice or frame as an image."""
+    return replace(
+        picture, pixels=picture.pixels[len(picture.pixels) // 2], axes=picture.axes[1:],
+        spacing_mm=picture.spacing_mm[1:], marks=(), measurements=(), events=(), orientation=(), origin_mm=(),
+    )  # fmt: skip

@@ -70,10 +70,11 @@ def _neutrophil(film: Film, place: Array) -> None:
 
 
 def _band(film: Film, place: Array) -> None:
-    _body(film, "band neutrophil", place, _PINK)
-    film.cover(
-        make_outlines(film.rng, _one(place), area=44, cv=0.1, ratio=3.0, rough=0.02, bend=0.5), _NUCLEUS, clump=0.25
-    )
+    radius = _body(film, "band neutrophil", place, _PINK)
+    turn = film.rng.random() * 2 * np.pi + np.linspace(0, 3.6, 11)
+    arc = place + 0.5 * radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    lobes = make_outlines(film.rng, np.asarray(arc, np.float32), area=10, cv=0.08, ratio=1.1, rough=0.03)
+    film.cover(lobes, _NUCLEUS, clump=0.25)
 
 
 def _lymphocyte(film: Film, place: Array) -> None:

@@ -177,12 +177,9 @@ def _box(shape: tuple[int, ...], rows: float, columns: float) -> NDArray[np.floa
 def low_matrix(plane: Plane, p: Parameters, scene: Scene, rng: np.random.Generator) -> Plane:
     """Fewer phase-encoding lines under a smooth filter."""
     del scene, rng
-    line = _line(plane)
-    edge = (
-        np.exp(-((2 * line / (len(plane) * max(p["kept"], 0.02))) ** 6) * 0.7)
-        if p["kept"] < 0.9999
-        else np.ones(len(line))
-    )
+    # Against the same filter at the full matrix, so that nothing changes there.
+    rate = 2 * _line(plane) / len(plane)
+    edge = np.exp(-0.7 * ((rate / max(p["kept"], 0.02)) ** 6 - rate**6))
     return _magnitude(_waves(plane) * edge[:, None, None])
 
 
