@@ -74,3 +74,14 @@ def test_glaucoma_thins_the_inner_layers_only() -> None:
     assert (ratio[:2] < 1).any()
     assert ratio[1].mean() < 0.93
     assert ratio[2:] == pytest.approx(np.ones_like(ratio[2:]))
+
+
+def test_lesions_stay_where_they_are_when_more_arise() -> None:
+    patient = healthy(5)
+    few = replace(drawn("diabetic_retinopathy", 1)[0], microaneurysms=6, blots=(3, 0, 0, 0), exudates=0)  # type: ignore[call-arg]
+    many = replace(few, microaneurysms=12, cotton_wool=3)  # type: ignore[call-arg]
+    before, after = (build_retina(patient.having([disease])) for disease in (few, many))
+    for kind, count in (("microaneurysm", 6), ("blot haemorrhage", 3)):
+        (old,), (new,) = before.groups(kind), after.groups(kind)
+        assert np.array_equal(old.spots.x, new.spots.x[:count])
+        assert np.array_equal(old.spots.long, new.spots.long[:count])

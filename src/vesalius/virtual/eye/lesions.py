@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vesalius.virtual.strokes import Spots
 
-__all__ = ["QUADRANTS", "Group", "Strands", "group", "joined", "quadrant_of", "scatter"]
+__all__ = ["QUADRANTS", "Group", "Strands", "branch", "group", "joined", "quadrant_of", "scatter"]
 
 Floats = NDArray[np.float64]
 QUADRANTS = ("superotemporal", "inferotemporal", "superonasal", "inferonasal")
@@ -48,6 +48,11 @@ class Strands:
     """Which lesion a piece belongs to, (N,)."""
 
 
+def branch(rng: np.random.Generator) -> np.random.Generator:
+    """Return a generator of its own, so that more lesions of one kind do not move those of the next."""
+    return np.random.Generator(np.random.Philox(key=int(rng.integers(2**63))))
+
+
 def group(
     concept: str, kind: str, places: Floats, radius: Floats, rng: np.random.Generator, *, flat: float = 1.0,
     wobble: float = 0.0, soft: float = 0.0, height_um: Floats | float = 0.0, level: float = 0.5,
@@ -67,7 +72,7 @@ def group(
         level: place in the retina's depth, see `Group`.
     """
     n = len(places)
-    share = rng.random((n, 3))
+    share = branch(rng).random((n, 3))
     ratio = flat + (1 - flat) * share[:, 0]
     spots = Spots(
         places[:, 0], places[:, 1], radius, radius * ratio, np.pi * share[:, 1], np.full(n, wobble),
@@ -80,7 +85,7 @@ def scatter(
     rng: np.random.Generator, count: int, centre: tuple[float, float], near_mm: float, far_mm: float
 ) -> Floats:
     """Draw places evenly over a ring about a centre, (count, 2)."""
-    share = rng.random((count, 2))  # by rows: the first places stay when there are more
+    share = branch(rng).random((count, 2))  # by rows: the first places stay when there are more
     radius = np.sqrt(near_mm**2 + (far_mm**2 - near_mm**2) * share[:, 0])
     turn = 2 * np.pi * share[:, 1]
     return np.asarray(np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], axis=1))

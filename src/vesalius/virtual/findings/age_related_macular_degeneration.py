@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.lesions import Group, Strands, group, scatter
+from vesalius.virtual.eye.lesions import Group, Strands, branch, group, scatter
 from vesalius.virtual.findings.base import Case, choose, lognormal
 
 __all__ = ["FINDING", "AgeRelatedMacularDegeneration"]
@@ -106,25 +106,28 @@ class AgeRelatedMacularDegeneration(EyeDisease):
 
     def lesions(self, eye: Eye, rng: np.random.Generator) -> tuple[Group | Strands, ...]:
         del eye
-        places = scatter(rng, self.soft, (0.0, 0.0), 0.0, 1.9) * np.sqrt(rng.uniform(0.1, 1, self.soft))[:, None]
-        size = self.largest_um / 2000 * rng.uniform(0.5, 1.0, self.soft)
+        places = (
+            scatter(rng, self.soft, (0.0, 0.0), 0.0, 1.9) * np.sqrt(branch(rng).uniform(0.1, 1, self.soft))[:, None]
+        )
+        size = self.largest_um / 2000 * branch(rng).uniform(0.5, 1.0, self.soft)
         size[0] = self.largest_um / 2000
         places[0, 1] = 0.0  # the largest lies on the horizontal line, where a single scan through the fovea meets it
         hard = scatter(rng, self.small, (0.0, 0.0), 0.2, 3.2)
         found = [
             group(self.concept, "soft druse", places, size, rng, flat=0.75, wobble=0.12, soft=0.7,
                   height_um=np.clip(size * 520, 25, 120), level=1.0),
-            group(self.concept, "hard druse", hard, rng.uniform(0.015, 0.030, self.small), rng, height_um=30.0,
-                  level=1.0),
+            group(self.concept, "hard druse", hard, branch(rng).uniform(0.015, 0.030, self.small), rng,
+                  height_um=30.0, level=1.0),
         ]  # fmt: skip
         if self.reticular:
             net = scatter(rng, self.reticular, (0.0, 0.8), 1.2, 3.4)
-            size = rng.uniform(0.05, 0.09, self.reticular)
+            size = branch(rng).uniform(0.05, 0.09, self.reticular)
             found.append(group(self.concept, "reticular pseudodruse", net, size, rng, flat=0.4,
                                soft=0.6, height_um=35.0, level=0.9))  # fmt: skip
         if self.pigment:
             clump = scatter(rng, self.pigment, (0.0, 0.0), 0.1, 1.3)
-            found.append(group(self.concept, "pigment", clump, rng.uniform(0.04, 0.13, self.pigment), rng, flat=0.5,
+            size = branch(rng).uniform(0.04, 0.13, self.pigment)
+            found.append(group(self.concept, "pigment", clump, size, rng, flat=0.5,
                                wobble=0.3, soft=0.3, level=0.95))  # fmt: skip
         return (*found, *self._atrophy(rng), *self._membrane(rng))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.lesions import QUADRANTS, Group, Strands, group, joined, quadrant_of, scatter
+from vesalius.virtual.eye.lesions import QUADRANTS, Group, Strands, branch, group, joined, quadrant_of, scatter
 from vesalius.virtual.eye.surface import cotton_wool_spots, flame_haemorrhages
 from vesalius.virtual.eye.tufts import arcs, tuft
 from vesalius.virtual.eye.vessels import VEIN
@@ -135,9 +135,11 @@ class DiabeticRetinopathy(EyeDisease):
 
     def _small(self, rng: np.random.Generator) -> tuple[Group, ...]:
         near = scatter(rng, self.microaneurysms, (0.6, 0.0), 0.5, 4.6)
-        tiny = group(self.concept, "microaneurysm", near, rng.uniform(0.010, 0.030, len(near)), rng, level=0.45)
+        tiny = group(
+            self.concept, "microaneurysm", near, branch(rng).uniform(0.010, 0.030, len(near)), rng, level=0.45
+        )
         places = joined([_in_quadrant(rng, number, count) for number, count in enumerate(self.blots)])
-        size = rng.uniform(0.05, 0.19, len(places))
+        size = branch(rng).uniform(0.05, 0.19, len(places))
         blot = group(self.concept, "blot haemorrhage", places, size, rng, flat=0.65, wobble=0.18, soft=0.4, level=0.5)
         return tiny, blot
 
@@ -146,31 +148,32 @@ class DiabeticRetinopathy(EyeDisease):
         del eye
         scars = scatter(rng, self.laser, (1.2, 0.0), 3.4, 8.0)
         away = np.hypot(scars[:, 0] - 4.5, scars[:, 1] - 0.5) > 1.4
-        laser = group(self.concept, "laser scar", scars[away], rng.uniform(0.14, 0.24, int(away.sum())), rng,
+        laser = group(self.concept, "laser scar", scars[away], branch(rng).uniform(0.14, 0.24, int(away.sum())), rng,
                       flat=0.8, wobble=0.08, soft=0.3, level=0.95)  # fmt: skip
         parts = []
-        left = self.exudates
+        left, own = self.exudates, branch(rng)
         while left > 0:
-            number = min(left, int(rng.integers(5, 26)))
-            leak = scatter(rng, 1, (0.0, 0.0), 0.6, 3.6)[0]
-            ring = float(rng.uniform(0.15, 0.7))
-            parts.append(scatter(rng, number, (float(leak[0]), float(leak[1])), 0.7 * ring, 1.25 * ring))
+            number = min(left, int(own.integers(5, 26)))
+            leak = scatter(own, 1, (0.0, 0.0), 0.6, 3.6)[0]
+            ring = float(own.uniform(0.15, 0.7))
+            parts.append(scatter(own, number, (float(leak[0]), float(leak[1])), 0.7 * ring, 1.25 * ring))
             left -= number
         places = joined(parts)
-        size = np.clip(0.045 * np.exp(0.5 * rng.standard_normal(len(places))), 0.025, 0.15)
+        size = np.clip(0.045 * np.exp(0.5 * branch(rng).standard_normal(len(places))), 0.025, 0.15)
         hard = group(self.concept, "hard exudate", places, size, rng, flat=0.6, wobble=0.15, level=0.55)
         return laser, hard
 
     def _surface(self, eye: Eye, rng: np.random.Generator) -> tuple[Group, ...]:
         """Flame haemorrhages along the fibres, cotton-wool spots, blood in front of the retina."""
         flames = scatter(rng, self.flames, (3.0, 0.2), 1.2, 3.2)
-        flame = flame_haemorrhages(self.concept, eye, flames, rng.uniform(0.18, 0.4, len(flames)), rng)
+        flame = flame_haemorrhages(self.concept, eye, flames, branch(rng).uniform(0.18, 0.4, len(flames)), rng)
         wool = scatter(rng, self.cotton_wool, (3.2, 0.2), 1.3, 3.4)
         soft = cotton_wool_spots(self.concept, wool, rng)
         found = [flame, soft]
         if self.bands:
             places = scatter(rng, self.bands, (2.6, 0.3), 1.6, 3.0)
-            band = group(self.concept, "fibrous band", places, rng.uniform(0.6, 1.3, self.bands), rng, wobble=0.25,
+            half = branch(rng).uniform(0.6, 1.3, self.bands)
+            band = group(self.concept, "fibrous band", places, half, rng, wobble=0.25,
                          soft=0.4, height_um=60.0, level=0.0)  # fmt: skip
             found.append(replace(band, spots=replace(band.spots, wide=0.13 * band.spots.long)))
         if self.preretinal_mm > 0:
@@ -183,11 +186,12 @@ class DiabeticRetinopathy(EyeDisease):
 
     def _strands(self, eye: Eye, rng: np.random.Generator) -> tuple[Strands, ...]:
         disc = (eye.disc.x, eye.disc.y)
-        fans = [tuft(rng, disc, 1.1) for _ in range(self.disc_vessels)]
+        fans = [tuft(branch(rng), disc, 1.1) for _ in range(self.disc_vessels)]
         for place in scatter(rng, self.other_vessels, (1.4, 0.2), 2.3, 4.2):
-            fans.append(tuft(rng, (float(place[0]), float(place[1])), float(rng.uniform(0.5, 1.0))))
+            fans.append(tuft(branch(rng), (float(place[0]), float(place[1])), float(rng.uniform(0.5, 1.0))))
         loops = [
-            arcs(rng, (float(x), float(y)), 0.28) for x, y in scatter(rng, self.microvascular, (0.5, 0.0), 1.4, 3.8)
+            arcs(branch(rng), (float(x), float(y)), 0.28)
+            for x, y in scatter(rng, self.microvascular, (0.5, 0.0), 1.4, 3.8)
         ]
         found = [strands_of(self.concept, "neovessel", fans, 0.016)]
         found.append(strands_of(self.concept, "microvascular abnormality", loops, 0.014))

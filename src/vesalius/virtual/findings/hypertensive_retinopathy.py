@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.lesions import Group, Strands, scatter
+from vesalius.virtual.eye.lesions import Group, Strands, branch, scatter
 from vesalius.virtual.eye.surface import cotton_wool_spots, flame_haemorrhages
 from vesalius.virtual.eye.vessels import ARTERY
 from vesalius.virtual.findings.base import Case, severity_of
@@ -65,7 +65,7 @@ class HypertensiveRetinopathy(EyeDisease):
     def lesions(self, eye: Eye, rng: np.random.Generator) -> tuple[Group | Strands, ...]:
         disc = (eye.disc.x, eye.disc.y)
         places = scatter(rng, self.flames, disc, 1.15, 2.8)
-        flame = flame_haemorrhages(self.concept, eye, places, rng.uniform(0.15, 0.38, self.flames), rng)
+        flame = flame_haemorrhages(self.concept, eye, places, branch(rng).uniform(0.15, 0.38, self.flames), rng)
         wool = scatter(rng, self.cotton_wool, disc, 1.3, 2.9)
         return flame, cotton_wool_spots(self.concept, wool, rng)
 

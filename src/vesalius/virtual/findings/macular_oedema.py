@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.lesions import Group, Strands, group, scatter
+from vesalius.virtual.eye.lesions import Group, Strands, branch, group, scatter
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
 
 __all__ = ["FINDING", "MacularOedema"]
@@ -74,15 +74,15 @@ class MacularOedema(EyeDisease):
         x, y = self._middle(eye)
         places = scatter(rng, self.cysts, (x, y), 0.0, 0.6)
         places[0] = (x, y)
-        radius = rng.uniform(0.07, 0.22, self.cysts)
-        high = np.clip(self.swelling_um * rng.uniform(0.35, 0.9, self.cysts), 50, 300)
+        radius = branch(rng).uniform(0.07, 0.22, self.cysts)
+        high = np.clip(self.swelling_um * branch(rng).uniform(0.35, 0.9, self.cysts), 50, 300)
         found = [group(self.concept, "intraretinal cyst", places, radius, rng, flat=0.7, soft=0.5, height_um=high,
                        level=0.42)]  # fmt: skip
         if self.exudates:
             ring = scatter(rng, self.exudates, (x, y), 0.75, 1.25)
             arc = np.abs((np.arctan2(ring[:, 1] - y, ring[:, 0] - x) - rng.uniform(-3, 3) + np.pi) % 6.2832 - np.pi)
             ring = ring[arc < 1.9]
-            size = np.clip(0.045 * np.exp(0.5 * rng.standard_normal(len(ring))), 0.025, 0.15)
+            size = np.clip(0.045 * np.exp(0.5 * branch(rng).standard_normal(len(ring))), 0.025, 0.15)
             found.append(group(self.concept, "hard exudate", ring, size, rng, flat=0.6, wobble=0.15, level=0.55))
         if self.fluid_um:
             found.append(group(self.concept, "subretinal fluid", np.array([[x, y]]), np.array([0.75]), rng, flat=0.8,

@@ -10,7 +10,7 @@ import numpy as np
 
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.lesions import Group, Strands, group, scatter
+from vesalius.virtual.eye.lesions import Group, Strands, branch, group, scatter
 from vesalius.virtual.findings.base import Case, severity_of
 
 __all__ = ["FINDING", "MyopicFundus"]
@@ -61,7 +61,8 @@ class MyopicFundus(EyeDisease):
     def lesions(self, eye: Eye, rng: np.random.Generator) -> tuple[Group | Strands, ...]:
         del eye
         places = scatter(rng, self.patches, (0.4, 0.0), 1.0, 2.6)
-        return (group(self.concept, "geographic atrophy", places, rng.uniform(0.25, 0.7, self.patches), rng, flat=0.6,
+        radius = branch(rng).uniform(0.25, 0.7, self.patches)
+        return (group(self.concept, "geographic atrophy", places, radius, rng, flat=0.6,
                       wobble=0.15, soft=0.08, level=1.0),)  # fmt: skip
 
 

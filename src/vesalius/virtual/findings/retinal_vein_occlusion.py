@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vesalius.virtual.course import Course
 from vesalius.virtual.eye.anatomy import Eye, examined_eye
 from vesalius.virtual.eye.disease import EyeDisease, visible
-from vesalius.virtual.eye.lesions import QUADRANTS, Group, Strands, quadrant_of, scatter
+from vesalius.virtual.eye.lesions import QUADRANTS, Group, Strands, branch, quadrant_of, scatter
 from vesalius.virtual.eye.surface import cotton_wool_spots, flame_haemorrhages
 from vesalius.virtual.eye.vessels import VEIN
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
@@ -83,7 +83,7 @@ class RetinalVeinOcclusion(EyeDisease):
             clear = (np.hypot(*tries.T) > 0.35) & (np.hypot(tries[:, 0] - eye.disc.x, tries[:, 1] - eye.disc.y) > 1.0)
             found.append(tries[fits & clear][: self.flames])
         places = np.concatenate(found)
-        length = np.clip(0.30 * np.exp(0.35 * rng.standard_normal(len(places))), 0.12, 0.6)
+        length = np.clip(0.30 * np.exp(0.35 * branch(rng).standard_normal(len(places))), 0.12, 0.6)
         flame = flame_haemorrhages(self.concept, eye, places, length, rng, wobble=0.25)
         count = min(self.cotton_wool, len(places))
         wool = places[rng.permutation(len(places))[:count]] + rng.normal(0, 0.15, (count, 2))
