@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,3 +188,21 @@ def test_same_bytes_again_and_protocol_without_regard_to_disease() -> None:
 def test_impossible_sizes() -> None:
     with pytest.raises(ConfigError, match="image size 5: expected 24 to 512"):
         chest_ct.render(reference_patient(), 5)
+
+
+def _peak(values: np.ndarray, low: int, high: int) -> float:
+    """Most frequent value in a range, in bins of 5 HU."""
+    count, edges = np.histogram(values, bins=np.arange(low, high + 1, 5))
+    return float(edges[count.argmax()] + 2.5)
+
+
+@pytest.mark.real
+def test_fat_and_soft_tissue_lie_where_they_do_in_a_real_scan(real_data: Path) -> None:
+    nibabel = pytest.importorskip("nibabel")
+    real = np.asarray(nibabel.load(real_data / "volumes/ct-body/example_ct.nii.gz").dataobj).ravel()
+    virtual = shown(size=96).pixels.ravel()
+    # Fat differs by 12 HU between people (one deviation): two for the difference of two people.
+    assert _peak(virtual, -160, -40) == pytest.approx(_peak(real, -160, -40), abs=24)
+    # The real scan is of the abdomen with bowel at 20 HU: the median of soft tissue may lie lower by as much.
+    middle = [float(np.median(part[(part > 0) & (part < 120)])) for part in (virtual, real)]
+    assert middle[0] == pytest.approx(middle[1], abs=25)
