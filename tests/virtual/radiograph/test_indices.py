@@ -110,7 +110,7 @@ def test_reference_man_is_straight_and_well_exposed() -> None:
 
 
 # Means of healthy adults and their deviation: the mean of 30 bodies on the film must lie within one deviation. The
-# bodies are 17 years older than the reference: the descending aorta of 25 mm is 25 · (1 + 0.0035 · 17) · 1.075 = 28.5.
+# bodies are 17 years older than the reference: an aorta of 25 mm is 25 · (1 + 0.0035 · 17) · 1.075 = 28.5 on it.
 NORMAL = {
     "cardiothoracic_ratio": (0.42, 0.04), "mediastinal_width": (65, 8), "aortic_knob_width": (28, 5),
     "descending_aorta_width": (28.5, 4), "carina_angle": (62, 13), "hilar_height_difference": (12, 6),

@@ -36,11 +36,14 @@ def paint_lungs(canvas: Canvas, seed: int, patient: str) -> None:
     """Add vessels to `canvas.soft` and texture to `canvas.tint`. Lesions must have been painted before."""
     chest, camera = canvas.chest, canvas.camera
     picture = np.zeros_like(canvas.soft)
+    clouds = []
     for side in SIDES:
         rng = stream(seed, patient, "vessels", side)
         points, radius, step = vessel_tree(chest, side, rng, 0.8 * camera.spacing_mm)
         seen = inside_lung(canvas, side, points)
-        sweep(picture, camera, points[seen], radius[seen], step[seen])
+        clouds.append((points[seen], radius[seen], step[seen]))
+    points, radius, step = (np.concatenate(part) for part in zip(*clouds, strict=True))
+    sweep(picture, camera, points, radius, step)
     hidden = np.float32(0.15) + np.float32(0.85) * canvas.clear
     canvas.soft += picture * hidden * np.float32(0.1 * (beam.SOFT_DENSITY - chest.body.lung_density))
     rng = stream(seed, patient, "texture")

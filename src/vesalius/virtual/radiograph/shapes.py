@@ -36,6 +36,8 @@ EMPTY = np.float32(1e4)
 """Front of an empty interval, in mm; its back is the negative."""
 
 
+_WIDE = 4
+"""Reach in pixels from which a disc's place and size need not be so fine."""
 _CHUNK = 100_000
 """Values stamped at once; more would leave the processor's cache."""
 
@@ -288,7 +290,8 @@ def _stamp(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Places in the frame and values of discs of one stamp size, flat.
 
-    Discs of equal place within a pixel and equal radius, to an eighth and a sixteenth of a pixel, share a stamp.
+    Discs of equal place within a pixel and equal radius, to an eighth and a sixteenth of a pixel, share a stamp; where
+    they are some pixels wide, to a quarter and an eighth.
 
     Args:
         samples: row, column, radius (pixels), weight and core radius, (5, N).
@@ -299,20 +302,21 @@ def _stamp(
     """
     rows, columns, radius, weight, inner = samples
     row, col = np.rint(rows), np.rint(columns)
-    kinds = np.stack([np.rint((rows - row) * 8), np.rint((columns - col) * 8), np.rint(radius * 16),
-                      np.rint(inner * 16)]).astype(np.int64)  # fmt: skip
+    fine = 8 if half < _WIDE else 4
+    kinds = np.stack([np.rint((rows - row) * fine), np.rint((columns - col) * fine), np.rint(radius * 2 * fine),
+                      np.rint(inner * 2 * fine)]).astype(np.int64)  # fmt: skip
     key = ((kinds[0] + 4) * 9 + kinds[1] + 4) * 2**40 + kinds[2] * 2**20 + kinds[3]
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     kinds = kinds[:, first].astype(np.float32)
     across = max(1, int(np.ceil(half * aspect)))
     step_r = np.arange(-half, half + 1, dtype=np.float32)
     step_c = np.arange(-across, across + 1, dtype=np.float32)
-    far_r = (step_r - kinds[0][:, None] / 8) ** 2
-    far_c = ((step_c - kinds[1][:, None] / 8) * np.float32(1 / aspect)) ** 2
+    far_r = (step_r - kinds[0][:, None] / fine) ** 2
+    far_c = ((step_c - kinds[1][:, None] / fine) * np.float32(1 / aspect)) ** 2
     distance = np.sqrt(far_r[:, :, None] + far_c[:, None, :])
-    stamps = _discs(distance, kinds[2] / 16, aspect)
+    stamps = _discs(distance, kinds[2] / (2 * fine), aspect)
     if lack:
-        stamps -= np.float32(lack) * _discs(distance, kinds[3] / 16, aspect)
+        stamps -= np.float32(lack) * _discs(distance, kinds[3] / (2 * fine), aspect)
     flat = stamps.reshape(len(first), -1)
     used = np.flatnonzero(flat.any(axis=0))
     cover = flat[:, used].astype(np.float64)[which] * weight[:, None]
