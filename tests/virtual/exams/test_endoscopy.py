@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from virtual_patients import drawn, reference_patient
 
 from vesalius.errors import ConfigError
@@ -67,3 +69,48 @@ def test_where_healthy_and_sick_are_filmed_tells_little() -> None:
             means[sick].append(float(colonoscopy.render(shown, 64)[0].pixels.mean()))
     spread = np.std(means[False])
     assert abs(np.mean(means[True]) - np.mean(means[False])) < 0.5 * spread
+
+
+def look(picture: np.ndarray) -> list[float]:
+    """Mean, red to green, green to blue, mean gradient and slope of the power spectrum of a frame (H, H, 3)."""
+    colour = picture.astype(float) / 255
+    grey = colour.mean(axis=2)
+    inside = grey > 0.06
+    red, green, blue = (colour[..., number][inside].mean() for number in range(3))
+    gradient = np.hypot(*np.gradient(grey))[inside].mean()
+    power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
+    step = np.fft.fftfreq(len(grey)) * len(grey)
+    radius = np.hypot(*np.meshgrid(step, step))
+    rings = np.arange(4, len(grey) // 3, 2)
+    level = [power[(radius >= ring) & (radius < ring + 2)].mean() for ring in rings]
+    return [
+        grey[inside].mean(),
+        red / green,
+        green / blue,
+        gradient,
+        np.polyfit(np.log(rings + 1), np.log(level), 1)[0],
+    ]
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_frames_look_like_frames_of_colonoscopies(real_data: Path) -> None:
+    files = sorted((real_data / "endoscopy-polyps" / "images").iterdir())[::3]
+    if not files:
+        pytest.skip("no colonoscopy frames: endoscopy-polyps/images is empty")
+    real = []
+    for file in files:
+        with Image.open(file) as image:
+            side = min(image.size)
+            left, top = (image.width - side) // 2, (image.height - side) // 2
+            square = image.convert("RGB").crop((left, top, left + side, top + side))
+            real.append(look(np.asarray(square.resize((128, 128), Image.Resampling.LANCZOS))))
+    ours = []
+    for number in range(10):
+        patient = draw_patient(34, number).having(drawn("colon_polyp", number))
+        ours.append(look(colonoscopy.render(patient, 128)[0].pixels[20]))
+    low, high = np.quantile(real, [0.05, 0.95], axis=0)
+    # The median virtual frame lies where nine of ten real frames do, in each of the five.
+    middle = np.median(ours, axis=0)
+    assert (low < middle).all()
+    assert (middle < high).all()

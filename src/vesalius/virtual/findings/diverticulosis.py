@@ -24,6 +24,7 @@ class Diverticulosis(BowelDisease):
     """The openings of one stretch."""
 
     concept: ClassVar[str] = "diverticulosis"
+    focal: ClassVar[bool] = False
     code: ClassVar[str] = "31113003"
 
     openings: tuple[tuple[float, float, float], ...]

@@ -24,6 +24,7 @@ class OesophagealVarices(BowelDisease):
     """The cords of the lower oesophagus."""
 
     concept: ClassVar[str] = "oesophageal_varices"
+    focal: ClassVar[bool] = False
     region: ClassVar[str] = "stomach"
     organ: ClassVar[str] = "oesophagus"
     course: ClassVar[Course] = Course(doubling_days=(300.0, 1500.0), clearing_days=(60.0, 200.0), response=0.4)

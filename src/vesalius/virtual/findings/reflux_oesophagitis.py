@@ -29,6 +29,7 @@ class RefluxOesophagitis(BowelDisease):
     """The breaks above the junction."""
 
     concept: ClassVar[str] = "reflux_oesophagitis"
+    focal: ClassVar[bool] = False
     region: ClassVar[str] = "stomach"
     organ: ClassVar[str] = "oesophagus"
     course: ClassVar[Course] = Course(clearing_days=(20.0, 80.0))

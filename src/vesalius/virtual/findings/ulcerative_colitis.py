@@ -26,6 +26,7 @@ class UlcerativeColitis(BowelDisease):
     """Inflammation up to an extent; the clip lies within it."""
 
     concept: ClassVar[str] = "ulcerative_colitis"
+    focal: ClassVar[bool] = False
     code: ClassVar[str] = "409774005"
     course: ClassVar[Course] = Course(clearing_days=(40.0, 150.0))
     depth: ClassVar[int] = 0

@@ -73,14 +73,19 @@ class Grain:
         column, row = x * step + np.float32(171.0 * turn + 4096), y * step + np.float32(97.0 * turn + 4096)
         left, top = column.astype(np.int32), row.astype(np.int32)
         if not smooth:
-            rough: Array = self._rough[top % _TILE, left % _TILE]
-            return rough
+            return _looked_up(self._rough, top, left)
         right, down = column - left, row - top
-        corners = [self._smooth[(top + i) % _TILE, (left + j) % _TILE] for i in (0, 1) for j in (0, 1)]
+        corners = [_looked_up(self._smooth, top + i, left + j) for i in (0, 1) for j in (0, 1)]
         upper = corners[0] + (corners[1] - corners[0]) * right
         lower = corners[2] + (corners[3] - corners[2]) * right
         value: Array = upper + (lower - upper) * down
         return value
+
+
+def _looked_up(tile: Array, row: NDArray[np.int32], column: NDArray[np.int32]) -> Array:
+    """Read a tile that repeats itself; its side is a power of two."""
+    found: Array = tile.ravel().take((row & (_TILE - 1)) * _TILE + (column & (_TILE - 1)), mode="clip")
+    return found
 
 
 def _scaled(tile: Array) -> Array:

@@ -20,6 +20,8 @@ __all__ = ["DEPTH_STEP_MM", "Film", "Frame", "film_of", "shoot"]
 DEPTH_STEP_MM = 0.01
 """One grey value of a depth map."""
 _SKIP = 4
+_LAMP = np.array((1.0, 0.98, 0.87), np.float32)
+"""Light of lamp and processor against white: frames of colonoscopies are warmer than the lining under white light."""
 _MIRROR = 0.4
 """Share of light that is mirrored above which the depth of a pixel is not stated."""
 
@@ -103,7 +105,7 @@ def shoot(
     albedo, rough, gloss = _look(wall, tracer, skin, hits, points, pose)
     surface = Surface(points, hits.normal @ turn, albedo, rough @ turn, gloss)
     diffuse, mirrored = shade(surface)
-    light = diffuse + mirrored[:, None]
+    light = (diffuse + mirrored[:, None]) * _LAMP
     size = lens.size
     picture = np.zeros((size, size, 3), np.float32)
     picture[inside] = light

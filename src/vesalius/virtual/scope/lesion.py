@@ -28,6 +28,8 @@ class BowelDisease(Disease):
     """colon, oesophagus or stomach."""
     depth: ClassVar[int] = 1
     """Order of painting: diffuse disease first."""
+    focal: ClassVar[bool] = True
+    """False where it has no one place round the wall, so that `angle` says nothing."""
 
     distance_mm: float = 0.0
     """Along the scope: from the anal verge, or from the teeth."""

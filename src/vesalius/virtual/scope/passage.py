@@ -77,7 +77,8 @@ def take(patient: Patient, passage: Passage) -> tuple[Film, Wall, float]:
         else Lens("fisheye", float(rng.uniform(*_FIELD_DEG)), passage.size)
     )
     side = float(rng.uniform(0, 2 * np.pi))
-    anchor = ANCHOR_MM, lesions[0][1].angle if lesions else side
+    focal = [disease.angle for _, disease in lesions if disease.focal]
+    anchor = ANCHOR_MM, focal[0] if focal else side
     poses = fly(wall, tracer, rng, anchor=anchor, frames=passage.frames, frames_per_second=passage.frames_per_second)
     light = stream(patient.seed, patient.id, "scope", passage.organ, "light")
     return film_of(wall, tracer, lens, poses, light), wall, distance
