@@ -27,7 +27,6 @@ class SquamousCellCarcinoma(TissueDisease):
     """Graded by its keratin: many pearls are well differentiated, none is poor."""
 
     concept: ClassVar[str] = "squamous_cell_carcinoma"
-    code: ClassVar[str] = "254634000"
 
     keratin: float
     """0 none to 1 in every nest."""
