@@ -290,8 +290,8 @@ def _stamp(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Places in the frame and values of discs of one stamp size, flat.
 
-    Discs of equal place within a pixel and equal radius, to an eighth and a sixteenth of a pixel, share a stamp; where
-    they are some pixels wide, to a quarter and an eighth.
+    Discs of equal place within a pixel and equal radius share a stamp: equal to an eighth and a sixteenth of a pixel,
+    or to a quarter and an eighth where they are some pixels wide.
 
     Args:
         samples: row, column, radius (pixels), weight and core radius, (5, N).
