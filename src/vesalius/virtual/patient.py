@@ -40,6 +40,8 @@ class Patient:
     """Examinations of this visit, see `vesalius.virtual.exams`."""
     asked: tuple[str, ...] = ()
     """Findings of the population: what is stated as present or absent."""
+    texts: tuple[str, ...] = ("report",)
+    """Forms of text that are written, see `Preset.texts`."""
     visit: int = 0
     day: float = 0.0
     """Days since the first visit."""
@@ -80,6 +82,7 @@ def draw_patient(seed: int, index: int = 0, *, preset: Preset | str = "chest") -
     return Patient(
         seed=seed, id=name, body=body, site=_draw_site(seed, name, population, diseases),
         acquisition=draw_acquisition(seed, name), diseases=diseases, exams=tuple(population.exams),
+        texts=tuple(population.texts),
         asked=tuple(concept for concept in population.prevalence if finding(concept).sex in ("", body.sex)),
     )  # fmt: skip
 

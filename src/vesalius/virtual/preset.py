@@ -85,6 +85,8 @@ class Preset(Config):
     """Growth of the odds per year."""
     mixture: dict[str, float] = field(default_factory=dict)
     """Shares of other presets, in place of exams and prevalence."""
+    texts: list[str] = field(default_factory=lambda: ["report"])
+    """Forms of text, with a language where it is not English: report, caption, summary:zh, query:ar, …"""
     sites: dict[str, float] = field(default_factory=dict)
     """Shares of institutions; equal where none is given."""
     demographics: Demographics = field(default_factory=Demographics)

@@ -10,19 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vesalius
-from vesalius.data.records import Finding, Image, Prior, Provenance, Region, Study, Text
+from vesalius.data.records import Finding, Image, Prior, Provenance, Region, Study, Text, TextRole
 from vesalius.virtual.exams.base import exam
 from vesalius.virtual.files import encode_nifti, encode_picture, encode_png, suffix_of
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.picture import Mark, Picture, box_of
 from vesalius.virtual.preset import finding
+from vesalius.virtual.text.languages import say
 from vesalius.virtual.text.narrative import write_report
 from vesalius.virtual.visits import study_name
 
 __all__ = ["LICENCE", "MadeStudy", "findings_of", "make_study", "pictures_of"]
 
 LICENCE = "CC0-1.0"
+_ROLES: dict[str, TextRole] = {"report": "report", "caption": "caption", "summary": "summary", "query": "query"}
+"""Roles of the forms of text; the others are notes."""
 
 
 class MadeStudy(NamedTuple):
@@ -53,11 +56,9 @@ def make_study(patient: Patient, size: int | None = None, *, priors: Sequence[Pa
     pictures = pictures_of(patient, size)
     images = tuple(_image(picture, f"{folder}-{picture.name}", media) for picture in pictures)
     regions = tuple(part for picture in pictures for part in _regions(picture, f"{folder}-{picture.name}", media))
-    report = write_report(patient, previous=priors[-1] if priors else None)
     study = Study(
         id=name, patient=patient.id, images=images,
-        texts=(Text(text=report.findings_text, role="findings"),
-               Text(text=report.impression_text, role="impression"),
+        texts=(*_texts(patient, priors[-1] if priors else None),
                *(text for picture in pictures for text in picture.texts)),
         findings=findings_of(patient), regions=regions,
         measurements=tuple(value for picture in pictures for value in picture.measurements),
@@ -68,6 +69,23 @@ def make_study(patient: Patient, size: int | None = None, *, priors: Sequence[Pa
                               made_by=f"vesalius {vesalius.__version__} virtual seed {patient.seed}"),
     )  # fmt: skip
     return MadeStudy(study, media)
+
+
+def _texts(patient: Patient, previous: Patient | None) -> list[Text]:
+    """Write the forms that the population asks for; an empty section is left out."""
+    found = []
+    for asked in patient.texts:
+        form, _, language = asked.partition(":")
+        if form == "report" and language in ("", "en"):
+            report = write_report(patient, previous=previous)
+            found.append(Text(text=report.findings_text, role="findings"))
+            found.append(Text(text=report.impression_text, role="impression"))
+            continue
+        sentences = say(form, patient, language or "en", previous=previous)
+        joint = "" if language == "zh" else " "
+        text = joint.join(sentence.text for sentence in sentences)
+        found.append(Text(text=text, role=_ROLES.get(form, "note"), language=language or "en"))
+    return [text for text in found if text.text]
 
 
 def _image(picture: Picture, stem: str, media: dict[str, bytes]) -> Image:
