@@ -201,7 +201,7 @@ def axial_axes(egg: Ellipsoid) -> tuple[float, float]:
 
 def inflamed_fat(solid: Solid, reach_mm: float) -> Part:
     """Return the fat round a solid with the fluid of inflammation in it, fading outwards."""
-    return Part(structure="visceral fat", solid=Inset(solid, -0.5 * reach_mm), tissue="inflamed_fat", within=FAT,
+    return Part(structure="", solid=Inset(solid, -0.5 * reach_mm), tissue="inflamed_fat", within=FAT,
                 softness_mm=max(1.5, 0.14 * reach_mm), opacity=0.85)  # fmt: skip
 
 
