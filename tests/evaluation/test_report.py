@@ -17,11 +17,11 @@ from vesalius.data.records import Finding, Image, Study, Text
 from vesalius.evaluation.compare import compare
 from vesalius.evaluation.report import charts, curves
 from vesalius.evaluation.report.charts import Dot, Frame
-from vesalius.page import Cell, Section, page, table
 from vesalius.evaluation.report.pictures import thumbnail
 from vesalius.evaluation.run import evaluate
 from vesalius.metrics.bootstrap import patient_weights
 from vesalius.metrics.classification import auroc
+from vesalius.page import Cell, Section, page, table
 
 TASKS = ("zero_shot", "retrieval")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.data.records import Finding, Study
+from vesalius.data.records import Finding, Status, Study
 from vesalius.virtual.preset import Defects
 from vesalius.virtual.study import MadeStudy
 
@@ -33,12 +33,12 @@ def _noisy(findings: tuple[Finding, ...], turned: NDArray[np.bool_]) -> tuple[Fi
         if finding.concept not in chosen or finding.concept == "no_finding":
             kept.append(finding)
         elif all(finding.concept != other.concept for other in kept):
-            status = "absent" if finding.status == "present" else "present"
+            status: Status = "absent" if finding.status == "present" else "present"
             truth = (("truth", finding.status),)
             kept.append(
                 Finding(
                     concept=finding.concept, status=status, attributes=truth, code=finding.code, source="noisy label"
-                )  # type: ignore[arg-type]
+                )
             )
     return tuple(kept)
 

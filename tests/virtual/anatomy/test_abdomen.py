@@ -20,7 +20,7 @@ from vesalius.virtual.anatomy.solids import Ellipsoid
 from vesalius.virtual.anatomy.tissues import tissues
 from vesalius.virtual.patient import Patient, draw_patient
 
-PALETTE = {name: ((0.0,), (0.0,)) for name in tissues()}
+PALETTE = dict.fromkeys(tissues(), ((0.0,), (0.0,)))
 
 
 def sampled(anatomy: Anatomy, spacing_mm: float) -> Sampled:
@@ -65,7 +65,8 @@ def test_neighbours_touch(mean_body: Sampled, first: str, second: str) -> None:
     near = mask.copy()
     for axis in range(3):
         near = near | np.roll(near, 1, axis) | np.roll(near, -1, axis)
-    assert mask.any() and other.any()
+    assert mask.any()
+    assert other.any()
     assert (near & other).any()
 
 
@@ -81,7 +82,8 @@ def test_segments_fill_the_liver(mean_body: Sampled) -> None:
     shares = [mean_body.mask(f"segment {name}").sum() / liver for name in SEGMENTS]
     assert sum(shares) == pytest.approx(1, abs=0.03)
     # None of the larger ones is below 4 % or above 30 %.
-    assert min(shares[1:]) > 0.04 and max(shares) < 0.30
+    assert min(shares[1:]) > 0.04
+    assert max(shares) < 0.30
 
 
 def test_every_name_is_in_the_catalogue() -> None:
@@ -113,7 +115,8 @@ def test_disease_never_changes_the_healthy_body() -> None:
 _RANGES = {
     # Mean ± 2.5 deviations: liver 1500 ± 280 (women 1300 ± 250), spleen 190 ± 70, kidneys 155 ± 30.
     "liver": ((800, 2200), (675, 1925)), "spleen": ((15, 365), (15, 365)), "left kidney": ((80, 230), (70, 220)),
-    "right kidney": ((80, 230), (70, 220)), "pancreas": ((25, 125), (25, 125)), "urinary bladder": ((50, 400), (50, 400)),
+    "right kidney": ((80, 230), (70, 220)), "pancreas": ((25, 125), (25, 125)),
+    "urinary bladder": ((50, 400), (50, 400)),
 }  # fmt: skip
 
 

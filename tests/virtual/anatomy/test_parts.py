@@ -54,7 +54,8 @@ def test_lesions_keep_to_what_they_sit_in() -> None:
     )  # fmt: skip
     found = sample(ANATOMY.painted((lesion,)), GRID, PALETTE)
     mask = found.lesion("cyst", 2)
-    assert mask.any() and not (mask & ~found.mask("ball")).any()
+    assert mask.any()
+    assert not (mask & ~found.mask("ball")).any()
     assert found.values[0][mask].max() == pytest.approx(60)
     assert not found.lesion("cyst", 0).any()
 
@@ -112,7 +113,7 @@ def test_a_long_tube_costs_only_its_surroundings_and_is_whole() -> None:
 
 
 def test_finding_a_name_that_is_not_there() -> None:
-    with pytest.raises(ConfigError, match="no structure 'bal' in the test.*ball"):
+    with pytest.raises(ConfigError, match=r"no structure 'bal' in the test.*ball"):
         ANATOMY.solid("bal")
     with pytest.raises(ConfigError, match="no values for the tissue 'bone'"):
         sample(Anatomy("test", BODY, (Part(structure="x", solid=BALL, tissue="bone"),)), GRID, PALETTE)

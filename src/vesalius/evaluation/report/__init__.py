@@ -11,10 +11,10 @@ from typing import Any
 from vesalius import __version__
 from vesalius.data.corpus import Corpus
 from vesalius.evaluation.report import cases, numbers
-from vesalius.page import Section, page, paragraph
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
 from vesalius.evaluation.summary import headlines, verdict
 from vesalius.evaluation.systems import System
+from vesalius.page import Section, page, paragraph
 
 __all__ = ["write_page", "write_report"]
 

@@ -20,12 +20,12 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.readers import Pixels
 from vesalius.data.records import Study
 from vesalius.data.sentences import sentences
-from vesalius.page import Section, card
 from vesalius.evaluation.report.pictures import thumbnail
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.systems import System
 from vesalius.inference.encode import first_image, read_image, report_text
 from vesalius.inference.overlay import heat_map, picture
+from vesalius.page import Section, card
 from vesalius.tasks.prompts import concept_name, load_prompts
 
 __all__ = ["Gallery", "heat_maps", "retrieval_examples", "sample_cases", "worst_errors"]

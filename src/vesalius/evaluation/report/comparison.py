@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vesalius import __version__
 from vesalius.evaluation.report import VIRTUAL_NOTICE, charts, write_page
 from vesalius.evaluation.report.charts import Dot
+from vesalius.evaluation.summary import comparison_words, headline_words
 from vesalius.page import (
     Cell,
     Section,
@@ -21,7 +22,6 @@ from vesalius.page import (
     paragraph,
     table,
 )
-from vesalius.evaluation.summary import comparison_words, headline_words
 
 if TYPE_CHECKING:
     from vesalius.evaluation.compare import Comparison

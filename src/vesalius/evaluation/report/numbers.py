@@ -11,6 +11,9 @@ import numpy as np
 
 from vesalius.evaluation.report import charts, curves
 from vesalius.evaluation.report.charts import Dot, Frame
+from vesalius.evaluation.results import Evaluation
+from vesalius.evaluation.summary import Headline, Standing, headlines
+from vesalius.metrics.bootstrap import patient_weights
 from vesalius.page import (
     Cell,
     Section,
@@ -21,9 +24,6 @@ from vesalius.page import (
     paragraph,
     table,
 )
-from vesalius.evaluation.results import Evaluation
-from vesalius.evaluation.summary import Headline, Standing, headlines
-from vesalius.metrics.bootstrap import patient_weights
 from vesalius.tasks.base import column
 from vesalius.tasks.prompts import concept_name
 

@@ -49,7 +49,7 @@ class Disease:
 
     concept: ClassVar[str]
     region: ClassVar[str]
-    """chest, abdomen, brain, eye, skin, bowel, stomach, surgery, tissue, blood or sperm; names the file of its words."""
+    """chest, abdomen, brain, eye, skin, bowel, stomach, surgery, tissue, blood or sperm; names its file of words."""
     code: ClassVar[str] = ""
     """SNOMED CT, or empty where the DICOM context groups have none."""
     late: ClassVar[bool] = False
