@@ -10,7 +10,7 @@ import numpy as np
 
 from vesalius.virtual.anatomy.abdomen_lesions import AbdomenDisease
 from vesalius.virtual.anatomy.parts import Anatomy, Part
-from vesalius.virtual.anatomy.solids import Ellipsoid, Inset, Tube, Union
+from vesalius.virtual.anatomy.solids import Ellipsoid, Inset, Solid, Tube, Union
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
 
@@ -105,13 +105,20 @@ class AbdominalAorticAneurysm(AbdomenDisease):
         wide = [row for row in vessel.samples if 2 * row[3] >= min(30.0, 0.8 * self.diameter_mm)]
         sac = Tube(tuple((float(r[0]), float(r[1]), float(r[2])) for r in wide), tuple(float(r[3]) for r in wide), 1)
         lumen = self._inner(sac)
-        about = {"structure": "abdominal aorta", "within": _ROOM, "concept": self.concept}
-        found = [
-            Part(solid=Inset(sac, 0.0), tissue="mural_thrombus", component="wall", **about),  # type: ignore[arg-type]
-            Part(solid=lumen, tissue="artery", component="lumen", **about),  # type: ignore[arg-type]
-        ]
-        plaques = self._plaques(sac, rng)
-        return (*found, Part(solid=Union(plaques), tissue="calcification", component="plaques", **about))  # type: ignore[arg-type]
+        return (
+            self._part(Inset(sac, 0.0), "mural_thrombus", "wall"), self._part(lumen, "artery", "lumen"),
+            self._part(Union(self._plaques(sac, rng)), "calcification", "plaques"),
+        )  # fmt: skip
+
+    def _part(self, solid: Solid, tissue: str, component: str) -> Part:
+        return Part(
+            structure="abdominal aorta",
+            solid=solid,
+            tissue=tissue,
+            within=_ROOM,
+            concept=self.concept,
+            component=component,
+        )
 
     def _inner(self, sac: Tube) -> Tube:
         """The open part: eccentric, behind the clot."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from vesalius.virtual.anatomy.abdomen_lesions import AbdomenDisease
 from vesalius.virtual.anatomy.parts import Anatomy, Part
-from vesalius.virtual.anatomy.solids import Tube, Union
+from vesalius.virtual.anatomy.solids import Solid, Tube, Union
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
 
@@ -60,7 +60,7 @@ class BiliaryDilatation(AbdomenDisease):
 
     def parts(self, anatomy: Anatomy, rng: np.random.Generator) -> tuple[Part, ...]:
         duct = anatomy.solid("common bile duct")
-        found = [self._part(duct, "common bile duct")]  # type: ignore[arg-type]
+        found = [self._part(duct, "common bile duct")]
         if self.intrahepatic:
             branches = anatomy.solid("portal vein branches")
             assert isinstance(branches, Union)
@@ -69,7 +69,7 @@ class BiliaryDilatation(AbdomenDisease):
             found += [self._part(tube, "liver") for tube in tubes]
         return tuple(found)
 
-    def _part(self, tube: Tube, structure: str) -> Part:
+    def _part(self, tube: Solid, structure: str) -> Part:
         return Part(structure=structure, solid=tube, tissue="bile", concept=self.concept, component="ducts")
 
 

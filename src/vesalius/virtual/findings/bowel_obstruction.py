@@ -11,7 +11,7 @@ import numpy as np
 from vesalius.virtual.anatomy.abdomen_bowel import COLON, Level, loop_parts
 from vesalius.virtual.anatomy.abdomen_lesions import AbdomenDisease
 from vesalius.virtual.anatomy.parts import Anatomy, Part
-from vesalius.virtual.anatomy.solids import Inset, Point, Tube, Union
+from vesalius.virtual.anatomy.solids import Inset, Point, Solid, Tube, Union
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, choose, lognormal, severity_of
 
@@ -104,7 +104,9 @@ class BowelObstruction(AbdomenDisease):
         for part in anatomy.parts:
             name = next((name for name in COLON if part.structure.startswith(name)), "")
             if name and not part.concept:
-                part = replace(part, solid=self._wider(part.solid, anatomy.solid(name), name))  # type: ignore[arg-type]
+                tube = anatomy.solid(name)
+                assert isinstance(tube, Tube)
+                part = replace(part, solid=self._wider(part.solid, tube, name))
                 if part.structure.endswith("lumen"):
                     part = replace(part, tissue="bowel_content")
                 if part.structure.endswith("bubbles"):
@@ -112,7 +114,7 @@ class BowelObstruction(AbdomenDisease):
             parts.append(part)
         return replace(anatomy, parts=tuple(parts))
 
-    def _wider(self, solid: Inset | Level | Tube, tube: Tube, name: str) -> Inset | Level | Tube:
+    def _wider(self, solid: Solid, tube: Tube, name: str) -> Solid:
         """The same piece of bowel with another radius."""
         radius = self.diameter_mm / 2 + 2.2
         factor = radius / max(tube.radii) if name in _WIDE_COLON else 0.5

@@ -14,6 +14,7 @@ from vesalius.virtual.anatomy.solids import Ellipsoid, Tube, Union
 from vesalius.virtual.body import SIDES
 from vesalius.virtual.course import Course
 from vesalius.virtual.findings.base import Case, lognormal, severity_of
+from vesalius.virtual.findings.kidney_stone import KidneyStone
 
 __all__ = ["FINDING", "Hydronephrosis"]
 
@@ -35,9 +36,9 @@ class Hydronephrosis(AbdomenDisease):
 
     @classmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
-        blocked = [d for d in case.diseases if d.concept == "kidney_stone" and d.attributes["obstructing"] == "yes"]
-        side = blocked[0].laterality if blocked else SIDES[int(rng.random() < 0.5)]
-        place = float(getattr(blocked[0], "place")) if blocked else float(rng.choice([0.05, 0.5, 0.98]))  # noqa: B009
+        stones = [stone for stone in case.diseases if isinstance(stone, KidneyStone) and stone.site != "calyx"]
+        side = stones[0].laterality if stones else SIDES[int(rng.random() < 0.5)]
+        place = stones[0].place if stones else float(rng.choice([0.05, 0.5, 0.98]))
         pelvis = lognormal(rng, 17, 0.32, 11, 40)
         return (
             cls(laterality=side, anatomy=f"{side} kidney", pelvis_mm=pelvis, ureter_mm=float(rng.uniform(7, 11)),
