@@ -18,10 +18,11 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.virtual.patient import draw_patient
 from vesalius.virtual.picture import box_of
 from vesalius.virtual.population import make
-from vesalius.virtual.preset import finding_names, load_preset, preset_names
+from vesalius.virtual.preset import load_preset, preset_names
 from vesalius.virtual.study import make_study
 
 SIZE = 64
+CONCEPTS = tuple(load_preset("chest").prevalence)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_corpus_holds_what_was_asked_for(corpus: Corpus) -> None:
     assert sum(sizes.values()) == 24
     assert 14 <= sizes["train"] <= 19
     assert corpus.manifest.virtual
-    assert set(corpus.concepts()) == {*finding_names(), "no_finding"}
+    assert set(corpus.concepts()) == {*CONCEPTS, "no_finding"}
 
 
 def test_study_is_whole(corpus: Corpus) -> None:
@@ -49,9 +50,9 @@ def test_study_is_whole(corpus: Corpus) -> None:
         assert study.text("findings")
         assert study.text("impression")
         stated = {part.concept for part in study.findings}
-        assert stated == {*finding_names(), "no_finding"}
+        assert stated == {*CONCEPTS, "no_finding"}
         assert (study.status("no_finding") == "present") == all(
-            study.status(name) == "absent" for name in finding_names()
+            study.status(name) == "absent" for name in CONCEPTS
         )
         assert {"cardiothoracic_ratio", "thoracic_width"} <= {measured.name for measured in study.measurements}
         assert all(part.code for part in study.findings if part.concept == "pleural_effusion")
@@ -88,7 +89,7 @@ def test_files_say_virtual_and_nothing_of_the_case(corpus: Corpus) -> None:
             assert "virtual" in image.info["VIRTUAL"]
             assert set(image.info) == {"VIRTUAL"}
         names = " ".join([study.id, study.patient, *(region.mask for region in study.regions), study.images[0].path])
-        assert not any(concept in names for concept in finding_names())
+        assert not any(concept in names for concept in CONCEPTS)
 
 
 def test_content_does_not_depend_on_workers(corpus: Corpus, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class Blind(NamedTuple):
     majority: float
     """Share of the most frequent answer, or of the most frequent place of the right option."""
     standard_error: float
+    """Of an accuracy of one half, which is the largest."""
 
 
 def audit_questions(corpus: Corpus) -> list[Blind]:
@@ -54,7 +55,7 @@ def _try(family: str, train: Sequence[Dialogue], held: Sequence[Dialogue]) -> Bl
     share = sum(model.answer(dialogue) == dialogue.answer for dialogue in held) / len(held)
     places, answers = Counter(map(_place, held)), Counter(dialogue.answer for dialogue in held)
     usual = max(places.most_common(1)[0][1], answers.most_common(1)[0][1]) / len(held)
-    error = float(np.sqrt(share * (1 - share) / len(held)))
+    error = float(np.sqrt(0.25 / len(held)))
     return Blind(family.removeprefix("virtual/"), len(held), share, usual, error)
 
 
