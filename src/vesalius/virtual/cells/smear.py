@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -56,13 +57,13 @@ class BloodDisease(Disease):
 
     region: ClassVar[str] = "blood"
 
+    @abstractmethod
     def change(self, recipe: Recipe) -> Recipe:
         """Return what the film is made of with this disease."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shows(self, cell: Cell) -> bool:
         """Say whether a cell is one of those that the disease is known by."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

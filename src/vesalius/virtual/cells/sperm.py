@@ -5,6 +5,7 @@ Positions are µm from the corner, times seconds. T frames, N sperm, S points al
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -54,9 +55,9 @@ class SemenDisease(Disease):
     region: ClassVar[str] = "sperm"
     sex: ClassVar[str] = "M"
 
+    @abstractmethod
     def change(self, semen: Semen) -> Semen:
         """Return the sample with this finding."""
-        raise NotImplementedError
 
 
 class Swarm(NamedTuple):

@@ -42,7 +42,7 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
     """
     head = diseased(build_head(patient), patient)
     grid = _grid(patient, sized(size, 64, 256))
-    noise = stream(patient.seed, patient.id, "exam", _NAME, "noise")
+    noise = stream(patient.seed, patient.occasion, "exam", _NAME, "noise")
     found = scan(head, grid, (TIME_OF_FLIGHT,), noise, dose=patient.acquisition.dose, gain=3.0)
     volume, sampled = found.images["tof"], found.sampled
     inside = np.where(_stripped(sampled), volume, 0)
@@ -63,7 +63,7 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
 
 def _grid(patient: Patient, size: int) -> Grid:
     step = _FIELD_MM / size
-    shift = stream(patient.seed, patient.id, "exam", _NAME, "centring").normal(0, 2.5, 3).clip(-6, 6)
+    shift = stream(patient.seed, patient.occasion, "exam", _NAME, "centring").normal(0, 2.5, 3).clip(-6, 6)
     half = step * (size - 1) / 2
     origin = (float(shift[0] - half), float(12 + shift[1] - half), float(_BOTTOM_MM + shift[2]))
     return Grid((3 * size // 5, size, size), (step, step, step), origin)

@@ -32,7 +32,7 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
     assert isinstance(head, Head)
     grid = head_grid(patient, sized(size, 32, 256), size // 2)
     protocol = Protocol(grid=grid, kernel="smooth", ctdi_mgy=_CTDI_MGY * patient.acquisition.dose, table=False)
-    found = scan(head, protocol, stream(patient.seed, patient.id, "exam", _NAME, "noise"))
+    found = scan(head, protocol, stream(patient.seed, patient.occasion, "exam", _NAME, "noise"))
     name = "head_ct"
     return (
         Picture(

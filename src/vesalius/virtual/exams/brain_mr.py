@@ -53,7 +53,7 @@ def head_grid(patient: Patient, size: int, slices: int) -> Grid:
     """Return the grid of an examination of the head; the technician's centring differs by a few mm."""
     shape = (slices, size, size)
     spacing = tuple(extent / count for extent, count in zip(_FIELD_MM, shape, strict=True))
-    shift = stream(patient.seed, patient.id, "exam", _NAME, "centring").normal(0, 2.5, 3).clip(-6, 6)
+    shift = stream(patient.seed, patient.occasion, "exam", _NAME, "centring").normal(0, 2.5, 3).clip(-6, 6)
     origin = [
         centre + moved - step * (count - 1) / 2
         for centre, moved, step, count in zip(_CENTRE_MM, shift, spacing[::-1], shape[::-1], strict=True)
@@ -65,9 +65,9 @@ def examine(patient: Patient, size: int) -> Visit:
     """Scan a patient: field strength and gain are the site's and the day's, before any disease."""
     found = diseased(build_head(patient), patient)
     assert isinstance(found, Head)
-    rng = stream(patient.seed, patient.id, "exam", _NAME, "scanner")
+    rng = stream(patient.seed, patient.occasion, "exam", _NAME, "scanner")
     gain = float(np.exp(rng.normal(0, 0.08)))
-    noise = stream(patient.seed, patient.id, "exam", _NAME, "noise")
+    noise = stream(patient.seed, patient.occasion, "exam", _NAME, "noise")
     grid = head_grid(patient, size, size // 2)
     return Visit(found, scan(found, grid, PROTOCOLS, noise, gain=gain, dose=patient.acquisition.dose))
 

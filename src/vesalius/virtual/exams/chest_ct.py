@@ -33,7 +33,7 @@ _SIZES = (24, 512)
 
 def protocol_of(patient: Patient, size: int) -> ct.Protocol:
     """Return how the patient is scanned: by the site's habits and chance, before any disease."""
-    rng = stream(patient.seed, patient.id, "exam", "chest_ct", "protocol")
+    rng = stream(patient.seed, patient.occasion, "exam", "chest_ct", "protocol")
     grid = thorax_grid(patient, size)
     phase = ("native", "arterial", "portal")[int(rng.choice(3, p=(0.45, 0.2, 0.35)))]
     kernel = "standard" if rng.random() < 0.7 else ("smooth" if patient.site.edge < 0.3 else "lung")
@@ -47,7 +47,7 @@ def scanned(patient: Patient, size: int) -> tuple[Thorax, ct.Scan]:
     """Return the patient's thorax with its diseases, and the scan of it."""
     anatomy = diseased(build_thorax(patient), patient)
     assert isinstance(anatomy, Thorax)
-    noise = stream(patient.seed, patient.id, "exam", "chest_ct", "noise")
+    noise = stream(patient.seed, patient.occasion, "exam", "chest_ct", "noise")
     return anatomy, ct.scan(anatomy, protocol_of(patient, size), noise)
 
 

@@ -32,13 +32,13 @@ def render(patient: Patient, size: int = SIZE) -> tuple[Picture, ...]:
     anatomy = diseased(build_thorax(patient), patient)
     assert isinstance(anatomy, Thorax)
     grid = thorax_grid(patient, sized(size, *_SIZES))
-    habit = stream(patient.seed, patient.id, "exam", "pet_ct", "protocol")
+    habit = stream(patient.seed, patient.occasion, "exam", "pet_ct", "protocol")
     low_dose = ct.Protocol(grid=grid, kernel="smooth", ctdi_mgy=float(habit.uniform(1.5, 3)))
     emission = pet.EmissionProtocol(
         grid=grid, resolution_mm=float(habit.uniform(5, 7)), liver_noise=float(habit.uniform(0.08, 0.15))
     )
-    found = ct.scan(anatomy, low_dose, stream(patient.seed, patient.id, "exam", "pet_ct", "ct"))
-    glow = pet.acquire(anatomy, emission, stream(patient.seed, patient.id, "exam", "pet_ct", "pt"))
+    found = ct.scan(anatomy, low_dose, stream(patient.seed, patient.occasion, "exam", "pet_ct", "ct"))
+    glow = pet.acquire(anatomy, emission, stream(patient.seed, patient.occasion, "exam", "pet_ct", "pt"))
     marks = (*lesion_marks(found.sampled, patient.diseases), *structure_marks(found.sampled, _STRUCTURES))
     about = {"axes": "ZYX", "spacing_mm": grid.spacing_mm, "origin_mm": grid.origin_mm, "view": "axial",
              "body_part": "CHEST", "marks": marks}  # fmt: skip

@@ -7,6 +7,7 @@ photograph) is a method of a subclass that lives beside the machinery of that pi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -44,7 +45,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disease:
+class Disease(ABC):
     """One disease at one place, as geometry in mm and shares of the body: everything else is derived from it."""
 
     concept: ClassVar[str]
@@ -63,9 +64,9 @@ class Disease:
     severity: str = ""
 
     @classmethod
+    @abstractmethod
     def draw(cls, rng: np.random.Generator, case: Case) -> tuple[Self, ...]:
         """Draw the disease for a patient who has it; several where it sits in several places."""
-        raise NotImplementedError
 
     @property
     def attributes(self) -> Mapping[str, str]:

@@ -56,7 +56,7 @@ class Pool:
     attributes: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     present: Counter[str] = field(default_factory=Counter)
     anatomies: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """Marked structures by modality."""
+    """Structures that have boxes, by modality."""
     modalities: Counter[str] = field(default_factory=Counter)
     sequences: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     phases: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -75,7 +75,7 @@ class Pool:
                     self.attributes[finding.concept, name][value] += 1
         modality = {image.id: image.modality for image in study.images}
         for region in study.regions:
-            if not region.concept and region.anatomy:
+            if region.kind == "box" and not region.concept and region.anatomy:
                 self.anatomies[modality[region.image]][region.anatomy] += 1
         for image in study.images:
             self.modalities[image.modality] += 1

@@ -5,6 +5,7 @@ N samples along a strand.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -53,9 +54,9 @@ class Device(ChestDisease):
     """Something put into the patient; its tip lies right or not."""
 
     @property
+    @abstractmethod
     def position(self) -> str:
         """ "correct" or "malposed", by the place of its tip."""
-        raise NotImplementedError
 
     @property
     def attributes(self) -> Mapping[str, str]:
@@ -65,9 +66,9 @@ class Device(ChestDisease):
     def visibility(self) -> float:
         return 9.0
 
+    @abstractmethod
     def strands(self, chest: Chest) -> Sequence[Strand]:
         """Return what it is made of; the last knot of the first strand is its tip."""
-        raise NotImplementedError
 
     def distances(self, chest: Chest) -> Mapping[str, Distance]:
         """Return the distances that say whether it lies right."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
@@ -51,9 +52,9 @@ class ChestDisease(Disease):
     def displace(self, canvas: Canvas) -> None:
         """Take room of the lung for fluid or air, before lungs are painted."""
 
+    @abstractmethod
     def paint(self, canvas: Canvas, rng: np.random.Generator, instance: int) -> None:
         """Add itself to the canvas and mark its region."""
-        raise NotImplementedError
 
     def landmarks(self, chest: Chest) -> Mapping[str, NDArray[np.float64]]:
         """Return places of it by name, each (3,), mm in the trunk frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -36,9 +37,9 @@ class BowelDisease(Disease):
     angle: float = 0.0
     """Place round the wall, radians."""
 
+    @abstractmethod
     def put(self, wall: Wall, rng: np.random.Generator, *, station_mm: float, label: int) -> None:
         """Change the wall at a station; what belongs to the disease gets the label."""
-        raise NotImplementedError
 
 
 def drawn_site(rng: np.random.Generator, case: Case, shares: Mapping[str, float], ends: Mapping[str, float]) -> float:

@@ -70,7 +70,7 @@ def take(patient: Patient, passage: Passage) -> tuple[Film, Wall, float]:
         disease.put(wall, rng, station_mm=station, label=index + 1)
     np.maximum(wall.radius, 0.05, out=wall.radius)
     tracer = Tracer(wall)
-    rng = stream(patient.seed, patient.id, "scope", passage.organ, "flight")
+    rng = stream(patient.seed, patient.occasion, "scope", passage.organ, "flight")
     lens = (
         Lens("pinhole", 90.0, passage.size)
         if passage.pinhole
@@ -80,7 +80,7 @@ def take(patient: Patient, passage: Passage) -> tuple[Film, Wall, float]:
     focal = [disease.angle for _, disease in lesions if disease.focal]
     anchor = ANCHOR_MM, focal[0] if focal else side
     poses = fly(wall, tracer, rng, anchor=anchor, frames=passage.frames, frames_per_second=passage.frames_per_second)
-    light = stream(patient.seed, patient.id, "scope", passage.organ, "light")
+    light = stream(patient.seed, patient.occasion, "scope", passage.organ, "light")
     return film_of(wall, tracer, lens, poses, light), wall, distance
 
 

@@ -53,7 +53,7 @@ class Recording:
 
 def operation_of(patient: Patient, name: str) -> Operation:
     """Return the operation of a patient: its course is the same however it is filmed."""
-    return draw_operation(stream(patient.seed, patient.id, "operation", name), name)
+    return draw_operation(stream(patient.seed, patient.occasion, "operation", name), name)
 
 
 def picture_of_operation(patient: Patient, recording: Recording) -> Picture:
@@ -64,10 +64,10 @@ def picture_of_operation(patient: Patient, recording: Recording) -> Picture:
     name = recording.procedure
     operation = operation_of(patient, name)
     window = _window(patient, recording, operation)
-    scene = recording.field(stream(patient.seed, patient.id, "exam", name, "field"))
-    camera = stream(patient.seed, patient.id, "exam", name, "camera")
+    scene = recording.field(stream(patient.seed, patient.occasion, "exam", name, "field"))
+    camera = stream(patient.seed, patient.occasion, "exam", name, "camera")
     shots = shoot_operation(scene, operation, window, camera, recording.size)
-    wording = stream(patient.seed, patient.id, "exam", name, "captions")
+    wording = stream(patient.seed, patient.occasion, "exam", name, "captions")
     captions = caption_events(wording, operation, window, recording.name)
     speech, texts = _words(patient, operation, window, recording)
     return Picture(
@@ -88,7 +88,7 @@ def _window(patient: Patient, recording: Recording, operation: Operation) -> Win
         return recording.span
     if recording.span == "whole":
         return Window.whole(operation, recording.frames)
-    rng = stream(patient.seed, patient.id, "exam", recording.procedure, "window")
+    rng = stream(patient.seed, patient.occasion, "exam", recording.procedure, "window")
     return Window.drawn(rng, operation, recording.frames)
 
 
@@ -98,11 +98,11 @@ def _words(
     """Return what is said and heard within the window, as events and as one transcript a recogniser."""
     if not recording.spoken:
         return [], []
-    said = narrate(stream(patient.seed, patient.id, "exam", operation.name, "narration"), operation)
+    said = narrate(stream(patient.seed, patient.occasion, "exam", operation.name, "narration"), operation)
     events = list(_speech(said, window, recording.name, "narrator"))
     texts = []
     for recogniser in RECOGNISERS:
-        rng = stream(patient.seed, patient.id, "exam", operation.name, recogniser)
+        rng = stream(patient.seed, patient.occasion, "exam", operation.name, recogniser)
         own = list(_speech(recognise(rng, said, recogniser), window, recording.name, recogniser))
         events += own
         if own:
