@@ -69,7 +69,7 @@ def whole(preset: str, size: int) -> dict[str, float]:
     from vesalius.virtual.study import pictures_of
 
     patients = [draw_patient(3, index, preset=preset) for index in range(4)]
-    pictures_of(patients[0], 32)
+    pictures_of(patients[0], 64)
     seconds = []
     for patient in patients[1:]:
         start = time.perf_counter()

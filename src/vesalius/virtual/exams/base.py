@@ -2,8 +2,8 @@
 
 `REGION`: whose findings it shows (see `Disease.region`); `SIZE`: rows of its pictures where none is asked for;
 `render(patient, size)`: its pictures, the same for the same patient and size. Randomness comes from
-``stream(patient.seed, patient.occasion, "exam", NAME, purpose)`` for what is new at each visit (noise, pose, protocol)
-and from the patient's own stream for what stays; never from anything that a disease has drawn.
+``stream(patient.seed, patient.occasion, "exam", NAME, purpose)`` for what is new at each visit (noise, pose,
+protocol) and from the patient's own stream for what stays; never from anything that a disease has drawn.
 """
 
 from __future__ import annotations
