@@ -56,7 +56,7 @@ def virtual_pictures(preset: str, number: int = 0) -> Iterator[Grey]:
     from vesalius.virtual.patient import draw_patient
     from vesalius.virtual.study import pictures_of
 
-    for index in range(VIRTUAL if preset not in ("chest-ct", "brain-mr", "endoscopy") else VIRTUAL // 3):
+    for index in range(VIRTUAL if preset not in ("abdomen-ct", "brain-mr", "endoscopy") else VIRTUAL // 3):
         picture = pictures_of(draw_patient(123, index, preset=preset))[number]
         pixels = picture.pixels.astype(float)
         middle = pixels if picture.kind == "image" else pixels[len(pixels) // 2]
@@ -70,13 +70,17 @@ KINDS: dict[str, tuple[Callable[[], Iterator[Grey]], Callable[[], Iterator[Grey]
     "blood film": (lambda: virtual_pictures("blood"), lambda: real_pictures("blood-cells/images")),
     "endoscopy": (lambda: virtual_pictures("endoscopy"), lambda: real_pictures("endoscopy-polyps/images")),
     "brain MR": (lambda: virtual_pictures("brain-mr"), lambda: real_pictures("brain-mri-classes/images")),
-    "body CT": (lambda: virtual_pictures("chest-ct"), real_slices),
+    "body CT": (lambda: virtual_pictures("abdomen-ct"), real_slices),
 }
 
 
-def statistics(grey: Grey) -> dict[str, float]:
-    """Describe one picture, scaled to its own 0.5th and 99.5th percentile, the middle square at 128 pixels."""
-    side = min(grey.shape)
+SHARES = {"fundus photograph": (0.68, 0.9), "blood film": (0.5, 1.0)}
+"""Share of the side that is looked at, virtual and real, so that the round field is left and cells are as large."""
+
+
+def statistics(grey: Grey, share: float) -> dict[str, float]:
+    """Describe the middle square of one picture, 128 pixels wide, scaled to its own 0.5th and 99.5th percentile."""
+    side = int(min(grey.shape) * share)
     top, left = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
     square = Image.fromarray(grey[top : top + side, left : left + side].astype(np.float32), "F")
     small = np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BOX), float)
@@ -115,11 +119,11 @@ def main() -> None:
     """Describe both sides of every kind and write the figures."""
     figures = {}
     for kind, (virtual, real) in KINDS.items():
-        there = [statistics(grey) for grey in real()]
+        there = [statistics(grey, SHARES.get(kind, (1.0, 1.0))[1]) for grey in real()]
         if not there:
             figures[kind] = "no real pictures here"
             continue
-        here = [statistics(grey) for grey in virtual()]
+        here = [statistics(grey, SHARES.get(kind, (1.0, 1.0))[0]) for grey in virtual()]
         rows = {}
         for name in here[0]:
             ours, theirs = (np.array([row[name] for row in side]) for side in (here, there))
