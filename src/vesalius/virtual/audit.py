@@ -26,6 +26,7 @@ __all__ = ["Shortcut", "audit", "features", "rank_auroc"]
 _KINDS = ("name", "file_size", "image_size", "histogram", "border", "pixels")
 _FOLDS = 5
 _RIDGE = 10.0
+_SHUFFLES = 24
 
 
 class Shortcut(NamedTuple):
@@ -36,6 +37,7 @@ class Shortcut(NamedTuple):
     auroc: float
     """Cross-validated; 0.5 is nothing."""
     standard_error: float
+    """Spread of the same figure over shuffled labels: what chance does."""
     present: int
     n: int
 
@@ -45,11 +47,16 @@ def audit(corpus: Corpus, concepts: Sequence[str]) -> list[Shortcut]:
     values = features(corpus)
     labels = corpus.labels(concepts)
     found = []
+    place = {patient: number for number, patient in enumerate(dict.fromkeys(corpus.patients))}
+    fold = np.array([place[patient] * 7919 % _FOLDS for patient in corpus.patients])
+    rng = np.random.default_rng(0)
     for name, matrix in values.items():
         for column, concept in enumerate(concepts):
             target = labels[:, column] == 1
-            auroc, error = _cross_validated(matrix, target)
-            found.append(Shortcut(concept, name, auroc, error, int(target.sum()), len(target)))
+            shuffled = np.stack([target, *(rng.permutation(target) for _ in range(_SHUFFLES))], axis=1)
+            areas = _cross_validated(matrix, shuffled, fold)
+            error = float(areas[1:].std(ddof=1))
+            found.append(Shortcut(concept, name, float(areas[0]), error, int(target.sum()), len(target)))
     return found
 
 
@@ -105,19 +112,27 @@ def _border(small: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([small[:2].ravel(), small[:, :1].ravel(), small[:, -1:].ravel()])
 
 
-def _cross_validated(matrix: NDArray[np.float64], target: NDArray[np.bool_]) -> tuple[float, float]:
-    """Mean AUROC and its error of ridge regressions on standardised features, each on studies that it did not see."""
-    fold = np.arange(len(target)) * 7919 % _FOLDS
-    parts = []
+def _cross_validated(
+    matrix: NDArray[np.float64], targets: NDArray[np.bool_], fold: NDArray[np.int_]
+) -> NDArray[np.float64]:
+    """Mean AUROC of ridge regressions on standardised features, each on people that it did not see, (T,).
+
+    Args:
+        matrix: features, (N, F).
+        targets: one column a task, (N, T).
+        fold: of each study, (N,).
+    """
+    areas = []
     for number in range(_FOLDS):
         train = fold != number
         mean, spread = matrix[train].mean(axis=0), matrix[train].std(axis=0) + 1e-9
         known, held = (matrix[train] - mean) / spread, (matrix[~train] - mean) / spread
         gram = known.T @ known + _RIDGE * np.eye(matrix.shape[1])
-        weight = np.linalg.solve(gram, known.T @ (target[train] - target[train].mean()))
-        parts.append(rank_auroc(target[~train], held @ weight))
-    areas, errors = np.array(parts).T
-    return float(areas.mean()), float(np.sqrt((errors**2).sum()) / _FOLDS)
+        weights = np.linalg.solve(gram, known.T @ (targets[train] - targets[train].mean(axis=0)))
+        scores = held @ weights
+        areas.append([rank_auroc(targets[~train, i], scores[:, i])[0] for i in range(targets.shape[1])])
+    found: NDArray[np.float64] = np.mean(areas, axis=0)
+    return found
 
 
 def rank_auroc(target: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[float, float]:
