@@ -95,6 +95,7 @@ def ask(
     per_study: Annotated[float, typer.Option(help="Mean number of questions of a study.")] = 6.0,
     families: Annotated[str, typer.Option(help="Families, separated by commas; all where none is named.")] = "",
     seed: Annotated[int, typer.Option(help="Of distractors, wordings and choice.")] = 0,
+    language: Annotated[str, typer.Option(help="en, zh, ar or hi-Latn.")] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Ask questions of a corpus, balanced so that none tells its own answer."""
@@ -105,7 +106,7 @@ def ask(
 
     names = [name.strip() for name in families.split(",") if name.strip()]
     written = write_questions(
-        Corpus.open(corpus), out, per_study=per_study, families=names, seed=seed, progress=progress
+        Corpus.open(corpus), out, per_study=per_study, families=names, seed=seed, language=language, progress=progress
     )
     counts = Counter(dialogue.source.removeprefix("virtual/") for study in written for dialogue in study.dialogues)
     document = {"corpus": str(out), "studies": len(written), "questions": counts.total(), "families": dict(counts)}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from vesalius.errors import ConfigError
 from vesalius.virtual.body import Body, draw_body
 from vesalius.virtual.findings.base import Case, Disease, choose
 from vesalius.virtual.preset import Preset, finding, load_preset
@@ -45,6 +46,12 @@ class Patient:
     visit: int = 0
     day: float = 0.0
     """Days since the first visit."""
+
+    def __post_init__(self) -> None:
+        for disease in self.diseases:
+            if disease.sex and disease.sex != self.body.sex:
+                who = "a woman" if self.body.sex == "F" else "a man"
+                raise ConfigError(f"patient {self.id}: {who} cannot have {disease.concept}: the organ is not there")
 
     @property
     def occasion(self) -> str:

@@ -125,3 +125,10 @@ def test_grid_knows_its_places() -> None:
     around = Grid.around(BALL.bounds, (10, 20, 40), isotropic=True)
     assert around.spacing_mm == (4, 4, 4)
     assert around.index((0, 0, 0)) == pytest.approx((19.5, 9.5, 4.5))
+
+
+def test_impossible_grids_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"spacing \(2, 0, 2\) mm: expected numbers above 0"):
+        Grid((4, 4, 4), (2, 0, 2), (0, 0, 0))
+    with pytest.raises(ConfigError, match="at least one voxel"):
+        Grid((4, 0, 4), (2, 2, 2), (0, 0, 0))

@@ -14,6 +14,8 @@ from vesalius.errors import ConfigError
 from vesalius.virtual.population import make
 from vesalius.virtual.questions.ask import FAMILIES, ask, write_questions
 from vesalius.virtual.questions.audit import audit_questions
+from vesalius.virtual.questions.languages import families_in, wordings_in
+from vesalius.virtual.text.wellformed import faults
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +31,8 @@ def asked(corpus: Corpus) -> list[tuple[Study, tuple]]:
 
 
 def test_there_are_families_enough_and_each_is_worded() -> None:
-    from vesalius.virtual.questions.ask import _wordings
-
     assert len(FAMILIES) >= 30
-    assert all(len(set(words)) >= 8 for words in _wordings().values())
+    assert all(len(set(words)) >= 8 for words in wordings_in("en").values())
 
 
 def test_every_answer_to_one_question_is_as_frequent(corpus: Corpus, asked: list) -> None:
@@ -86,9 +86,7 @@ def test_the_same_seed_asks_the_same_and_another_does_not(corpus: Corpus, asked:
 
 
 def test_some_wordings_are_kept_for_test_patients(corpus: Corpus) -> None:
-    from vesalius.virtual.questions.ask import _wordings
-
-    kept = [words.split("{")[0].lower() for words in _wordings()["presence"][-2:]]
+    kept = [words.split("{")[0].lower() for words in wordings_in("en")["presence"][-2:]]
     tests = set(corpus.split("test").ids)
     found = Counter(
         study.id in tests
@@ -123,3 +121,26 @@ def test_blind_models_do_not_beat_the_majority(corpus: Corpus, tmp_path: Path) -
 def test_an_unknown_family_is_named() -> None:
     with pytest.raises(ConfigError, match="did you mean 'presence'"):
         next(ask(None, families=["presense"]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", ["zh", "ar", "hi-Latn"])
+def test_other_languages_are_well_formed_and_balanced(corpus: Corpus, language: str) -> None:
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, dialogues in ask(corpus, per_study=6, language=language):
+        for dialogue in dialogues:
+            assert dialogue.language == language
+            assert not faults(dialogue.turns[-1].text, language), dialogue.turns[-1].text
+            if dialogue.options:
+                assert dialogue.answer in dialogue.options
+            if dialogue.answer_type == "closed":
+                found[dialogue.source][dialogue.answer] += 1
+    assert len(found) >= 3
+    assert all(len(answers) == 2 for answers in found.values())
+
+
+def test_a_family_without_words_in_a_language_is_named(corpus: Corpus) -> None:
+    assert "presence" in families_in("zh")
+    with pytest.raises(ConfigError, match="family 'value' has no words in 'zh'"):
+        next(ask(corpus, families=["value"], language="zh"))
+    with pytest.raises(ConfigError, match="no questions in the language 'fr'"):
+        next(ask(corpus, language="fr"))

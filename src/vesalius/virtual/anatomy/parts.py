@@ -175,6 +175,12 @@ class Grid:
     origin_mm: Point
     """(x, y, z) of the first voxel's centre."""
 
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1:
+            raise ConfigError(f"grid of shape {self.shape}: expected at least one voxel along each axis")
+        if not all(0 < step < float("inf") for step in self.spacing_mm):
+            raise ConfigError(f"grid with spacing {self.spacing_mm} mm: expected numbers above 0")
+
     @classmethod
     def around(cls, bounds: Bounds, shape: tuple[int, int, int], *, isotropic: bool = False) -> Grid:
         """Return the grid of a shape that just holds a box; with one spacing for all axes where `isotropic`."""

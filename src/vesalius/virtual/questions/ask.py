@@ -10,18 +10,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from vesalius.config import read_yaml
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Dialogue, Study, Turn
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, did_you_mean
 from vesalius.virtual.questions import about_findings, about_measures, about_pictures, about_places, conversations
 from vesalius.virtual.questions.items import Item, Pool, View
+from vesalius.virtual.questions.languages import families_in, worded, wordings_in
 from vesalius.virtual.seeds import identifier, stream
 
 __all__ = ["FAMILIES", "Family", "ask", "write_questions"]
@@ -36,14 +36,14 @@ FAMILIES: dict[str, Family] = {
 _SMALLEST_SHARE = 0.1
 """A kind of answer that is rarer than this share of the commonest is not asked for, where the kinds are not fixed."""
 _TEST_ONLY = 2
-"""Wordings of each family that only test patients are asked with."""
+"""Wordings of each family that only test patients are asked with; of other languages it is one."""
 
 Key = tuple[str, str, str]
 """Split, family and key of an item."""
 
 
 def ask(
-    corpus: Corpus, *, per_study: float = 6.0, families: Sequence[str] = (), seed: int = 0
+    corpus: Corpus, *, per_study: float = 6.0, families: Sequence[str] = (), seed: int = 0, language: str = "en"
 ) -> Iterator[tuple[Study, tuple[Dialogue, ...]]]:
     """Yield every study with its questions, in the corpus's order.
 
@@ -52,33 +52,36 @@ def ask(
         per_study: mean number of questions of a study; families that can be asked rarely give all they have.
         families: names of families; all where none is given.
         seed: of distractors, wordings and choice.
+        language: BCP 47; en, zh, ar or hi-Latn. Not every family is worded in all of them.
 
     Raises:
-        ConfigError: an unknown family, the nearest is named.
+        ConfigError: an unknown family, the nearest is named; or one that the language lacks.
     """
-    chosen = _chosen(families)
+    chosen = _chosen(families, language)
     splits = _splits(corpus)
     pools = _pools(corpus, splits)
-    limits = _limits(corpus, splits, pools, chosen, (per_study, seed))
+    how = _How(per_study, seed, language)
+    limits = _limits(corpus, splits, pools, chosen, how)
     for study, view in _views(corpus, splits, pools):
         kept = [
             (item, place)
             for family in chosen
-            for item, place in _items(study, view, family, seed)
+            for item, place in _items(study, view, family, how)
             if place <= limits.get((splits[study.id], item.family, item.key), {}).get(item.kind, -1.0)
         ]
-        yield study, tuple(_dialogue(study, item, splits[study.id]) for item, _ in kept)
+        yield study, tuple(_dialogue(study, item, splits[study.id], language) for item, _ in kept)
 
 
 def write_questions(
     corpus: Corpus, out: str | Path, *, per_study: float = 6.0, families: Sequence[str] = (), seed: int = 0,
-    progress: Callable[[str, int], AbstractContextManager[Callable[[int], None]]] | None = None,
+    language: str = "en", progress: Callable[[str, int], AbstractContextManager[Callable[[int], None]]] | None = None,
 ) -> Corpus:  # fmt: skip
     """Write the corpus with questions to another folder, files and split included, and return it; see `ask`."""
+    asked = ask(corpus, per_study=per_study, families=families, seed=seed, language=language)
     bar = progress("questions", len(corpus)) if progress else nullcontext(lambda count: None)
     facts = corpus.manifest
     with bar as advance, CorpusWriter(out, name=corpus.name, licence=facts.licence, virtual=facts.virtual) as writer:
-        for study, dialogues in ask(corpus, per_study=per_study, families=families, seed=seed):
+        for study, dialogues in asked:
             if study.id not in writer:
                 writer.add(replace(study, dialogues=(*study.dialogues, *dialogues)), media=_media(corpus, study))
             advance(1)
@@ -94,10 +97,20 @@ def _media(corpus: Corpus, study: Study) -> dict[str, Path]:
     return {path: corpus.path(path) for path in dict.fromkeys(paths)}
 
 
-def _chosen(families: Sequence[str]) -> tuple[str, ...]:
+class _How(NamedTuple):
+    per_study: float
+    seed: int
+    language: str
+
+
+def _chosen(families: Sequence[str], language: str) -> tuple[str, ...]:
+    """Return the functions whose items the language has words for; an item's family is that of its words."""
+    worded_there = families_in(language)
     for name in families:
         if name not in FAMILIES:
             raise ConfigError(f"unknown family of questions {name!r}{did_you_mean(name, FAMILIES)}")
+        if language != "en" and name not in worded_there:
+            raise ConfigError(f"family {name!r} has no words in {language!r}; there are {', '.join(worded_there)}")
     return tuple(families) or tuple(FAMILIES)
 
 
@@ -128,34 +141,35 @@ def _views(
 
 
 def _items(
-    study: Study, view: Callable[[np.random.Generator], View], family: str, seed: int
+    study: Study, view: Callable[[np.random.Generator], View], family: str, how: _How
 ) -> Iterator[tuple[Item, float]]:
     """Yield the items of one family with a number from 0 to 1 that knows nothing of the answer."""
     numbers: dict[str, int] = defaultdict(int)
-    for item in FAMILIES[family](view(stream(seed, study.id, "ask", family))):
+    for item in FAMILIES[family](view(stream(how.seed, study.id, "ask", family))):
+        if how.language != "en" and not _sayable(item, how.language):
+            continue
         numbers[item.key] += 1
-        digits = identifier(seed, study.id, "place", item.family, item.key, numbers[item.key], length=12)
+        digits = identifier(how.seed, study.id, "place", item.family, item.key, numbers[item.key], length=12)
         yield item, int(digits, 16) / 16**12
 
 
 def _limits(
     corpus: Corpus, splits: dict[str, str], pools: dict[str, Pool], families: Sequence[str],
-    wanted: tuple[float, int],
+    how: _How,
 ) -> dict[Key, dict[str, float]]:  # fmt: skip
     """Return up to which number items are kept, by key and kind: equally many of each kind."""
-    per_study, seed = wanted
     places: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     fixed: dict[Key, tuple[str, ...]] = {}
     for study, view in _views(corpus, splits, pools):
         for family in families:
-            for item, place in _items(study, view, family, seed):
+            for item, place in _items(study, view, family, how):
                 key = (splits[study.id], item.family, item.key)
                 places[key][item.kind].append(place)
                 fixed[key] = item.kinds
     least = {
         key: _least({kind: len(found) for kind, found in kinds.items()}, fixed[key]) for key, kinds in places.items()
     }
-    shares = _shares(least, per_study * len(corpus))
+    shares = _shares(least, how.per_study * len(corpus))
     return {
         key: {
             kind: sorted(places[key][kind])[count - 1]
@@ -197,27 +211,29 @@ def _shares(least: dict[Key, dict[str, int]], total: float) -> dict[str, float]:
     }
 
 
-@cache
-def _wordings() -> dict[str, list[str]]:
-    return read_yaml(Path(__file__).with_name("words.yaml"))
+def _sayable(item: Item, language: str) -> bool:
+    """Say whether the language has words for an item's family and names for all that it names."""
+    templates = wordings_in(language).get(item.family)
+    return templates is not None and not item.before and worded(item, language, templates[0]) is not None
 
 
-def _dialogue(study: Study, item: Item, split: str) -> Dialogue:
+def _dialogue(study: Study, item: Item, split: str, language: str) -> Dialogue:
     """Word an item; which wording is used depends on the study and the family only."""
-    known = _wordings()[item.family]
-    usable = known if split == "test" else known[:-_TEST_ONLY]
+    known = wordings_in(language)[item.family]
+    usable = known if split == "test" else known[: -_TEST_ONLY if language == "en" else -1]
     name = identifier(0, study.id, item.family, item.key, item.answer, length=16)
     number = int(identifier(0, study.id, "wording", item.family, length=8), 16)
-    question = usable[number % len(usable)].format(**dict(item.slots))
-    question = question[0].upper() + question[1:]
+    spoken = worded(item, language, usable[number % len(usable)])
+    assert spoken is not None
+    question, answer, options = spoken
     turns: list[Turn] = []
     for place, (asked, answered) in enumerate(item.before):
-        turns += [
-            Turn(role="user", text=asked, images=() if place else item.images),
-            Turn(role="assistant", text=answered),
-        ]
+        turns.append(Turn(role="user", text=asked, images=() if place else item.images))
+        turns.append(Turn(role="assistant", text=answered))
+    question = question[0].upper() + question[1:]
     turns.append(Turn(role="user", text=question, images=() if item.before else item.images))
     return Dialogue(
-        id=name, turns=tuple(turns), answer=item.answer, options=item.options, answer_type=item.answer_type,
-        rationale=item.rationale, evidence=item.evidence, steps=item.steps, source=f"virtual/{item.family}",
+        id=name, turns=tuple(turns), answer=answer, options=options, answer_type=item.answer_type,
+        rationale=item.rationale, evidence=item.evidence, steps=item.steps, language=language,
+        source=f"virtual/{item.family}",
     )  # fmt: skip
