@@ -112,7 +112,9 @@ class _Writer:
             if getattr(sheet, name)[..., 3].any():
                 sheet.image(name).save(self.folder / f"{stem}-{name}.png")
                 layers.append(f'<div class="layer {name}" data-sheet="{stem}-{name}.png"></div>')
-        slider = f'<input type="range" min="0" max="{count - 1}" value="{count // 2}">' if count > 1 else ""
+        seen = sheet.findings[..., 3].sum(axis=(1, 2))
+        start = int(seen.argmax()) if seen.any() else count // 2
+        slider = f'<input type="range" min="0" max="{count - 1}" value="{start}">' if count > 1 else ""
         label = " ".join(part for part in (picture.modality, picture.view, picture.sequence, picture.name) if part)
         return (
             f'<figure class="viewer" data-count="{count}" style="aspect-ratio:{columns}/{rows}">'
