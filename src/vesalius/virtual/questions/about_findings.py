@@ -85,9 +85,9 @@ def which_finding(view: View) -> Iterator[Item]:
     if len(view.concepts) != 1 or view.hidden or len(view.absent) < 2:
         return
     own = view.concepts[0]
-    options = view.shuffled([named(own), *(named(name) for name in view.pick(view.absent, 3))])
     yield Item(
-        family="which_finding", key="", kind=own, answer=named(own), answer_type="choice", options=options,
+        family="which_finding", key="", kind=named(own), answer=named(own), answer_type="choice",
+        distractors=tuple(map(named, view.absent)),
         evidence=view.evidence(own), rationale=f"only {named(own)} is present", steps=2,
     )  # fmt: skip
 
@@ -179,7 +179,7 @@ def _choice(
     slots = (("finding", named(concept)), ("aspect", named(aspect))) if aspect else (("finding", named(concept)),)
     return Item(
         family=family, key=f"{concept}/{aspect}" if aspect else concept, kind=own, answer=own, answer_type="choice",
-        options=view.shuffled([own, *view.pick(others, 3)]), slots=slots, evidence=view.evidence(concept),
+        distractors=tuple(others), slots=slots, evidence=view.evidence(concept),
         steps=steps, rationale=f"{named(concept)}: {own}",
     )  # fmt: skip
 

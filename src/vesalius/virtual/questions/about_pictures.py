@@ -32,10 +32,10 @@ def modality(view: View) -> Iterator[Item]:
     for image in view.study.images:
         own = _NAMES.get(image.modality, "")
         if own in usual:
-            others = view.pick([name for name in usual if name != own], 3)
             yield Item(
                 family="modality", key="", kind=own, answer=own, answer_type="choice", images=(image.id,),
-                options=view.shuffled([own, *others]), rationale=f"DICOM modality {image.modality}",
+                distractors=tuple(name for name in usual if name != own),
+                rationale=f"DICOM modality {image.modality}",
             )  # fmt: skip
 
 
@@ -45,10 +45,9 @@ def view_of(view: View) -> Iterator[Item]:
         own = image.sequence or image.view
         usual = sorted(name for name, count in view.pool.sequences[image.modality].items() if count >= _RARE)
         if own in usual and len(usual) > 1:
-            others = view.pick([name for name in usual if name != own], 3)
             yield Item(
                 family="view", key=image.modality, kind=own, answer=own, answer_type="choice", images=(image.id,),
-                options=view.shuffled([own, *others]), rationale=f"it is {own}",
+                distractors=tuple(name for name in usual if name != own), rationale=f"it is {own}",
             )  # fmt: skip
 
 
@@ -79,11 +78,10 @@ def phase_at(view: View) -> Iterator[Item]:
         moment = float(view.rng.uniform(0, end))
         own = next((event.label for event in events if event.start_s <= moment < event.end_s), "")
         if own in usual:
-            others = view.pick([name for name in usual if name != own], 3)
             yield Item(
                 family="phase", key=f"{image.body_part}/{int(moment / end * 4)}", kind=own, answer=own,
-                answer_type="choice", options=view.shuffled([own, *others]), images=(image.id,), steps=2,
-                slots=(("moment", f"{moment:.1f} s"),), rationale=f"at {moment:.1f} s the phase is {own}",
+                answer_type="choice", distractors=tuple(name for name in usual if name != own), images=(image.id,),
+                steps=2, slots=(("moment", f"{moment:.1f} s"),), rationale=f"at {moment:.1f} s the phase is {own}",
             )  # fmt: skip
 
 

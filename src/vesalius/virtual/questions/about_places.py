@@ -50,13 +50,12 @@ def point_of(view: View) -> Iterator[Item]:
 def what_is_in_box(view: View) -> Iterator[Item]:
     """Ask which finding a box holds, among findings that are not there."""
     for index, region in _boxes(view):
-        others = view.pick(view.absent, 3)
-        if len(others) == 3:
-            names = [named(name) for name in (region.concept, *others)]
+        if view.absent:
+            name = named(region.concept)
             yield Item(
-                family="what_in_box", key="", kind=region.concept, answer=names[0], answer_type="choice",
-                options=view.shuffled(names), slots=(("box", _numbers(*_box(region))),), images=(region.image,),
-                evidence=(index,), rationale=f"the box holds the {names[0]}", steps=2,
+                family="what_in_box", key="", kind=name, answer=name, answer_type="choice",
+                distractors=tuple(map(named, view.absent)), slots=(("box", _numbers(*_box(region))),),
+                images=(region.image,), evidence=(index,), rationale=f"the box holds the {name}", steps=2,
             )  # fmt: skip
 
 
@@ -68,10 +67,10 @@ def what_is_there(view: View) -> Iterator[Item]:
         if len(usual) < 4 or not own:
             continue
         index, region = own[int(view.rng.integers(len(own)))]
-        others = view.pick([name for name in usual if name != region.anatomy], 3)
         yield Item(
             family="what_structure", key=image.modality, kind=region.anatomy, answer=region.anatomy,
-            answer_type="choice", options=view.shuffled([region.anatomy, *others]), images=(image.id,),
+            answer_type="choice", distractors=tuple(name for name in usual if name != region.anatomy),
+            images=(image.id,),
             slots=(("box", _numbers(*_box(region))), *_slice(region)), evidence=(index,), steps=1,
             rationale=f"the box holds the {region.anatomy}",
         )  # fmt: skip

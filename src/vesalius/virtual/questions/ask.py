@@ -7,7 +7,7 @@ kind has, within each split. So no question tells its own answer.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, did_you_mean
 from vesalius.virtual.questions import about_findings, about_measures, about_pictures, about_places, conversations
 from vesalius.virtual.questions.items import Item, Pool, View
-from vesalius.virtual.questions.languages import families_in, worded, wordings_in
+from vesalius.virtual.questions.languages import families_in, said, worded, wordings_in
 from vesalius.virtual.seeds import identifier, stream
 
 __all__ = ["FAMILIES", "Family", "ask", "write_questions"]
@@ -63,13 +63,14 @@ def ask(
     how = _How(per_study, seed, language)
     limits = _limits(corpus, splits, pools, chosen, how)
     for study, view in _views(corpus, splits, pools):
-        kept = [
-            (item, place)
-            for family in chosen
-            for item, place in _items(study, view, family, how)
-            if place <= limits.get((splits[study.id], item.family, item.key), {}).get(item.kind, -1.0)
-        ]
-        yield study, tuple(_dialogue(study, item, splits[study.id], language) for item, _ in kept)
+        kept = []
+        for family in chosen:
+            for item, place in _items(study, view, family, how):
+                allowed = limits.get((splits[study.id], item.family, item.key), {})
+                if place <= allowed.get(item.kind, -1.0):
+                    kept.append(_with_options(study, item, allowed, how))
+        clear = [item for item in kept if not item.distractors or len(item.options) > 1]
+        yield study, tuple(_dialogue(study, item, splits[study.id], language) for item in clear)
 
 
 def write_questions(
@@ -209,6 +210,16 @@ def _shares(least: dict[Key, dict[str, int]], total: float) -> dict[str, float]:
     return {family: each / size if family in waiting else 1.0 for family, size in sizes.items() if size} | {
         family: 0.0 for family, size in sizes.items() if not size
     }
+
+
+def _with_options(study: Study, item: Item, allowed: Collection[str], how: _How) -> Item:
+    """Offer at most three wrong options, of those that are right as often when this very question is asked."""
+    if not item.distractors:
+        return item
+    known = [name for name in item.distractors if name in allowed and said(name, how.language) is not None]
+    rng = stream(how.seed, study.id, "options", item.family, item.key, item.answer)
+    chosen = [item.answer, *(known[place] for place in rng.permutation(len(known))[:3])]
+    return replace(item, options=tuple(chosen[place] for place in rng.permutation(len(chosen))))
 
 
 def _sayable(item: Item, language: str) -> bool:

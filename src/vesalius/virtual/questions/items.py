@@ -36,6 +36,8 @@ class Item:
     answer: str
     answer_type: AnswerType
     options: tuple[str, ...] = ()
+    distractors: tuple[str, ...] = ()
+    """All wrong options; three of those that are right elsewhere are offered beside the answer."""
     slots: tuple[tuple[str, str], ...] = ()
     images: tuple[str, ...] = ()
     evidence: tuple[int, ...] = ()
