@@ -9,6 +9,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SHARED = {"run", "measure"}
+LONG = {"shortcuts"}
+"""Run when named only: half an hour on two cores."""
 
 
 def main() -> None:
@@ -16,7 +18,7 @@ def main() -> None:
     scripts = sorted(
         path for path in FOLDER.glob("*.py") if path.stem not in SHARED and not path.stem.startswith("_")
     )
-    wanted = set(sys.argv[1:]) or {path.stem for path in scripts}
+    wanted = set(sys.argv[1:]) or {path.stem for path in scripts} - LONG
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
     failed = []
     for script in scripts:
