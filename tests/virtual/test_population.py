@@ -51,9 +51,7 @@ def test_study_is_whole(corpus: Corpus) -> None:
         assert study.text("impression")
         stated = {part.concept for part in study.findings}
         assert stated == {*CONCEPTS, "no_finding"}
-        assert (study.status("no_finding") == "present") == all(
-            study.status(name) == "absent" for name in CONCEPTS
-        )
+        assert (study.status("no_finding") == "present") == all(study.status(name) == "absent" for name in CONCEPTS)
         assert {"cardiothoracic_ratio", "thoracic_width"} <= {measured.name for measured in study.measurements}
         assert all(part.code for part in study.findings if part.concept == "pleural_effusion")
 

@@ -73,3 +73,13 @@ def test_an_interrupted_series_is_completed(tmp_path: Path) -> None:
     resumed = make(tmp_path / "a", patients=5, image_size=32, workers=1, settings=settings)
     whole = make(tmp_path / "b", patients=5, image_size=32, workers=2, settings=settings)
     assert resumed.content_hash == whole.content_hash
+
+
+def test_nothing_arises_in_an_organ_that_is_not_there() -> None:
+    preset = load_preset("abdomen-ct", ["follow_up.share=0.99", "follow_up.visits=6", "follow_up.arising=0.95"])
+    sexes = {"prostate_enlargement": set(), "uterine_fibroid": set()}  # type: ignore[var-annotated]
+    for number in range(150):
+        for visit in visits_of(draw_patient(6, number, preset=preset), preset):
+            for name in sexes.keys() & visit.concepts:
+                sexes[name].add(visit.body.sex)
+    assert sexes == {"prostate_enlargement": {"M"}, "uterine_fibroid": {"F"}}

@@ -71,7 +71,10 @@ def _arisen(patient: Patient, preset: Preset, visit: int, known: list[Disease]) 
     shares = {
         name: share
         for name, share in preset.prevalence.items()
-        if share > 0 and name not in present and not present & set(preset.excluded.get(name, ()))
+        if share > 0
+        and name not in present
+        and not present & set(preset.excluded.get(name, ()))
+        and finding(name).sex in ("", patient.body.sex)
     }
     if rng.random() >= preset.follow_up.arising or not shares:
         return ()

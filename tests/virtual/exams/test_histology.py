@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -30,12 +31,19 @@ FINDINGS = (
 )  # fmt: skip
 
 
+def _somebody(sex: str, number: int) -> Patient:
+    """Patient `number` of those of a sex, of all where none is named."""
+    everybody = (draw_patient(21, index, preset="pathology") for index in range(400))
+    return next(islice((one for one in everybody if sex in ("", one.body.sex)), number, None))
+
+
 def _patient(number: int, *diseases: Disease) -> Patient:
-    return draw_patient(21, number, preset="pathology").having(diseases)
+    sex = next((disease.sex for disease in diseases if disease.sex), "")
+    return _somebody(sex, number).having(diseases)
 
 
 def _sick(concept: str, number: int) -> Patient:
-    patient = draw_patient(21, number, preset="pathology")
+    patient = _somebody(finding(concept).sex, number)
     return patient.having(finding(concept).draw(stream(6, concept, number), Case(patient.body, ())))
 
 

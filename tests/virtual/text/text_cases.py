@@ -8,6 +8,7 @@ from functools import cache
 from vesalius.virtual.exams.base import exam, exam_names
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.patient import Patient, draw_patient
+from vesalius.virtual.preset import finding
 from vesalius.virtual.seeds import stream
 from vesalius.virtual.text.grammar import regions
 from vesalius.virtual.text.vocabulary import concepts_of, examples
@@ -33,7 +34,9 @@ def a_patient(region: str, number: int) -> Patient:
     diseases: list[Disease] = []
     for name in rng.permutation(list(concepts_of(region)))[:count]:
         known = examples(str(name))
-        diseases.append(known[int(rng.integers(len(known)))])
+        disease = known[int(rng.integers(len(known)))]
+        if disease.sex in ("", patient.body.sex):
+            diseases.append(disease)
     exams = exams_of(region)[:1]
     return replace(patient, diseases=tuple(diseases), exams=exams, asked=concepts_of(region))
 
@@ -45,6 +48,6 @@ def earlier(patient: Patient, number: int) -> Patient:
     kept = [disease for disease in before if rng.random() < 0.8]
     region = (patient.diseases[0].region,) if patient.diseases else ()
     for name in concepts_of(region[0]) if region else ():
-        if name not in patient.concepts and rng.random() < 0.1:
+        if name not in patient.concepts and rng.random() < 0.1 and finding(name).sex in ("", patient.body.sex):
             kept.append(examples(name)[int(rng.integers(len(examples(name))))])
     return replace(patient, diseases=tuple(kept), day=-30.0)

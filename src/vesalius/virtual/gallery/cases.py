@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 from vesalius.virtual.findings.base import Case as Known
 from vesalius.virtual.patient import Patient, draw_patient
-from vesalius.virtual.preset import finding, load_preset, preset_names
+from vesalius.virtual.preset import Preset, finding, load_preset, preset_names
 from vesalius.virtual.seeds import stream
 
 __all__ = ["Case", "cases_of", "shown_presets"]
@@ -43,7 +44,14 @@ def cases_of(name: str, *, seed: int = 0) -> Iterator[Case]:
     preset = load_preset(name)
     for number, concept in enumerate(["", *preset.prevalence]):
         patient = draw_patient(seed, number, preset=preset)
+        if concept and finding(concept).sex not in ("", patient.body.sex):
+            patient = _of_sex(finding(concept).sex, preset, seed)
         yield Case(name, concept, _with(patient, concept) if concept else patient.having(()))
+
+
+def _of_sex(sex: str, preset: Preset, seed: int) -> Patient:
+    everybody = (draw_patient(seed, number, preset=preset) for number in count())
+    return next(patient for patient in everybody if patient.body.sex == sex)
 
 
 def _with(patient: Patient, concept: str) -> Patient:

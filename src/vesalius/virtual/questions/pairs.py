@@ -42,7 +42,8 @@ def counterfactual_pair(
 ) -> tuple[MadeStudy, MadeStudy]:
     """Return one patient with a finding and without it, asked whether it is there: first yes, then no."""
     patient = draw_patient(seed, index, preset=preset)
-    concepts = [name for name in patient.asked if name not in patient.concepts]
+    able = [name for name in patient.asked if finding(name).sex in ("", patient.body.sex)]
+    concepts = [name for name in able if name not in patient.concepts]
     rng = stream(seed, patient.id, "pair")
     concept = concepts[int(rng.integers(len(concepts)))]
     both = patient.having((*patient.diseases, *_drawn(patient, concept)))
