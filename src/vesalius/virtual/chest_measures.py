@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.data.records import Laterality, Measurement
+from vesalius.data.records import Measurement
 from vesalius.virtual.anatomy.caliper import axial_axes, deepest_mm, inner, volume_ml
 from vesalius.virtual.anatomy.marks import mask_of
 from vesalius.virtual.anatomy.solids import Point, Tube
 from vesalius.virtual.anatomy.thorax_body import Thorax
 from vesalius.virtual.anatomy.thorax_shapes import ellipsoid_of
 from vesalius.virtual.body import SIDES
+from vesalius.virtual.book import Book
 from vesalius.virtual.ct import Scan
 from vesalius.virtual.findings.base import Disease
 from vesalius.virtual.radiograph.lungs import HILUM
@@ -89,25 +90,11 @@ def ventricle_ratio(scan: Scan) -> float:
     return widths[0] / widths[1]
 
 
-class _Book:
-    """Collects measurements of one picture."""
-
-    def __init__(self, image: str) -> None:
-        self.image, self.found = image, list[Measurement]()
-
-    def add(self, name: str, value: float, unit: str, anatomy: str = "", side: Laterality = "") -> None:
-        if np.isfinite(value):
-            self.found.append(
-                Measurement(name=name, value=round(float(value), 3), unit=unit, image=self.image, anatomy=anatomy,
-                            laterality=side, source="virtual geometry")
-            )  # fmt: skip
-
-
 def measure_chest(
     anatomy: Thorax, scan: Scan, diseases: Sequence[Disease], image: str
 ) -> tuple[Measurement, ...]:  # fmt: skip
     """Return all measurements of a chest CT."""
-    book = _Book(image)
+    book = Book(image)
     _heart_and_vessels(book, anatomy)
     book.add("ventricle_ratio", ventricle_ratio(scan), "1", "heart")
     _lungs(book, scan)
@@ -124,7 +111,7 @@ def measure_chest(
     return tuple(book.found)
 
 
-def _heart_and_vessels(book: _Book, anatomy: Thorax) -> None:
+def _heart_and_vessels(book: Book, anatomy: Thorax) -> None:
     heart, thorax = heart_width_mm(anatomy), inner_width_mm(anatomy)
     book.add("cardiothoracic_ratio", heart / thorax, "1", "heart")
     book.add("cardiac_width", heart, "mm", "heart")
@@ -142,7 +129,7 @@ def _heart_and_vessels(book: _Book, anatomy: Thorax) -> None:
     )
 
 
-def _lungs(book: _Book, scan: Scan) -> None:
+def _lungs(book: Book, scan: Scan) -> None:
     lung, spacing = mask_of(scan.sampled, "lungs"), scan.protocol.grid.spacing_mm
     book.add("lung_volume", volume_ml(lung, spacing), "mL", "lungs")
     for side in SIDES:
@@ -174,7 +161,7 @@ def _lesions(scan: Scan) -> Iterable[tuple[tuple[str, int], NDArray[np.bool_]]]:
             yield key, mask
 
 
-def _lesion(book: _Book, scan: Scan, what: tuple[Disease, str], mask: NDArray[np.bool_]) -> None:
+def _lesion(book: Book, scan: Scan, what: tuple[Disease, str], mask: NDArray[np.bool_]) -> None:
     disease, concept = what
     spacing = scan.protocol.grid.spacing_mm
     place = disease.anatomy, disease.laterality

@@ -14,6 +14,7 @@ from vesalius.virtual.anatomy.catalogue import ancestors
 from vesalius.virtual.anatomy.marks import mask_of
 from vesalius.virtual.anatomy.parts import Anatomy, Part
 from vesalius.virtual.anatomy.solids import Ellipsoid, Inset, Lumpy, Solid, Tube
+from vesalius.virtual.book import Book
 from vesalius.virtual.ct import Scan
 from vesalius.virtual.findings.base import Disease
 
@@ -25,23 +26,9 @@ _TARGETS = ("hepatocellular_carcinoma", "liver_metastases", "pancreatic_cancer",
 _MUSCLES = ("abdominal wall muscle", "psoas muscle", "erector spinae muscle", "quadratus lumborum muscle")
 
 
-class _Book:
-    """Collects the measurements of one picture."""
-
-    def __init__(self, image: str) -> None:
-        self.image, self.found = image, list[Measurement]()
-
-    def add(self, name: str, value: float, unit: str, anatomy: str = "", side: Laterality = "") -> None:
-        if np.isfinite(value):
-            self.found.append(
-                Measurement(name=name, value=round(float(value), 3), unit=unit, image=self.image, anatomy=anatomy,
-                            laterality=side, source="virtual geometry")
-            )  # fmt: skip
-
-
 def measure_abdomen(anatomy: Anatomy, scan: Scan, diseases: Sequence[Disease], image: str) -> tuple[Measurement, ...]:
     """Return all measurements of an abdominal CT."""
-    book = _Book(image)
+    book = Book(image)
     _organs(book, anatomy, scan)
     _vessels(book, anatomy)
     _composition(book, anatomy, scan)
@@ -88,7 +75,7 @@ def seen_axial_axes(anatomy: Anatomy, egg: Ellipsoid) -> tuple[float, float]:
     return float(long), float(short)
 
 
-def _organs(book: _Book, anatomy: Anatomy, scan: Scan) -> None:
+def _organs(book: Book, anatomy: Anatomy, scan: Scan) -> None:
     spacing = scan.protocol.grid.spacing_mm
     for name in _VOLUMES:
         mask = mask_of(scan.sampled, name)
@@ -135,7 +122,7 @@ def _mean_inside(scan: Scan, mask: NDArray[np.bool_]) -> float:
     return scan.mean_hu(inner)
 
 
-def _vessels(book: _Book, anatomy: Anatomy) -> None:
+def _vessels(book: Book, anatomy: Anatomy) -> None:
     aorta = anatomy.solid("abdominal aorta")
     assert isinstance(aorta, Tube)
     below = aorta.samples[aorta.samples[:, 2] < 0]
@@ -157,7 +144,7 @@ def _vessels(book: _Book, anatomy: Anatomy) -> None:
     )
 
 
-def _composition(book: _Book, anatomy: Anatomy, scan: Scan) -> None:
+def _composition(book: Book, anatomy: Anatomy, scan: Scan) -> None:
     """Areas of muscle and visceral fat on the slice through the middle of L3."""
     mask = mask_of(scan.sampled, "vertebra L3")
     if not mask.any():
@@ -172,7 +159,7 @@ def _composition(book: _Book, anatomy: Anatomy, scan: Scan) -> None:
     book.add("visceral_fat_area", area, "cm2", "vertebra L3")
 
 
-def _lesion(book: _Book, anatomy: Anatomy, scan: Scan, index: int, disease: Disease) -> None:
+def _lesion(book: Book, anatomy: Anatomy, scan: Scan, index: int, disease: Disease) -> None:
     concept, place = disease.concept, (disease.anatomy, disease.laterality)
     mask = scan.sampled.lesion(concept, index)
     spacing = scan.protocol.grid.spacing_mm

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import gamma, prod
 from typing import NamedTuple
@@ -149,8 +149,8 @@ class Block(Solid):
 
     @property
     def bounds(self) -> Bounds:
-        reach = np.abs(self.rotation.T) @ np.asarray(self.half)
-        return Bounds(np.asarray(self.centre) - reach, np.asarray(self.centre) + reach)
+        centre, reach = np.asarray(self.centre), np.abs(self.rotation.T) @ np.asarray(self.half)
+        return Bounds(centre - reach, centre + reach)
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         offset = [part - np.float32(c) for part, c in zip((x, y, z), self.centre, strict=True)]
@@ -372,7 +372,7 @@ class Lumpy(Solid):
     amplitude_mm: float
     wavelength_mm: float
     seed: int
-    octaves: int = field(default=1)
+    octaves: int = 1
     """Each adds waves of half the length and half the height."""
 
     @property
