@@ -127,10 +127,7 @@ class Ellipsoid(Solid):
 def _combined(offset: Sequence[Array], row: NDArray[np.float32]) -> Array:
     """Scalar product with a row, leaving out what is multiplied by 0."""
     used = [part * weight if weight != 1 else part for part, weight in zip(offset, row, strict=True) if weight]
-    total = used[0]
-    for part in used[1:]:
-        total = total + part
-    return total
+    return sum(used[1:], start=used[0])
 
 
 @dataclass(frozen=True)
