@@ -116,12 +116,12 @@ def local_contrast(square: Grey) -> float:
 
 
 def main() -> None:
-    """Describe both sides of every kind and write the figures."""
+    """Describe both sides of every kind and write the figures, where there are real pictures of any."""
     figures = {}
     for kind, (virtual, real) in KINDS.items():
         there = [statistics(grey, SHARES.get(kind, (1.0, 1.0))[1]) for grey in real()]
         if not there:
-            figures[kind] = "no real pictures here"
+            print(f"{kind}: no real pictures here")
             continue
         here = [statistics(grey, SHARES.get(kind, (1.0, 1.0))[0]) for grey in virtual()]
         rows = {}
@@ -138,7 +138,8 @@ def main() -> None:
         print(f"{kind}: {inside} of {len(rows)} inside the band of {len(there)} real pictures")
         for name, row in rows.items():
             print(f"  {name:16s} virtual {row['virtual']}  real {row['real']}  {'' if row['inside'] else 'OUTSIDE'}")
-    save("realism", {"kinds": figures})
+    if figures:
+        save("realism", {"kinds": figures})
 
 
 if __name__ == "__main__":

@@ -202,6 +202,20 @@ def test_a_given_split(corpus: Corpus) -> None:
         corpus.set_split({"study-99": "test"})
 
 
+def test_a_split_that_shares_patients_is_kept_by_study_and_counted(corpus: Corpus) -> None:
+    patient_of = dict(zip(corpus.ids, corpus.patients, strict=True))
+    assert patient_of["study-0"] == patient_of["study-1"] != patient_of["study-2"]
+    given = {"study-0": "train", "study-1": "test", "study-2": "test"}
+    corpus.set_split(given, shared=True)
+    again = Corpus.open(corpus.root)
+    assert again.split("train").ids == ["study-0"]
+    assert sorted(again.split("test").ids) == ["study-1", "study-2"]
+    summary = again.manifest.splits["default"]
+    assert (dict(summary.patients), summary.shared_patients) == ({"test": 2, "train": 1}, 1)
+    corpus.set_split({**given, "study-1": "train"}, shared=True)
+    assert Corpus.open(corpus.root).manifest.splits["default"].shared_patients == 0
+
+
 def test_a_patient_in_two_stored_splits_is_found_at_opening(corpus: Corpus) -> None:
     corpus.make_split()
     path = corpus.root / "splits" / "default.parquet"

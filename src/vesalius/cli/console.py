@@ -46,6 +46,8 @@ def say(message: str) -> None:
 def progress(title: str, total: int) -> Iterator[Advance]:
     """Show a bar with an estimate of the time left on stderr while the block runs; silent without a terminal.
 
+    A total of 0 is one that nobody knows.
+
     Yields:
         A function that counts further items as done.
     """
@@ -57,5 +59,5 @@ def progress(title: str, total: int) -> Iterator[Advance]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(title, total=total or None)
         yield lambda count: bar.advance(task, count)

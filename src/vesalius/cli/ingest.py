@@ -49,10 +49,16 @@ def ingest(
     root: Annotated[str, typer.Option(help="Folder that image paths are relative to.")] = "",
     name: Annotated[str, typer.Option(help="Name of the corpus; that of the source where not given.")] = "",
     link: Annotated[bool, typer.Option(help="Link the files into the corpus instead of copying them.")] = False,
+    dataset: Annotated[
+        str, typer.Option(help="Source is the release of this data set, such as nih_cxr14; its files are linked.")
+    ] = "",
     workers: Annotated[int, typer.Option(help="Processes; 0 chooses.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a corpus; bad files are listed with reasons in ingest-report.json, the rest goes in."""
+    if dataset:
+        _ingest_dataset(dataset, source, out, as_json)
+        return
     from vesalius.config import validate
     from vesalius.data.ingest import Columns
     from vesalius.data.ingest import ingest as run
@@ -71,3 +77,23 @@ def ingest(
         progress=None if as_json else progress,
     )
     emit(report.as_dict(), as_json, report.text)
+
+
+def _ingest_dataset(name: str, source: str, out: str, as_json: bool) -> None:
+    from vesalius.data.corpus import Corpus
+
+    with progress(f"ingest {name}", 0) as advance:
+        corpus = Corpus.from_dataset(name, source, out=out, advance=advance)
+    splits = corpus.manifest.splits
+    parts = splits["default"] if corpus.has_split else None
+    document = {
+        "corpus": out, "dataset": name, "studies": len(corpus), "patients": corpus.counts.patients,
+        "images": corpus.counts.images, "split": dict(parts.patients) if parts else {},
+        "shared_patients": parts.shared_patients if parts else 0,
+    }  # fmt: skip
+    told = f"{len(corpus)} studies of {corpus.counts.patients} patients, {corpus.counts.images} images: {out}"
+    if parts:
+        told += f"\nsplit of the release: {', '.join(f'{part} {count}' for part, count in parts.patients.items())}"
+    if parts and parts.shared_patients:
+        told += f"\n{parts.shared_patients} patients are in more than one part: the release's own split leaks"
+    emit(document, as_json, told)

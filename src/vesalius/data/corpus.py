@@ -6,8 +6,7 @@ Nothing here holds all studies: a view is an array of row numbers, a study is de
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -16,14 +15,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vesalius.data.datasets.base import VIRTUAL_NOTE, dataset
 from vesalius.data.fingerprint import study_key
-from vesalius.data.manifest import Counts, Manifest, SplitSummary, value_counts
+from vesalius.data.manifest import Counts, Manifest, value_counts
 from vesalius.data.media import inside
 from vesalius.data.merge import Source, merge
 from vesalius.data.records import Status, Study
+from vesalius.data.samples import write_samples
 from vesalius.data.schema import SCHEMA, to_studies
 from vesalius.data.shards import Rows, ShardReader
-from vesalius.data.splits import draw, one_split_a_patient, read_split, split_file, write_split
+from vesalius.data.splits import common_split, draw, read_split, split_file
+from vesalius.data.stored_split import members, store_given, store_patients
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError, did_you_mean
 
@@ -66,6 +68,40 @@ class Corpus:
         for path in sorted((root / "splits").glob("*.parquet")):
             read_split(root, path.stem)
         return cls(root, manifest, reader=reader)
+
+    @classmethod
+    def from_dataset(
+        cls, name: str, root: str | Path, *, out: str | Path | None = None,
+        advance: Callable[[int], None] | None = None,
+    ) -> Self:  # fmt: skip
+        """Open the release of a data set as a corpus, which is written the first time.
+
+        Its split is the release's own; where that puts patients into several parts, the manifest counts them.
+
+        Args:
+            name: of the data set, see `vesalius.data.datasets`.
+            root: folder of the release (or of its twin); nothing in it is changed but what must be unpacked.
+            out: folder of the corpus; where none is given, beside `root` with ``.corpus`` after its name.
+            advance: is told of every study.
+
+        Raises:
+            ConfigError: unknown name, the nearest are given.
+            DataError: files are missing, with the way to get them; or `out` holds another corpus.
+        """
+        module, root = dataset(name), Path(root)
+        target = Path(out) if out else root.with_name(f"{root.name}.corpus")
+        if not (target / "corpus.json").exists():
+            virtual = (root / VIRTUAL_NOTE).exists()
+            writer = CorpusWriter(target, name=module.ABOUT.slug, licence=module.ABOUT.licence, virtual=virtual)
+            with writer:
+                parts = write_samples(module.read(root), writer, source=root, advance=advance)
+            cls.open(target).set_split(parts, shared=True)
+        corpus = cls.open(target)
+        if corpus.name != module.ABOUT.slug:
+            raise DataError(
+                f"{target} holds the corpus {corpus.name!r}, not {module.ABOUT.slug!r}: give another `out`"
+            )
+        return corpus
 
     @property
     def name(self) -> str:
@@ -154,7 +190,7 @@ class Corpus:
         conditions = {"modalities": modality, "sex": sex, "site": site, f"findings_{status}": finding}
         wanted: dict[str, Any] = {column: value for column, value in conditions.items() if value is not None}
         if split is not None:
-            wanted["patient"] = self._patients_of(split)
+            wanted |= members(self.root, split, scheme="default", manifest=self._manifest)
         view = self if ids is None else self._named(ids)
         view = view._view(view._matching(wanted)) if wanted else view
         if not len(view):
@@ -163,7 +199,7 @@ class Corpus:
 
     def split(self, name: str, *, scheme: str = "default") -> Corpus:
         """Return the view of one part of a stored split."""
-        return self._view(self._matching({"patient": self._patients_of(name, scheme=scheme)}))
+        return self._view(self._matching(members(self.root, name, scheme=scheme, manifest=self._manifest)))
 
     @property
     def has_split(self) -> bool:
@@ -197,21 +233,30 @@ class Corpus:
         labels = np.zeros((len(patients), len(stratify)), bool)
         np.logical_or.at(labels, encoded.indices.to_numpy(), self.labels(stratify) == 1)
         part_of = draw(patients, labels, fractions=fractions, seed=seed)
-        return self._store_split(part_of, scheme, seed=seed, fractions=fractions, stratify=tuple(stratify))
+        self._manifest = store_patients(
+            self.root, part_of, scheme=scheme, seed=seed, fractions=fractions, stratify=tuple(stratify)
+        )
+        return self
 
-    def set_split(self, split_of_study: Mapping[str, str], *, scheme: str = "default") -> Corpus:
+    def set_split(
+        self, split_of_study: Mapping[str, str], *, scheme: str = "default", shared: bool = False
+    ) -> Corpus:
         """Store a given split, by study id; studies that it does not name are in no part.
 
+        Args:
+            split_of_study: part of each study.
+            scheme: name of the split.
+            shared: take a split as it is where it puts a patient into several parts; how many is in the manifest.
+
         Raises:
-            DataError: a study is unknown, or a patient would lie in two parts.
+            DataError: a study is unknown, or a patient would lie in two parts and `shared` is not set.
         """
         patient_of = dict(zip(self.ids, self.patients, strict=True))
         unknown = [name for name in split_of_study if name not in patient_of]
         if unknown:
             raise DataError(f"corpus {self.root} has no study {unknown[0]!r}, which the split names")
-        patients = [patient_of[name] for name in split_of_study]
-        part_of = one_split_a_patient(patients, split_of_study.values())
-        return self._store_given(part_of, scheme)
+        self._manifest = store_given(self.root, split_of_study, patient_of, scheme=scheme, shared=shared)
+        return self
 
     def labels(self, concepts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return 1 where a concept is present, 0 where absent, NaN where uncertain or not said: (n, c)."""
@@ -260,11 +305,14 @@ class Corpus:
         Raises:
             DataError: one id stands for different studies, or a patient would lie in two splits.
         """
-        part_of = _common_split(corpora)
+        split = all(corpus.has_split for corpus in corpora)
+        part_of = common_split([(corpus.root, corpus.patients) for corpus in corpora]) if split else {}
         sources = [Source(corpus.root, corpus.manifest, corpus._reader, corpus._rows) for corpus in corpora]
         merge(sources, Path(out), name=name or "+".join(dict.fromkeys(corpus.name for corpus in corpora)))
         merged = Corpus.open(out)
-        return merged._store_given(part_of, "default") if part_of else merged
+        if part_of:
+            merged._manifest = store_patients(merged.root, part_of)
+        return merged
 
     def _column(self, name: str) -> list[str]:
         return list(self.table([name])[name].to_pylist())
@@ -298,37 +346,11 @@ class Corpus:
         rows = np.concatenate(found) if found else np.empty(0, np.int64)
         return rows if self._rows is None else np.intersect1d(rows, self._rows, assume_unique=True)
 
-    def _patients_of(self, split: str, *, scheme: str = "default") -> pa.Array:
-        table = read_split(self.root, scheme)
-        drawn = self._manifest.splits.get(scheme)
-        if drawn and drawn.seed is not None and len(table) != self.counts.patients:
-            raise DataError(
-                f"corpus {self.root}: split {scheme!r} was drawn for {len(table)} patients, there are now "
-                f"{self.counts.patients}: draw it again with make_split()"
-            )
-        patients = table.filter(pc.equal(table["split"], split))["patient"].combine_chunks()
-        if not len(patients):
-            known = pc.unique(table["split"]).to_pylist()
-            raise DataError(f"corpus {self.root}: split {scheme!r} has no part {split!r}{did_you_mean(split, known)}")
-        return patients
-
     def _nothing_left(self, finding: str | None, conditions: Mapping[str, Any]) -> str:
         stated = ", ".join(f"{column}={value!r}" for column, value in conditions.items() if value is not None)
         known = self.concepts()
         hint = did_you_mean(finding, known) if finding is not None and finding not in known else ""
         return f"{self!r}: no study has {stated or 'one of the given ids'}{hint}"
-
-    def _store_given(self, part_of: Mapping[str, str], scheme: str) -> Corpus:
-        shares = {part: count / len(part_of) for part, count in Counter(part_of.values()).items()}
-        return self._store_split(part_of, scheme, seed=None, fractions=shares, stratify=())
-
-    def _store_split(self, part_of: Mapping[str, str], scheme: str, **how: Any) -> Corpus:
-        write_split(self.root, scheme, part_of)
-        summary = SplitSummary(patients=dict(Counter(part_of[patient] for patient in sorted(part_of))), **how)
-        stored = Manifest.read(self.root)
-        self._manifest = replace(stored, splits={**stored.splits, scheme: summary})
-        self._manifest.write(self.root)
-        return self
 
     @cached_property
     def _keys(self) -> tuple[Rows, Rows]:
@@ -336,19 +358,6 @@ class Corpus:
         keys = np.concatenate([table["study_key"].to_numpy() for _, table in self._reader.scan(["study_key"])])
         order = np.argsort(keys, kind="stable")
         return keys[order], order
-
-
-def _common_split(corpora: Sequence[Corpus]) -> dict[str, str]:
-    """Return the part of every patient where all corpora have a default split, else nothing."""
-    if not all(corpus.has_split for corpus in corpora):
-        return {}
-    tables = [read_split(corpus.root, "default") for corpus in corpora]
-    present = [
-        table.filter(pc.is_in(table["patient"], value_set=pc.unique(corpus.table(["patient"])["patient"])))
-        for table, corpus in zip(tables, corpora, strict=True)
-    ]
-    together = pa.concat_tables(present)
-    return one_split_a_patient(together["patient"].to_pylist(), together["split"].to_pylist())
 
 
 def _holds(column: pa.Array, value: Any) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -43,6 +43,8 @@ class SplitSummary:
     fractions: Mapping[str, float]
     stratify: tuple[str, ...]
     patients: Mapping[str, int]
+    shared_patients: int = 0
+    """Patients in more than one part, as the own splits of some releases have them; a leak, which is counted."""
 
 
 @dataclass(frozen=True, kw_only=True)

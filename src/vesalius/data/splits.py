@@ -1,4 +1,7 @@
-"""Splits by patient: drawn with a seed and balanced over findings, or given; stored as (patient, split)."""
+"""Splits by patient: drawn with a seed and balanced over findings, or given; stored as (patient, split).
+
+A release whose own split puts a patient into several parts is kept as it is, stored as (study, split).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +19,11 @@ import pyarrow.parquet as pq
 from vesalius.data.disk import replacing
 from vesalius.errors import DataError
 
-__all__ = ["draw", "one_split_a_patient", "read_split", "split_file", "write_split"]
+__all__ = [
+    "SplitKey", "common_split", "draw", "one_split_a_patient", "read_split", "split_file", "split_key", "write_split",
+]  # fmt: skip
+
+SplitKey = Literal["patient", "study_id"]
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 Labels = np.ndarray[Any, np.dtype[np.bool_]]
@@ -148,27 +155,50 @@ def split_file(root: Path, scheme: str) -> Path:
     return root / "splits" / f"{scheme}.parquet"
 
 
-def write_split(root: Path, scheme: str, part_of: Mapping[str, str]) -> None:
-    """Store a split, sorted by patient."""
-    patients = sorted(part_of)
-    table = pa.table({"patient": patients, "split": [part_of[patient] for patient in patients]})
+def write_split(root: Path, scheme: str, part_of: Mapping[str, str], *, by: SplitKey = "patient") -> None:
+    """Store a split, sorted by name of patient or study."""
+    names = sorted(part_of)
+    table = pa.table({by: names, "split": [part_of[name] for name in names]})
     with replacing(split_file(root, scheme), scratch=root) as file:
         pq.write_table(table, file, compression="zstd")
 
 
 def read_split(root: Path, scheme: str) -> pa.Table:
-    """Return the columns `patient` and `split` of a stored split.
+    """Return a stored split: a column `patient`, or `study_id` where patients are shared, and a column `split`.
 
     Raises:
-        DataError: there is no such split, or a patient lies in two parts of it.
+        DataError: there is no such split, or a patient (or study) lies in two parts of it.
     """
     path = split_file(root, scheme)
     try:
-        table = pq.read_table(path, columns=["patient", "split"])
+        table = pq.read_table(path)
     except FileNotFoundError:
         raise DataError(f"corpus {root} has no split {scheme!r}: corpus.make_split() makes one") from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"split {path} is not readable: {error}") from error
-    if pc.count_distinct(table["patient"]).as_py() != len(table):
-        one_split_a_patient(table["patient"].to_pylist(), table["split"].to_pylist())
+    names = table[split_key(table)]
+    if pc.count_distinct(names).as_py() != len(table):
+        one_split_a_patient(names.to_pylist(), table["split"].to_pylist())
     return table
+
+
+def split_key(table: pa.Table) -> SplitKey:
+    """Say what the rows of a stored split name."""
+    return "study_id" if "study_id" in table.column_names else "patient"
+
+
+def common_split(corpora: Sequence[tuple[Path, Iterable[str]]]) -> dict[str, str]:
+    """Return the part of every patient over the default splits of several corpora; nothing where one is of studies.
+
+    Args:
+        corpora: root and patients of each; patients that are not named stay out.
+    """
+    tables = [read_split(root, "default") for root, _ in corpora]
+    if any(split_key(table) != "patient" for table in tables):
+        return {}
+    present = [
+        table.filter(pc.is_in(table["patient"], value_set=pa.array(sorted(set(patients)), pa.string())))
+        for table, (_, patients) in zip(tables, corpora, strict=True)
+    ]
+    together = pa.concat_tables(present)
+    return one_split_a_patient(together["patient"].to_pylist(), together["split"].to_pylist())

@@ -16,6 +16,7 @@ from vesalius.data.datasets.base import VIRTUAL_NOTE, Sample, dataset
 from vesalius.errors import DataError
 from vesalius.virtual.files import VIRTUAL
 from vesalius.virtual.population import make
+from vesalius.virtual.questions.ask import write_questions
 from vesalius.virtual.study import LICENCE
 
 __all__ = ["write_twin"]
@@ -53,9 +54,14 @@ def write_twin(
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         corpus = make(
-            folder, patients=patients, preset=module.TWIN.preset, seed=seed, settings=module.TWIN.settings,
-            image_size=module.TWIN.image_size, workers=workers, progress=progress,
+            Path(folder, "patients"), patients=patients, preset=module.TWIN.preset, seed=seed,
+            settings=module.TWIN.settings, image_size=module.TWIN.image_size, workers=workers, progress=progress,
         )  # fmt: skip
+        if module.TWIN.questions:
+            corpus = write_questions(
+                corpus, Path(folder, "asked"), per_study=module.TWIN.questions, families=module.TWIN.families,
+                seed=seed, language=module.TWIN.language,
+            )  # fmt: skip
         made = module.write(corpus, root)
     _mark(root, name, made, seed)
     _require_equal(name, made, list(module.read(root)))

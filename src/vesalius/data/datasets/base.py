@@ -11,19 +11,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from PIL import Image as Picture
 from PIL.PngImagePlugin import PngInfo
 
-from vesalius.data.corpus import Corpus
-from vesalius.data.records import Provenance, Study
+from vesalius.data.disk import replacing
+from vesalius.data.records import Provenance
+from vesalius.data.samples import Sample
 from vesalius.errors import DataError
 from vesalius.registry import load, names
 
+if TYPE_CHECKING:
+    from vesalius.data.corpus import Corpus
+
 __all__ = [
     "VIRTUAL_NOTE", "About", "Dataset", "Sample", "Twin", "copy_png", "dataset", "dataset_names", "provenance",
-    "require_files",
+    "require_files", "unpacked",
 ]  # fmt: skip
 
 _DATASETS = "vesalius.data.datasets"
@@ -51,13 +55,12 @@ class Twin:
     preset: str
     settings: tuple[str, ...] = field(default=())
     image_size: int | None = None
-
-
-class Sample(NamedTuple):
-    """A study and the split that the release puts it in; empty where it has none."""
-
-    study: Study
-    split: str
+    questions: float = 0.0
+    """Mean number of questions of a study; 0 asks none."""
+    families: tuple[str, ...] = ()
+    """Families of questions; all where none is named."""
+    language: str = "en"
+    """Language of the questions."""
 
 
 class Dataset(Protocol):
@@ -113,3 +116,22 @@ def require_files(root: Path, wanted: list[str], about: About) -> None:
             f"{root} is no {about.title} release: no {', '.join(missing)}. {about.access} ({about.home}). "
             f"Without it: vesalius virtual twin {about.slug} --out {root.name}"
         )
+
+
+def unpacked(root: Path, name: str, content: bytes) -> Path:
+    """Write a picture that lies inside a table or archive below ``root/unpacked``, once, and return its path.
+
+    Raises:
+        DataError: the name leaves that folder, or the folder cannot be written.
+    """
+    folder = root / "unpacked"
+    target = (folder / name).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise DataError(f"{root}: a picture is called {name!r}, which leaves the folder of the release")
+    if not target.exists():
+        try:
+            with replacing(target, scratch=folder, durable=False) as file:
+                file.write(content)
+        except OSError as error:
+            raise DataError(f"{target} cannot be written: {error.strerror}; the release must be writable") from None
+    return target
