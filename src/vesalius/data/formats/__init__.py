@@ -1,0 +1,1 @@
+"""Formats in which anyone may keep pictures with texts, labels, boxes or questions, one file each."""
