@@ -1,0 +1,79 @@
+"""Vectors of the entities of a graph: a relation is a step from its head to its tail.
+
+Source: TransE, Bordes et al. 2013 (NeurIPS), with corrupted triples drawn by Wang et al. 2014 (TransH, "Bernoulli").
+
+Legend: T triples, D width, S negatives a triple.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["Corruption", "bernoulli_share", "corrupted", "margin_loss", "translation_distance"]
+
+
+def translation_distance(head: Tensor, relation: Tensor, tail: Tensor, *, norm: int = 1) -> Tensor:
+    """Return |head + relation − tail| over the last axis; small for a true triple."""
+    distance: Tensor = torch.linalg.vector_norm(head + relation - tail, ord=norm, dim=-1)
+    return distance
+
+
+def margin_loss(true: Tensor, false: Tensor, *, margin: float = 5.0) -> Tensor:
+    """Ask that every false triple be farther than the true one by the margin; mean over all.
+
+    Args:
+        true: distances of true triples, (T,).
+        false: distances of their corruptions, (T, S).
+        margin: γ (ARL: 5).
+    """
+    return torch.relu(margin + true[:, None] - false).mean()
+
+
+def bernoulli_share(triples: Tensor, num_relations: int) -> Tensor:
+    """Return for each relation how often to replace the head: tails per head / (tails per head + heads per tail).
+
+    Args:
+        triples: head, relation, tail, (T, 3).
+        num_relations: how many relations there are; one without a triple gets 0.5.
+    """
+    share = torch.full((num_relations,), 0.5, dtype=torch.float64)
+    for relation in range(num_relations):
+        pairs = torch.unique(triples[triples[:, 1] == relation][:, [0, 2]], dim=0)
+        if len(pairs):
+            tails_per_head = len(pairs) / len(pairs[:, 0].unique())
+            heads_per_tail = len(pairs) / len(pairs[:, 1].unique())
+            share[relation] = tails_per_head / (tails_per_head + heads_per_tail)
+    return share
+
+
+class Corruption(NamedTuple):
+    """Heads and tails of false triples, (T, S) each; the relation stays."""
+
+    head: Tensor
+    tail: Tensor
+
+
+def corrupted(
+    triples: Tensor, *, num_entities: int, negatives: int, share: Tensor, generator: torch.Generator | None = None
+) -> Corruption:
+    """Replace the head or the tail of triples (T, 3) by another entity, `negatives` times each.
+
+    Args:
+        triples: head, relation, tail.
+        num_entities: entities are numbered below it.
+        negatives: S.
+        share: how often the head is replaced, by relation.
+        generator: of the draw.
+    """
+    shape = (len(triples), negatives)
+    # Another entity than the one that stood there: a step of 1 to E − 1 around the circle of all.
+    step = torch.randint(1, num_entities, shape, generator=generator)
+    replace_head = torch.rand(shape, generator=generator, dtype=torch.float64) < share[triples[:, 1]][:, None]
+    head, tail = triples[:, :1].expand(shape), triples[:, 2:].expand(shape)
+    return Corruption(
+        torch.where(replace_head, (head + step) % num_entities, head),
+        torch.where(replace_head, tail, (tail + step) % num_entities),
+    )

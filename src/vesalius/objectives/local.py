@@ -1,0 +1,130 @@
+"""Alignment of parts: patches with words, sentences or concepts.
+
+Sources: word-patch attention and its contrast over a batch, Huang et al. 2021 (GLoRIA, ICCV, equations 4 to 8), also
+in BioViL (Boecking et al. 2022, arXiv 2204.09817); contrast within a pair with weights of importance, Wang et al.
+2022 (MGCA, arXiv 2210.06044, section 3.3); patches with concepts, Nie et al. 2025 (ConceptCLIP, arXiv 2501.15579).
+
+Legend: B images and as many texts, P patches, W words (or other parts of a text), C concepts, D joint width.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["attend", "concept_alignment", "local_similarity", "part_contrast", "trimmed_weights"]
+
+
+def attend(query: Tensor, key: Tensor, *, temperature: float, mask: Tensor | None = None) -> Tensor:
+    """Gather for every query the keys that it resembles: softmax(query · key / temperature) · key.
+
+    Args:
+        query: unit-norm, (…, Q, D).
+        key: unit-norm, (…, K, D).
+        temperature: smaller attends more sharply.
+        mask: True where a key exists, (…, K); a query without any key gathers nothing (0).
+
+    Returns:
+        (…, Q, D), not of unit norm.
+    """
+    logits = query @ key.transpose(-1, -2) / temperature
+    if mask is None:
+        return logits.softmax(dim=-1) @ key
+    exists = mask[..., None, :]
+    weights = logits.masked_fill(~exists, torch.finfo(logits.dtype).min).softmax(dim=-1)
+    return (weights * exists) @ key
+
+
+def part_contrast(part: Tensor, context: Tensor, *, weight: Tensor, temperature: float = 0.1) -> Tensor:
+    """Find each part's own context among the contexts of the same sample, and the other way round.
+
+    Args:
+        part: unit-norm, (B, W, D).
+        context: what the part gathered from the other modality, unit-norm or not, (B, W, D).
+        weight: importance of the parts, 0 for padding, (B, W); each sample's sum to 1 in MGCA.
+        temperature: of the contrast.
+
+    Returns:
+        Mean of both directions; each is the weighted sum of a sample's cross-entropies, averaged over the batch.
+    """
+    logits = part @ context.transpose(-1, -2) / temperature
+    own = torch.arange(part.shape[1], device=part.device).expand(len(part), -1)
+    rows = functional.cross_entropy(logits.transpose(1, 2), own, reduction="none")
+    columns = functional.cross_entropy(logits, own, reduction="none")
+    return ((rows + columns) * weight).sum() / (2 * len(part))
+
+
+def trimmed_weights(attention: Tensor, mask: Tensor, *, tail: float = 0.1) -> Tensor:
+    """Turn attention into weights of importance: clipped to each row's own quantiles, summing to 1.
+
+    Args:
+        attention: not negative, (B, W); no gradient flows.
+        mask: True where a part exists, (B, W); a row without any stays 0.
+        tail: share that is clipped at either end (MGCA: a tenth).
+    """
+    values = attention.detach().double().masked_fill(~mask, torch.nan)
+    low, high = torch.nanquantile(values, tail, dim=1), torch.nanquantile(values, 1 - tail, dim=1)
+    kept = values.clamp(low[:, None], high[:, None]).nan_to_num(0.0)
+    uniform = mask / mask.sum(dim=1, keepdim=True).clamp(min=1)
+    total = kept.sum(dim=1, keepdim=True)
+    return torch.where(total > 0, kept / total.clamp(min=torch.finfo(kept.dtype).tiny), uniform).to(attention.dtype)
+
+
+def local_similarity(
+    patch: Tensor, word: Tensor, mask: Tensor, *, attention_temperature: float = 0.25,
+    pooling_temperature: float = 0.2, block: int = 8,
+) -> Tensor:  # fmt: skip
+    """Similarity of every image with every text by their parts: (B, B), rows images.
+
+    Each word gathers the patches it resembles; the cosines of words and what they gathered are pooled by log-sum-exp.
+
+    Args:
+        patch: unit-norm, (B, P, D).
+        word: unit-norm, (B, W, D).
+        mask: True where a word exists, (B, W).
+        attention_temperature: 1 / τ₁ of GLoRIA, whose code has τ₁ = 4.
+        pooling_temperature: 1 / τ₂, τ₂ = 5.
+        block: texts compared at once; memory grows with block · B · W · P.
+    """
+    columns = []
+    for first in range(0, len(word), block):
+        words, exists = word[first : first + block], mask[first : first + block]
+        gathered = attend(words[None], patch[:, None], temperature=attention_temperature)
+        cosine = functional.cosine_similarity(words[None], gathered, dim=-1) / pooling_temperature
+        pooled = cosine.masked_fill(~exists[None], -torch.inf).logsumexp(dim=-1) * pooling_temperature
+        columns.append(torch.where(exists.any(dim=1)[None], pooled, 0.0))
+    return torch.cat(columns, dim=1)
+
+
+def concept_alignment(
+    patch: Tensor, concept: Tensor, owner: Tensor, *, logit_scale: Tensor | float, logit_bias: Tensor | float,
+    pooling: Literal["max", "mean_exp"] = "max",
+) -> Tensor:  # fmt: skip
+    """Sigmoid contrast of every image with every concept, by the patch that resembles it most.
+
+    Args:
+        patch: unit-norm, (B, P, D).
+        concept: unit-norm, (C, D).
+        owner: row of the image that a concept was named for, (C,).
+        logit_scale: s of s · cosine + b.
+        logit_bias: b.
+        pooling: "max": each concept by itself; "mean_exp": the concepts of one caption are pooled by log-mean-exp,
+            then every image meets every caption that has concepts.
+
+    Returns:
+        Sum over images of the mean over concepts (captions) of −log σ(±score); 0 where there is no concept.
+    """
+    if not len(concept):
+        return patch.sum() * 0
+    scores = torch.einsum("bpd,cd->bcp", patch, concept).amax(dim=2) * logit_scale + logit_bias
+    if pooling == "mean_exp":
+        captions, group = torch.unique(owner, return_inverse=True)
+        member = functional.one_hot(group, len(captions)).bool()
+        spread = scores[:, :, None].masked_fill(~member[None], -torch.inf)
+        scores, owner = spread.logsumexp(dim=1) - member.sum(dim=0).log(), captions
+    belongs = owner[None, :] == torch.arange(len(patch), device=patch.device)[:, None]
+    sign = torch.where(belongs, 1.0, -1.0)
+    return -functional.logsigmoid(sign * scores).sum() / scores.shape[1]

@@ -1,0 +1,80 @@
+"""Sinkhorn codes and their swapped prediction: identities of the cards of MGCA and SwAV."""
+
+from __future__ import annotations
+
+from math import log
+
+import pytest
+import torch
+from torch import Tensor
+
+from vesalius.objectives.prototypes import sinkhorn, swapped_prediction
+
+
+def scores(rows: int = 12, prototypes: int = 5, *, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(rows, prototypes, generator=generator, dtype=torch.float64) * 2 - 1
+
+
+def published(values: Tensor, *, epsilon: float, rounds: int) -> Tensor:
+    """The iterations as SwAV and MGCA print them, on exponentials, (rows, prototypes)."""
+    code = torch.exp(values / epsilon).T
+    count, samples = code.shape
+    code = code / code.sum()
+    for _ in range(rounds):
+        code = code / code.sum(dim=1, keepdim=True) / count
+        code = code / code.sum(dim=0, keepdim=True) / samples
+    return (code / code.sum(dim=0, keepdim=True)).T
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 10])
+def test_equal_to_the_published_iterations(rounds: int) -> None:
+    # 1e-12: products of at most 20 numbers of relative error 2e-16, the largest of size 1.
+    values = scores()
+    torch.testing.assert_close(
+        sinkhorn(values, rounds=rounds), published(values, epsilon=0.05, rounds=rounds), rtol=0, atol=1e-12
+    )
+
+
+def test_rows_sum_to_one_and_prototypes_are_used_evenly() -> None:
+    values = scores(40, 5)
+    codes = sinkhorn(values, rounds=200)
+    torch.testing.assert_close(codes.sum(dim=1), torch.ones(40, dtype=torch.float64))
+    # Every prototype gets 40 / 5 rows; 200 rounds leave less than a thousandth of a row.
+    torch.testing.assert_close(codes.sum(dim=0), torch.full((5,), 8.0, dtype=torch.float64), rtol=0, atol=1e-3)
+    uneven = [float((sinkhorn(values, rounds=n).sum(dim=0) - 8).abs().max()) for n in (1, 3, 20)]
+    assert uneven == sorted(uneven, reverse=True)
+
+
+def test_equal_scores_are_shared_and_constants_do_not_matter() -> None:
+    torch.testing.assert_close(sinkhorn(torch.zeros(4, 6)), torch.full((4, 6), 1 / 6))
+    values = scores()
+    torch.testing.assert_close(sinkhorn(values + 3.0), sinkhorn(values))
+    assert sinkhorn(values.float() * 1000).isfinite().all()
+
+
+def test_prediction_is_symmetric_and_of_one_view_is_that_of_swav() -> None:
+    image, text = scores(seed=1), scores(seed=2)
+    code_image, code_text = sinkhorn(image), sinkhorn(text)
+    one = swapped_prediction(image, text, image_codes=code_image, text_codes=code_text)
+    other = swapped_prediction(text, image, image_codes=code_text, text_codes=code_image)
+    torch.testing.assert_close(one, other)
+    same = swapped_prediction(image, image, image_codes=code_image, text_codes=code_image)
+    torch.testing.assert_close(same, -(code_image * (image / 0.2).log_softmax(dim=1)).sum(dim=1).mean())
+
+
+def test_uniform_scores_cost_the_logarithm_of_the_prototypes() -> None:
+    zeros = torch.zeros(3, 7)
+    codes = sinkhorn(zeros)
+    loss = swapped_prediction(zeros, zeros, image_codes=codes, text_codes=codes)
+    assert float(loss) == pytest.approx(log(7))
+
+
+def test_codes_carry_no_gradient_and_predictions_do() -> None:
+    image = scores(seed=3).requires_grad_()
+    assert not sinkhorn(image).requires_grad
+    text = scores(seed=4).requires_grad_()
+    codes = sinkhorn(text)
+    assert torch.autograd.gradcheck(
+        lambda one, two: swapped_prediction(one, two, image_codes=codes, text_codes=codes), (image, text)
+    )
