@@ -95,7 +95,8 @@ class Corpus:
             writer = CorpusWriter(target, name=module.ABOUT.slug, licence=module.ABOUT.licence, virtual=virtual)
             with writer:
                 parts = write_samples(module.read(root), writer, source=root, advance=advance)
-            cls.open(target).set_split(parts, shared=True)
+            if parts:
+                cls.open(target).set_split(parts, shared=True)
         corpus = cls.open(target)
         if corpus.name != module.ABOUT.slug:
             raise DataError(
