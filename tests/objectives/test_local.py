@@ -142,5 +142,5 @@ def test_no_concept_costs_nothing() -> None:
         logit_scale=1.0,
         logit_bias=0.0,
     )
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert torch.autograd.grad(loss, patch)[0].abs().sum() == 0

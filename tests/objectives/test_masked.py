@@ -118,6 +118,6 @@ def test_texts_of_one_word_and_of_none() -> None:
     logits = torch.randn(2, 2, 9, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(token_loss(logits, labels), -logits[0, 0].log_softmax(dim=0)[5])
     nothing = token_loss(logits, torch.full_like(labels, IGNORED))
-    assert float(nothing) == 0
+    assert nothing.item() == 0
     nothing.backward()
     assert (logits.grad == 0).all()
