@@ -53,10 +53,10 @@ def read(root: Path) -> Iterator[Sample]:
 
     `Dialogue.source` is ``omnimedvqa/<dataset>/<question_type>``. `patient` is the picture: the release names none.
     """
+    origin = provenance(root, ABOUT)
     root = root.absolute()
     root = root / "OmniMedVQA" if (root / "OmniMedVQA").is_dir() else root
     require_files(root, [_TABLES], ABOUT)
-    origin = provenance(root if not (root.parent / "VIRTUAL.json").exists() else root.parent, ABOUT)
     for access in _ACCESS:
         for path in sorted((root / _TABLES / access).glob("*.json")):
             yield from by_picture(_items(json_list(path), root), _described, origin)
