@@ -14,7 +14,7 @@ from vesalius.data.datasets.base import About
 from vesalius.data.records import Image, Provenance, Region, Study
 
 __all__ = [
-    "image_of", "is_virtual", "label_map", "masks", "patient_numbers", "pixels", "present", "split_of", "union",
+    "image_of", "is_virtual", "label_map", "masks", "patient_numbers", "pixels", "present", "studies_of", "union",
 ]  # fmt: skip
 
 
@@ -31,9 +31,9 @@ def present(study: Study) -> list[str]:
 def image_of(study: Study, *, modality: str = "", sequence: str = "", name: str = "") -> Image | None:
     """Return the first image of a kind, or None."""
     for image in study.images:
-        if (not modality or image.modality == modality) and (not sequence or image.sequence == sequence):
-            if not name or image.id == name:
-                return image
+        found = ((modality, image.modality), (sequence, image.sequence), (name, image.id))
+        if all(wanted in ("", there) for wanted, there in found):
+            return image
     return None
 
 
@@ -79,9 +79,9 @@ def patient_numbers(corpus: Corpus) -> dict[str, int]:
     return {name: number for number, name in enumerate(dict.fromkeys(corpus.patients), start=1)}
 
 
-def split_of(corpus: Corpus, study: Study, parts: Mapping[str, str]) -> str:
-    """Return the release's name of a study's part; `parts` maps train, val and test to names."""
-    for ours, theirs in parts.items():
-        if corpus.has_split and study.id in set(corpus.split(ours).ids):
-            return theirs
-    return next(iter(parts.values()))
+def studies_of(corpus: Corpus, *parts: str) -> set[str]:
+    """Return the ids of the studies in any of the parts; a part that few patients leave empty has none."""
+    if not corpus.has_split:
+        return set()
+    drawn = corpus.manifest.splits["default"].patients
+    return {name for part in parts if part in drawn for name in corpus.split(part).ids}

@@ -1,9 +1,9 @@
 """The raw folder of nnU-Net and what is like it: `dataset.json`, channels as files, label maps.
 
 Both versions are read: in version 2 `labels` says name → value, or name → values for a region that overlaps others;
-in version 1 (``Task005_Name``) `labels` and `modality` say value → name. A region becomes one mask record a value, all
-of the same concept; the region is their union. A mask record says where a class would be: whether a voxel has its
-value is known only when the file is read.
+in version 1 (``Task005_Name``) `labels` and `modality` say value → name. A region becomes one mask record a value,
+all of the same concept; the region is their union. A mask record says where a class would be: whether a voxel has
+its value is known only when the file is read.
 """
 
 from __future__ import annotations
