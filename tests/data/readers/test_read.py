@@ -35,7 +35,9 @@ def test_renamed_files_open(tmp_path: Path, make_dicom) -> None:
         (b"", r"the file is empty \(0 bytes\)"),
         (b"\x00" * 400, "only zero bytes"),
         (b"GIF89a....", "a GIF picture"),
-        (b"NRRD0004\n", "an NRRD volume"),
+        (b"NRRD0004\n", "broken or truncated NRRD: its header lacks type, dimension, sizes, encoding"),
+        (b"ObjectType = Image\nNDims = 3\n", "broken or truncated MetaImage: its header lacks DimSize"),
+        (b"\x5c\x01\x00\x00" + b"\x01" * 344, "header of an Analyze .hdr/.img pair"),
         (b"%PDF-1.7", "a PDF document"),
         (b"<html>", "XML or HTML text"),
         (b"hello, world", "unknown content starting with 68656c6c6f2c2077"),
@@ -55,8 +57,10 @@ def test_what_is_no_image(tmp_path: Path, content: bytes, found: str) -> None:
 def test_missing_and_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         readers.read(tmp_path / "nothing.png")
-    with pytest.raises(DataError, match="this is a folder"):
+    with pytest.raises(DataError, match="no DICOM volume"):
         readers.read(tmp_path)
+    with pytest.raises(DataError, match="this is a folder"):
+        readers.sniff(tmp_path)
 
 
 def test_dicom_whose_preamble_is_a_tiff_header(make_dicom) -> None:

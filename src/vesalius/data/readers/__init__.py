@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -22,6 +23,7 @@ _MAGIC = {
     b"II+\x00": "tiff",
     b"MM\x00+": "tiff",
     b"\x1f\x8b": "nifti",
+    b"NRRD000": "nrrd",
 }
 _FOREIGN = {
     b"BM": "a BMP picture",
@@ -29,7 +31,6 @@ _FOREIGN = {
     b"RIFF": "a RIFF container (WebP or AVI)",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive",
-    b"NRRD": "an NRRD volume",
     b"\x89HDF": "an HDF5 file",
     b"\x93NUMPY": "a NumPy array",
     b"\x00\x00\x00\x0cjP": "a JPEG 2000 picture",
@@ -37,17 +38,21 @@ _FOREIGN = {
     b"{": "JSON text",
 }
 _HEAD_BYTES = 352
-_ADVICE = "expected DICOM, NIfTI, PNG, JPEG or TIFF"
+_ADVICE = "expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF"
+_METAIMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", re.IGNORECASE)
+_ANALYZE = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")
 
 
 def read(path: str | os.PathLike[str], *, frame: int | None = None) -> Pixels:
-    """Read the pixels of a file with their units and geometry.
+    """Read the pixels of a file with their units and geometry, or the volume that a folder of DICOM files holds.
 
     The format is found from the content, so a renamed file opens all the same.
 
     Args:
-        path: DICOM, NIfTI, PNG, JPEG or TIFF file.
-        frame: read this frame only, counted from 0, without decoding the others.
+        path: DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF file, or a folder with one DICOM volume; for one of
+            several volumes, or one that lacks slices, see `vesalius.data.readers.series.read`.
+        frame: read this frame only, counted from 0, without decoding the others; of a folder one time where it
+            holds several, else one slice.
 
     Raises:
         DataError: names the file, what was found in it and what to do.
@@ -55,11 +60,13 @@ def read(path: str | os.PathLike[str], *, frame: int | None = None) -> Pixels:
     path = Path(path)
     if frame is not None and frame < 0:
         raise DataError(f"{path}: frame {frame} asked for; frames are counted from 0")
+    if path.is_dir():
+        return _reader("series")(path, frame=frame)
     return _reader(sniff(path))(path, frame=frame)
 
 
 def sniff(path: str | os.PathLike[str]) -> str:
-    """Return "png", "jpeg", "tiff", "dicom" or "nifti" from the first bytes of a file.
+    """Return "png", "jpeg", "tiff", "dicom", "nifti", "nrrd" or "metaimage" from the first bytes of a file.
 
     Raises:
         DataError: no such file, nothing in it, or a format that no reader knows.
@@ -75,7 +82,11 @@ def sniff(path: str | os.PathLike[str]) -> str:
         return "dicom"
     if head[344:348] in (b"n+1\x00", b"ni1\x00") or head[4:8] in (b"n+2\x00", b"ni2\x00"):
         return "nifti"
+    if _METAIMAGE.match(head):
+        return "metaimage"
     found = next((label for magic, label in _FOREIGN.items() if head.startswith(magic)), None)
+    if head.startswith(_ANALYZE):
+        found = "the header of an Analyze .hdr/.img pair, which states no orientation; convert the pair to NIfTI"
     if not head.strip(b"\x00"):
         found = "only zero bytes"
     raise DataError(f"{path}: found {found or f'unknown content starting with {head[:8].hex()}'}; {_ADVICE}")

@@ -1,7 +1,8 @@
 """DICOM images: samples after the modality transform, with units, geometry and presentation.
 
-Axes of several frames are ZYX where their positions form one volume, else TYX. No error or entry of `info`
-holds a name, a number or a date of the patient.
+Axes of several frames are ZYX where their positions form one volume, TZYX where they form one at several times,
+echoes and the like, else TYX. Frames that do not lie in the file by position are sorted, which `info["frame_order"]`
+then says. No error or entry of `info` holds a name, a number or a date of the patient.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.data.readers.dicom_classes import not_an_image
 from vesalius.data.readers.dicom_codecs import DEFLATED_DATASET, codec_of, decode
 from vesalius.data.readers.dicom_geometry import Found, frame_geometry, stack_geometry
+from vesalius.data.readers.dicom_slices import slices_of
+from vesalius.data.readers.dicom_stacks import Stack, arrange
 from vesalius.data.readers.dicom_tags import number, text, whole
 from vesalius.data.readers.dicom_values import Values, presentation, rescaled
 from vesalius.data.readers.limits import DECODER_FAULTS, MAX_DECODED_BYTES, check_size
-from vesalius.data.readers.pixels import Axes, Pixels
+from vesalius.data.readers.pixels import Axes, Pixels, Presentation
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
 from vesalius.optional import require
@@ -29,7 +35,7 @@ from vesalius.optional import require
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["guarded", "open_dataset", "read", "stored"]
+__all__ = ["Sample", "guarded", "open_dataset", "read", "sample", "sorted_frames", "stored"]
 
 _RATES = ("RecommendedDisplayFrameRate", "CineRate")
 _PIXEL_TAGS = (0x7FE00010, 0x7FE00008, 0x7FE00009)
@@ -63,7 +69,10 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
         frames = range(total) if frame is None else range(frame, frame + 1)
         info = _info(dataset, uid, total)
         values = _values(dataset, array, frames, info)
-        axes, found = _located(dataset, frames)
+        axes, found, order = _located(path, dataset, frames)
+        if order:
+            values = values._replace(array=_reordered(values.array, order))
+            info["frame_order"] = "sorted by position"
         modality = text(dataset, "Modality")
         shown = presentation(dataset, values, frames[0], info)
     info.update({"geometry_missing": found.missing} if found.missing else {})
@@ -78,6 +87,39 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
         source=name,
         presentation=shown,
     )
+
+
+class Sample(NamedTuple):
+    """One frame after the modality transform, and what the file says of it."""
+
+    values: Values
+    presentation: Presentation
+    info: dict[str, str]
+
+
+def sample(path: Path, dataset: Dataset, frame: int | None, *, scan_start: datetime | None = None) -> Sample:
+    """Decode one frame of a parsed file, or the only one.
+
+    Args:
+        path: the file.
+        dataset: from `open_dataset`; one that was opened with `defer` serves many frames.
+        frame: index, or None in a file of a single one.
+        scan_start: first acquisition of a PET series, see `suv_factor`.
+    """
+    name = str(path)
+    with quiet(), guarded(name):
+        array, uid = _decoded(path, dataset, frame)
+        info = _info(dataset, uid, _frames(dataset))
+        number = frame or 0
+        values = _values(dataset, array, range(number, number + 1), info, scan_start=scan_start)
+        return Sample(values, presentation(dataset, values, number, info), info)
+
+
+def sorted_frames(path: Path, dataset: Dataset) -> Stack | None:
+    """Return the volume that all frames of a file form, whatever their order, or None."""
+    slices = slices_of(path, dataset)
+    stacks = arrange(slices).stacks
+    return stacks[0] if len(stacks) == 1 and len(stacks[0].slices) == len(slices) else None
 
 
 def stored(path: Path, *, frame: int | None = None) -> NDArray[Any]:
@@ -157,6 +199,8 @@ def _module(name: str, dataset: Dataset) -> tuple[int, int, int, int]:
     if not any(tag in dataset.keys() for tag in _PIXEL_TAGS):  # noqa: SIM118 - `in dataset` parses its key
         stated = dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID")
         kind = getattr(stated, "name", "") or "unknown class"
+        if other := not_an_image(str(stated or "")):
+            raise DataError(f"{name}: DICOM of class {kind!r} without pixel data: {other}; expected an image")
         raise DataError(
             f"{name}: DICOM of class {kind!r} without pixel data (7FE0,0010); expected an image; "
             f"if it should be one, the file is truncated"
@@ -175,7 +219,14 @@ def _frames(dataset: Dataset) -> int:
     return int(number(dataset, "NumberOfFrames") or 1)
 
 
-def _values(dataset: Dataset, array: NDArray[Any], frames: range, info: dict[str, str]) -> Values:
+def _values(
+    dataset: Dataset,
+    array: NDArray[Any],
+    frames: range,
+    info: dict[str, str],
+    *,
+    scan_start: datetime | None = None,
+) -> Values:
     native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if text(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
         from pydicom.pixels import apply_color_lut
@@ -183,7 +234,7 @@ def _values(dataset: Dataset, array: NDArray[Any], frames: range, info: dict[str
         return Values(apply_color_lut(native, dataset), "rgb")
     if whole(dataset, "SamplesPerPixel") != 1:
         return Values(native, "rgb")
-    values = rescaled(dataset, native, frames)
+    values = rescaled(dataset, native, frames, scan_start=scan_start)
     if not values.array.flags.writeable:
         values = values._replace(array=values.array.copy())
     if values.reason:
@@ -191,18 +242,32 @@ def _values(dataset: Dataset, array: NDArray[Any], frames: range, info: dict[str
     return values
 
 
-def _located(dataset: Dataset, frames: range) -> tuple[Axes, Found]:
-    """Return the axes and geometry: a volume, else frames with a spacing and no common place."""
+def _located(path: Path, dataset: Dataset, frames: range) -> tuple[Axes, Found, tuple[tuple[int, ...], ...]]:
+    """Return the axes, the geometry, and the frames in their order, time by time, where that is not the file's.
+
+    What is no volume has a spacing and no common place.
+    """
     if len(frames) == 1:
-        return "YX", frame_geometry(dataset, frames[0])
+        return "YX", frame_geometry(dataset, frames[0]), ()
     stack = stack_geometry(dataset, len(frames))
     if stack.geometry is not None:
-        return "ZYX", stack
+        return "ZYX", stack, ()
     first = frame_geometry(dataset, 0)
     if first.geometry is None:
-        return "TYX", first
+        return "TYX", first, ()
+    arranged = sorted_frames(path, dataset) if first.geometry.directions else None
+    if arranged is not None and len(arranged.slices) == len(frames) and arranged.axes != "ZYXC":
+        numbers = [one.frame or 0 for one in arranged.slices]
+        depth = len(numbers) // arranged.num_frames
+        order = tuple(tuple(numbers[start : start + depth]) for start in range(0, len(numbers), depth))
+        return arranged.axes, Found(arranged.geometry), order
     spacing = replace(first.geometry, directions=(), origin_mm=())
-    return "TYX", Found(spacing, position=stack.missing)
+    return "TYX", Found(spacing, position=stack.missing), ()
+
+
+def _reordered(array: NDArray[Any], order: tuple[tuple[int, ...], ...]) -> NDArray[Any]:
+    """Pick frames: (slices, rows, columns) where there is one time, else (times, slices, rows, columns)."""
+    return array[list(order[0])] if len(order) == 1 else array[np.array(order)]
 
 
 def _info(dataset: Dataset, uid: str, total: int) -> dict[str, str]:

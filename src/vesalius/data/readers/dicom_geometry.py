@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from vesalius.data.geometry import Geometry, Vector
-from vesalius.data.readers.dicom_tags import numbers, text
-from vesalius.data.readers.dicom_values import functional_group
+from vesalius.data.readers.dicom_tags import functional_group, numbers, text
 from vesalius.errors import DataError
 
 if TYPE_CHECKING:

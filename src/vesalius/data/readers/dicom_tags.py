@@ -6,13 +6,14 @@ Only for elements whose form is known: decimal and integer strings, unsigned sho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["has", "items", "number", "numbers", "text", "whole"]
+__all__ = ["functional_group", "has", "items", "moment", "number", "numbers", "text", "whole"]
 
 
 @cache
@@ -74,3 +75,23 @@ def items(item: Dataset, keyword: str) -> Sequence[Dataset]:
     """Return the items of a sequence, none where the element is missing."""
     found: Sequence[Dataset] = (item[_tag(keyword)].value or ()) if has(item, keyword) else ()
     return found
+
+
+def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | None:
+    """Return the first item of a functional group sequence: the frame's own, else the shared one."""
+    for place, groups in ((frame, "PerFrameFunctionalGroupsSequence"), (0, "SharedFunctionalGroupsSequence")):
+        for group in items(dataset, groups)[place : place + 1]:
+            if found := items(group, sequence):
+                return found[0]
+    return None
+
+
+def moment(stated: str) -> datetime | None:
+    """Read a DICOM date and time such as 20240131093015.5, without a zone."""
+    stated = stated.partition("+")[0].partition("-")[0]
+    for pattern in ("%Y%m%d%H%M%S.%f", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
+        try:
+            return datetime.strptime(stated, pattern)
+        except ValueError:
+            continue
+    return None

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.data.readers.dicom_tags import items, number, numbers, text, whole
+from vesalius.data.readers.dicom_pet import suv_factor
+from vesalius.data.readers.dicom_tags import functional_group, items, number, numbers, text, whole
 from vesalius.data.readers.pixels import LookupTable, Presentation, Units, Window
 from vesalius.errors import DataError
 
@@ -46,21 +47,14 @@ class _Rescale(NamedTuple):
     kind: str
 
 
-def functional_group(dataset: Dataset, frame: int, sequence: str) -> Dataset | None:
-    """Return the first item of a functional group sequence: the frame's own, else the shared one."""
-    for place, groups in ((frame, "PerFrameFunctionalGroupsSequence"), (0, "SharedFunctionalGroupsSequence")):
-        for group in items(dataset, groups)[place : place + 1]:
-            if found := items(group, sequence):
-                return found[0]
-    return None
-
-
-def rescaled(dataset: Dataset, array: NDArray[Any], frames: range) -> Values:
+def rescaled(dataset: Dataset, array: NDArray[Any], frames: range, *, scan_start: datetime | None = None) -> Values:
     """Apply the modality transform to stored grey samples.
 
     Args:
+        dataset: the parsed file.
         array: stored samples, (rows, columns) or (frames, rows, columns).
         frames: indices of the frames in the file.
+        scan_start: first acquisition of a PET series, for a file whose series time is none.
     """
     modality = text(dataset, "Modality")
     if tables := items(dataset, "ModalityLUTSequence"):
@@ -71,10 +65,10 @@ def rescaled(dataset: Dataset, array: NDArray[Any], frames: range) -> Values:
     transforms = [_rescale(dataset, frame) for frame in frames]
     found = [transform for transform in transforms if transform is not None]
     if len(found) < len(transforms):
-        return _untransformed(dataset, array, modality)
+        return _untransformed(dataset, array, modality, frames[0], scan_start)
     array = _linear(array, found, bits=whole(dataset, "BitsStored"))
     if modality == "PT":
-        return _uptake(dataset, array)
+        return _uptake(dataset, array, frames[0], scan_start)
     kind = found[0].kind
     if kind == "HU" or (not kind and modality == "CT"):
         return Values(array, "HU")
@@ -82,14 +76,16 @@ def rescaled(dataset: Dataset, array: NDArray[Any], frames: range) -> Values:
     return Values(array, "stored", reason + ", slope and intercept applied")
 
 
-def _untransformed(dataset: Dataset, array: NDArray[Any], modality: str) -> Values:
+def _untransformed(
+    dataset: Dataset, array: NDArray[Any], modality: str, frame: int, scan_start: datetime | None
+) -> Values:
     if modality == "CT":
         return Values(array, "stored", "CT without RescaleSlope (0028,1053) and RescaleIntercept (0028,1052)")
     rendered = text(dataset, "SOPClassUID").startswith(_RENDERED_CLASSES)
     if rendered and array.dtype == np.uint8 and text(dataset, "PhotometricInterpretation") == "MONOCHROME2":
         return Values(array, "display")
     if modality == "PT":
-        return _uptake(dataset, array)
+        return _uptake(dataset, array, frame, scan_start)
     scaling = number(dataset, "DoseGridScaling")
     if scaling is not None:
         unit = text(dataset, "DoseUnits") or "GY"
@@ -148,62 +144,12 @@ def _reaches(ends: tuple[float, float], slope: Any, intercept: Any, kind: type[A
     return bool(np.iinfo(kind).min <= min(values) and max(values) <= np.iinfo(kind).max)
 
 
-def _uptake(dataset: Dataset, array: NDArray[Any]) -> Values:
+def _uptake(dataset: Dataset, array: NDArray[Any], frame: int, scan_start: datetime | None) -> Values:
     """Turn activity into SUV by body weight where the file states everything that this needs."""
-    units = text(dataset, "Units")
-    if units == "GML":
-        return Values(array, "SUV")
-    if units != "BQML":
-        return Values(array, "stored", f"PET in units {units!r} (0054,1001); SUV needs BQML or GML")
-    factor = _suv_factor(dataset)
+    factor = suv_factor(dataset, frame, scan_start=scan_start)
     if isinstance(factor, str):
-        return Values(array, "stored", f"PET in Bq/mL, no SUV: {factor}")
-    return Values((array * factor).astype(np.float32), "SUV")
-
-
-def _suv_factor(dataset: Dataset) -> float | str:
-    """Return SUV (g/mL) per Bq/mL, or what is missing.
-
-    Body weight in grams divided by the dose left at the time that the activities were corrected to:
-    the scan's start (DecayCorrection START) or the injection (ADMIN).
-    """
-    doses = items(dataset, "RadiopharmaceuticalInformationSequence")
-    weight, correction = number(dataset, "PatientWeight"), text(dataset, "DecayCorrection")
-    dose = number(doses[0], "RadionuclideTotalDose") if doses else None
-    if not dose:
-        return "RadionuclideTotalDose (0018,1074) is missing"
-    if not weight:
-        return "PatientWeight (0010,1030) is missing"
-    if correction == "ADMIN":
-        return weight * 1000.0 / dose
-    if correction != "START":
-        return f"DecayCorrection (0054,1102) is {correction!r}, expected START or ADMIN"
-    half_life = number(doses[0], "RadionuclideHalfLife")
-    elapsed = _seconds_since_injection(dataset, doses[0])
-    if not half_life or elapsed is None:
-        return "RadionuclideHalfLife (0018,1075), injection time or series time is missing"
-    if elapsed < 0:
-        return "the series starts before the injection"
-    return weight * 1000.0 / (dose * math.exp2(-elapsed / half_life))
-
-
-def _seconds_since_injection(dataset: Dataset, dose: Dataset) -> float | None:
-    day = text(dataset, "SeriesDate")
-    series = _moment(day + text(dataset, "SeriesTime"))
-    stated = text(dose, "RadiopharmaceuticalStartDateTime")
-    injected = _moment(stated or day + text(dose, "RadiopharmaceuticalStartTime"))
-    return (series - injected).total_seconds() if series and injected else None
-
-
-def _moment(stated: str) -> datetime | None:
-    """Read a DICOM date and time such as 20240131093015.5, without a zone."""
-    stated = stated.partition("+")[0].partition("-")[0]
-    for pattern in ("%Y%m%d%H%M%S.%f", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
-        try:
-            return datetime.strptime(stated, pattern)
-        except ValueError:
-            continue
-    return None
+        return Values(array, "stored", factor)
+    return Values(array if factor == 1.0 else (array * factor).astype(np.float32), "SUV")
 
 
 def presentation(dataset: Dataset, values: Values, frame: int, info: dict[str, str]) -> Presentation:

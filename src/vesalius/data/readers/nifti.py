@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.geometry import Geometry
+from vesalius.data.readers.block import Block, Grid
 from vesalius.data.readers.limits import DECODER_FAULTS, check_size
 from vesalius.data.readers.pixels import Axes, Pixels, Presentation, Window
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
 from vesalius.optional import require
 
-__all__ = ["read"]
+__all__ = ["describe", "read"]
 
 _AXES: dict[int, Axes] = {2: "YX", 3: "ZYX", 4: "TZYX"}
 _GZIP = b"\x1f\x8b"
@@ -50,6 +52,52 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
     except faults as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise DataError(f"{path}: broken or truncated NIfTI: {reason}; copy it again from its source") from None
+
+
+def describe(path: Path) -> Grid:
+    """Read the header alone."""
+    nibabel = require("nibabel", purpose=f"{path}: reading NIfTI")
+    faults = (*DECODER_FAULTS, nibabel.spatialimages.HeaderDataError, nibabel.filebasedimages.ImageFileError)
+    try:
+        with quiet(), _opened(path) as file:
+            packed = isinstance(file, gzip.GzipFile)
+            image = _image_class(nibabel, path, file).from_stream(file)
+            shape, proxy = _shape(path, image.shape), image.dataobj
+            colour = bool(proxy.dtype.names)
+            info = _info(image, shape)
+            axes = _axes(shape, None, colour=colour)
+            sample = np.dtype((np.uint8, len(proxy.dtype.names))) if colour else proxy.dtype
+            return Grid(
+                block=Block(
+                    path=path,
+                    start=0,
+                    skip=int(proxy.offset),
+                    packing="gzip" if packed else "",
+                    dtype=sample.base,
+                    shape=(*reversed(shape), *sample.shape),
+                ),
+                axes=axes,
+                units="rgb" if colour else "stored",
+                geometry=_geometry(image.header, axes, info),
+                info=info,
+                presentation=_presentation(image.header, colour=colour),
+                finish=partial(_scaled, path, nibabel, proxy),
+            )
+    except faults as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise DataError(f"{path}: broken or truncated NIfTI: {reason}; copy it again from its source") from None
+
+
+def _scaled(path: Path, nibabel: Any, proxy: Any, array: NDArray[Any]) -> NDArray[Any]:
+    """Scale stored samples as `_samples` does; colours lose their fourth channel."""
+    if array.dtype.kind == "c":
+        raise DataError(f"{path}: complex samples; expected real ones, so store magnitude or phase")
+    if proxy.dtype.names:
+        return np.ascontiguousarray(array[..., :3])
+    if proxy.slope == 1 and proxy.inter == 0:
+        return array
+    scaled = nibabel.volumeutils.apply_read_scaling(array, np.asanyarray(proxy.slope), np.asanyarray(proxy.inter))
+    return np.asarray(scaled, dtype=np.float32 if proxy.dtype.itemsize <= 2 else np.float64)
 
 
 def _described(path: Path, image: Any, array: NDArray[Any], frame: int | None) -> Pixels:
