@@ -1,0 +1,123 @@
+"""DICOM presentation state: boxes, points, outlines and words that a viewer lays over the stored images.
+
+A grey source gets a grayscale softcopy presentation state (PS3.3 A.33.1), a colour source a colour one (A.33.2).
+Coordinates are in pixels, the origin at the corner of the first pixel (C.10.5), which is the convention of
+records, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import vesalius
+from vesalius.data.readers.dicom_tags import whole
+from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled
+from vesalius.data.writers.overlay import Drawn
+from vesalius.data.writers.source import Source
+from vesalius.errors import DataError
+from vesalius.optional import require
+
+__all__ = ["write_presentation"]
+
+
+def write_presentation(
+    marks: Mapping[int, Sequence[Drawn]], source: Source, path: str | Path, *, when: datetime | None = None
+) -> Path:
+    """Write marks as one presentation state.
+
+    Args:
+        marks: by slice of the source (0 for a picture); masks have no place in a presentation state.
+        source: series that it is shown with.
+        path: file to write; the same marks and source give the same bytes.
+        when: moment of making; that of the source's study where it is not stated.
+
+    Raises:
+        DataError: nothing to draw.
+    """
+    highdicom = require("highdicom", purpose="writing a DICOM presentation state")
+    layer = highdicom.pr.GraphicLayer(layer_name="FINDINGS", order=1, description="Findings")
+    annotations = []
+    for slice_number, drawn in sorted(marks.items()):
+        shapes = [shape for mark in drawn if (shape := _shape(highdicom, mark)) is not None]
+        texts = [text for mark in drawn if (text := _text(highdicom, mark, source)) is not None]
+        if not shapes:
+            continue
+        if source.virtual:
+            texts.append(_words(highdicom, VIRTUAL, (1.0, 1.0), source))
+        header, frame = source.instance(slice_number)
+        annotations.append(
+            highdicom.pr.GraphicAnnotation(
+                referenced_images=[header], referenced_frame_number=frame, graphic_layer=layer,
+                graphic_objects=shapes, text_objects=texts or None,
+            )
+        )  # fmt: skip
+    if not annotations:
+        raise DataError("nothing to draw: a presentation state needs a box, a point or an outline")
+    colour = (whole(source.first, "SamplesPerPixel") or 1) > 1
+    kind = "ColorSoftcopyPresentationState" if colour else "GrayscaleSoftcopyPresentationState"
+    series, instance, number = series_of(source.first, "PR", repr(sorted(_content(marks))))
+    with building(Path(path)):
+        dataset = getattr(highdicom.pr, kind)(
+            referenced_images=list(source.datasets),
+            series_instance_uid=series,
+            series_number=number,
+            sop_instance_uid=instance,
+            instance_number=1,
+            manufacturer=MAKER,
+            manufacturer_model_name=MAKER,
+            software_versions=vesalius.__version__,
+            device_serial_number=vesalius.__version__,
+            content_label="FINDINGS",
+            content_description=VIRTUAL if source.virtual else "Findings",
+            graphic_annotations=annotations,
+            graphic_layers=[layer],
+            series_description=VIRTUAL if source.virtual else "Findings",
+        )
+    # Of type 2C in every image series: that of the source, or empty, which says that it is unknown.
+    dataset.Laterality = source.first.get("Laterality", "")
+    return saved(settled(dataset, moment=moment_of(source.first, when)), Path(path))
+
+
+def _content(marks: Mapping[int, Sequence[Drawn]]) -> list[str]:
+    return [
+        f"{number} {mark.label} {mark.box} {mark.points} {mark.closed}"
+        for number, drawn in marks.items()
+        for mark in drawn
+    ]
+
+
+def _shape(highdicom: Any, mark: Drawn) -> Any:
+    """Return a graphic object: a closed polyline for a box or an outline, points for points."""
+    if mark.box is not None:
+        left, top, right, bottom = mark.box
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+        return _graphic(highdicom, "POLYLINE", corners)
+    if mark.points and mark.closed:
+        return _graphic(highdicom, "POLYLINE", [*mark.points, mark.points[0]])
+    if len(mark.points) == 1:
+        return _graphic(highdicom, "POINT", mark.points)
+    return _graphic(highdicom, "POLYLINE", mark.points) if mark.points else None
+
+
+def _graphic(highdicom: Any, kind: str, points: Sequence[tuple[float, float]]) -> Any:
+    return highdicom.pr.GraphicObject(
+        graphic_type=kind, graphic_data=np.array(points, dtype=np.float64), units="PIXEL"
+    )
+
+
+def _text(highdicom: Any, mark: Drawn, source: Source) -> Any:
+    if not mark.label or (mark.box is None and not mark.points):
+        return None
+    place = (mark.box[0], mark.box[3]) if mark.box is not None else mark.points[0]
+    return _words(highdicom, mark.label, place, source)
+
+
+def _words(highdicom: Any, words: str, place: tuple[float, float], source: Source) -> Any:
+    rows, columns = source.grid.shape[1:]
+    inside = (min(max(place[0], 0.0), float(columns)), min(max(place[1], 0.0), float(rows)))
+    return highdicom.pr.TextObject(text_value=words, units="PIXEL", anchor_point=inside, anchor_point_visible=False)
