@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from vesalius.data.records import Provenance, Study
 
 __all__ = [
     "QUESTION_FAMILIES", "Asked", "asked_of", "cut_short", "digest", "identity", "options_of", "part_of",
-    "save_picture", "spoken", "virtual_origin", "write_csv", "write_json", "write_json_lines", "write_text",
+    "picture_bytes", "save_picture", "spoken", "virtual_origin", "write_csv", "write_json", "write_json_lines",
+    "write_text",
 ]  # fmt: skip
 
 QUESTION_FAMILIES = (
@@ -113,16 +115,24 @@ def virtual_origin(about: About) -> Provenance:
 
 def save_picture(corpus: Corpus, study: Study, target: Path, *, mode: str = "RGB") -> None:
     """Write the first flat picture of a study as it is shown, in a mode of Pillow's and the format of the ending."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    kind = "PNG" if target.suffix == ".png" else "JPEG"
+    target.write_bytes(picture_bytes(corpus, study, mode=mode, kind=kind))
+
+
+def picture_bytes(corpus: Corpus, study: Study, *, mode: str = "RGB", kind: str = "JPEG") -> bytes:
+    """Return the first flat picture of a study as it is shown, as a file of a kind ("JPEG" or "PNG")."""
     image = next(image for image in study.images if image.kind == "image")
     shown = readers.read(corpus.path(image.path)).display()
     picture = Picture.fromarray(np.round(shown * 255).astype(np.uint8)).convert(mode)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix == ".png":
+    buffer = io.BytesIO()
+    if kind == "PNG":
         notes = PngInfo()
         notes.add_text("VIRTUAL", _NOTE)
-        picture.save(target, "PNG", pnginfo=notes)
+        picture.save(buffer, kind, pnginfo=notes)
     else:
-        picture.save(target, "JPEG", quality=_QUALITY, comment=f"VIRTUAL: {_NOTE}".encode())
+        picture.save(buffer, kind, quality=_QUALITY, comment=f"VIRTUAL: {_NOTE}".encode())
+    return buffer.getvalue()
 
 
 def cut_short(path: Path) -> None:
