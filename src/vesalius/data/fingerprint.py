@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["ContentHash", "digests_of", "file_sha256", "record_digest", "study_key"]
+__all__ = ["ContentHash", "digests_of", "file_sha256", "folder_sha256", "record_digest", "study_key"]
 
 _MODULUS = 1 << 256
 _CHUNK = 1 << 20
@@ -24,6 +24,11 @@ def file_sha256(path: Path) -> str:
         while piece := file.read(_CHUNK):
             hasher.update(piece)
     return hasher.hexdigest()
+
+
+def folder_sha256(files: Mapping[str, str]) -> str:
+    """Return the hash of a folder: of the names of its files, relative to it, with their SHA-256."""
+    return hashlib.sha256(json.dumps(sorted(files.items())).encode("utf-8")).hexdigest()
 
 
 def study_key(study_id: str) -> int:

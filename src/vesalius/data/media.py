@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vesalius.data.disk import replacing, sync
@@ -11,7 +11,7 @@ from vesalius.data.fingerprint import file_sha256
 from vesalius.data.schema import MediaFile
 from vesalius.errors import DataError
 
-__all__ = ["SCRATCH", "MediaStore", "inside", "relative_name"]
+__all__ = ["SCRATCH", "MediaStore", "files_below", "inside", "relative_name"]
 
 SCRATCH = ".scratch"
 """Folder below the root for files that are not whole yet; removed when a corpus is finished."""
@@ -51,6 +51,12 @@ def relative_name(root: Path, name: str) -> str:
     return path.as_posix()
 
 
+def files_below(root: Path, name: str) -> list[str]:
+    """Return the names, relative to the root, of all files of a folder of the corpus, sorted."""
+    base = root.resolve()
+    return sorted(path.relative_to(base).as_posix() for path in inside(root, name).rglob("*") if path.is_file())
+
+
 class MediaStore:
     """Places files below a corpus root; a file under its final name is always whole."""
 
@@ -85,6 +91,18 @@ class MediaStore:
             size = file.tell()
         self._unsynced.append(target)
         return MediaFile(name, hasher.hexdigest(), size)
+
+    def place_all(self, media: Mapping[str, bytes | Path]) -> dict[str, MediaFile]:
+        """Place files, and folders with all their files, under given paths; return what was placed by path."""
+        placed = {}
+        for name, data in media.items():
+            if isinstance(data, Path) and data.is_dir():
+                parts = {f"{name}/{path.relative_to(data).as_posix()}": path for path in data.rglob("*")}
+                placed.update(self.place_all({part: path for part, path in parts.items() if path.is_file()}))
+            else:
+                file = self.place(data, name=name)
+                placed[file.path] = file
+        return placed
 
     def describe(self, name: str) -> MediaFile:
         """Return path, hash and size of a file that is in place."""

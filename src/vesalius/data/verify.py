@@ -9,6 +9,7 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.fingerprint import ContentHash, file_sha256, record_digest
+from vesalius.data.media import files_below
 from vesalius.data.schema import RECORD_COLUMNS
 from vesalius.errors import DataError
 
@@ -42,8 +43,19 @@ def problems(corpus: Corpus) -> Iterator[str]:
             for file in media:
                 if problem := _file_problem(whole, file):
                     yield f"study {row['study_id']!r}: file {file['path']!r} {problem}"
+            known = {file["path"] for file in media}
+            for image in row["images"]:
+                if added := _added(whole, image["path"], known):
+                    yield f"study {row['study_id']!r}: file {added!r} was added"
     if content.hexdigest() != whole.content_hash:
         yield f"the content hash is {content.hexdigest()}, corpus.json says {whole.content_hash}"
+
+
+def _added(corpus: Corpus, path: str, known: set[str]) -> str:
+    """Return a file of an image's folder that the corpus does not know, or ""."""
+    if not corpus.path(path).is_dir():
+        return ""
+    return next((name for name in files_below(corpus.root, path) if name not in known), "")
 
 
 def _file_problem(corpus: Corpus, file: Mapping[str, Any]) -> str:

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vesalius.data.disk import Lock, not_full
-from vesalius.data.fingerprint import digests_of, study_key
+from vesalius.data.fingerprint import digests_of, folder_sha256, study_key
 from vesalius.data.keys import Keys, KeySet
 from vesalius.data.manifest import Manifest, summarise
-from vesalius.data.media import SCRATCH, MediaStore, inside, relative_name
+from vesalius.data.media import SCRATCH, MediaStore, files_below, inside, relative_name
 from vesalius.data.records import Image, Study
 from vesalius.data.schema import SCHEMA_VERSION, MediaFile, study_row, to_table
 from vesalius.data.shards import ROWS_PER_GROUP, ROWS_PER_SHARD, Shard, ShardReader, ShardSink, write_shard
@@ -108,14 +108,17 @@ class CorpusWriter:
     def add(self, study: Study, *, media: Mapping[str, bytes | Path] | None = None) -> None:
         """Add a study and place its files, given by the relative paths under which its records name them.
 
+        An image may be a folder, such as the slices of a volume: all its files are kept, and its hash is theirs.
+
         Raises:
             DataError: the id is taken, a file that a record names is missing, outside the root, or of another
                 hash than the record says, or the disk is full. The study is then not in the corpus.
         """
         if study.id in self:
             raise DataError(f"study {study.id!r} is already in {self.root}: ids must be unique")
-        files = [self.place(data, name=name) for name, data in (media or {}).items()]
-        row = study_row(*self._resolved(study, {file.path: file for file in files}))
+        with not_full(self.root, kept=_KEPT):
+            placed = self.media.place_all(media or {})
+        row = study_row(*self._resolved(study, placed))
         self._rows.append(row)
         self._known.add(row["study_key"])
         self._flush_when_due()
@@ -173,16 +176,25 @@ class CorpusWriter:
         self, study: Study, image: Image, placed: Mapping[str, MediaFile], files: dict[str, MediaFile]
     ) -> Image:
         name = self._name(study, image.path)
+        if inside(self.root, name).is_dir():
+            return self._folder(study, replace(image, path=name), placed, files)
         file = placed.get(name) or files.get(name)
         if file is None and image.sha256 and not inside(self.root, name).exists():
             return replace(image, path=name)
         file = file or self._described(study, name)
-        if image.sha256 and image.sha256 != file.sha256:
-            raise DataError(
-                f"study {study.id!r}: file {name!r} has SHA-256 {file.sha256}, the record says {image.sha256}"
-            )
         files[name] = file
-        return replace(image, path=name, sha256=file.sha256)
+        return _hashed(study, replace(image, path=name), file.sha256)
+
+    def _folder(
+        self, study: Study, image: Image, placed: Mapping[str, MediaFile], files: dict[str, MediaFile]
+    ) -> Image:
+        names = files_below(self.root, image.path)
+        if not names:
+            raise DataError(f"study {study.id!r}: folder {image.path!r} of image {image.id!r} holds no files")
+        for name in names:
+            files[name] = placed.get(name) or files.get(name) or self._described(study, name)
+        digest = folder_sha256({name.removeprefix(f"{image.path}/"): files[name].sha256 for name in names})
+        return _hashed(study, image, digest)
 
     def _name(self, study: Study, path: str) -> str:
         try:
@@ -195,6 +207,14 @@ class CorpusWriter:
             return self.media.describe(name)
         except DataError as error:
             raise DataError(f"study {study.id!r}: {error}") from None
+
+
+def _hashed(study: Study, image: Image, found: str) -> Image:
+    if image.sha256 and image.sha256 != found:
+        raise DataError(
+            f"study {study.id!r}: file {image.path!r} has SHA-256 {found}, the record says {image.sha256}"
+        )
+    return replace(image, sha256=found)
 
 
 def finish(root: str | Path) -> Manifest:

@@ -6,20 +6,25 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from vesalius.data import readers
-from vesalius.data.fingerprint import file_sha256
+from vesalius.data.fingerprint import file_sha256, folder_sha256
 from vesalius.data.ingest.plan import ImagePlan, StudyPlan
 from vesalius.data.ingest.report import Problem
-from vesalius.data.readers import Pixels
+from vesalius.data.readers import Pixels, series
+from vesalius.data.readers.block import Grid
 from vesalius.data.records import Image, ImageKind, Study
 from vesalius.errors import DataError
 
 __all__ = ["Built", "build", "link_into"]
 
-_SUFFIX = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "dicom": ".dcm"}
+_SUFFIX = {
+    "png": ".png", "jpeg": ".jpg", "tiff": ".tif", "dicom": ".dcm", "nrrd": ".nrrd", "metaimage": ".mha",
+}  # fmt: skip
+_DETACHABLE = ("nrrd", "metaimage")
 _KINDS: dict[str, ImageKind] = {"Y": "image", "Z": "volume", "T": "video"}
 _UNSTATED = "OT"
 """Code of DICOM for "other", where neither the file nor the caller states a modality."""
@@ -35,22 +40,65 @@ class Built(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+class _Opened(NamedTuple):
+    image: Image
+    media: Mapping[str, Path]
+
+
 def build(plan: StudyPlan) -> Built:
     """Open every image of a study; what cannot be opened is a problem, the rest goes in."""
     images: list[Image] = []
     media: dict[str, Path] = {}
     problems: list[Problem] = []
     for planned in plan.images:
-        opened = _first_good(planned, problems)
-        if opened is None:
-            continue
-        file, pixels = opened
-        digest = file_sha256(file)
-        path = f"media/{digest[:2]}/{digest}{_suffix(file, pixels)}"
-        media[path] = file
-        images.append(_record(planned, pixels, path=path, digest=digest))
+        whole = _volume(planned, problems) if planned.slices else None
+        opened = [whole] if whole else [_single(one, problems) for one in planned.slices or (planned,)]
+        for found in opened:
+            if found is not None:
+                images.append(found.image)
+                media.update(found.media)
     study = replace(plan.study, images=tuple(images)) if images else None
     return Built(study, media, tuple(problems))
+
+
+def _single(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
+    """Open one file and name it by its content."""
+    opened = _first_good(planned, problems)
+    if opened is None:
+        return None
+    file, pixels = opened
+    digest = file_sha256(file)
+    path = f"media/{digest[:2]}/{digest}{_suffix(file, pixels)}"
+    return _Opened(_record(planned, pixels, path=path, digest=digest), {path: file})
+
+
+def _volume(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
+    """Open slices as one volume and name their folder by its content; None where they are none."""
+    files = [one.path for one in planned.slices]
+    pixels, reason = _series(files)
+    if pixels is None:
+        # A slice may be bad and a copy of it good; what each is, the slices' own reading will say.
+        files = [found[0] for one in planned.slices if (found := _first_good(one, [])) is not None]
+        pixels = _series(files)[0] if len(files) == len(planned.slices) else None
+    if pixels is None:
+        reason = reason.replace(str(planned.path).removesuffix(planned.slices[0].item), "")
+        problems.append(Problem(planned.item, f"no volume, its slices go in one by one: {reason}"))
+        return None
+    for one in planned.slices:
+        problems += [Problem(item, f"the same SOP instance as {one.item} (0008,0018)") for _, item in one.copies]
+    names = {f"{place:04d}.dcm": file for place, file in enumerate(files)}
+    digest = folder_sha256({name: file_sha256(file) for name, file in names.items()})
+    path = f"media/{digest[:2]}/{digest}"
+    record = _record(planned, pixels, path=path, digest=digest)
+    return _Opened(record, {f"{path}/{name}": file for name, file in names.items()})
+
+
+def _series(files: list[Path]) -> tuple[Pixels | None, str]:
+    """Read slices as one volume, or say why they are none."""
+    try:
+        return series.read(files), ""
+    except DataError as error:
+        return None, str(error)
 
 
 def _first_good(planned: ImagePlan, problems: list[Problem]) -> tuple[Path, Pixels] | None:
@@ -62,10 +110,20 @@ def _first_good(planned: ImagePlan, problems: list[Problem]) -> tuple[Path, Pixe
             problems.append(Problem(item, f"the same SOP instance as {taken} (0008,0018)"))
             continue
         try:
-            good, taken = (path, readers.read(path)), item
+            good, taken = (path, _read(path)), item
         except DataError as error:
             problems.append(Problem(item, str(error).removeprefix(f"{path}: ")))
     return good
+
+
+def _read(path: Path) -> Pixels:
+    """Read a file that is to be copied: all of it has to be in that file."""
+    pixels = readers.read(path)
+    if pixels.info["format"] in _DETACHABLE:
+        grid: Grid = import_module(f"vesalius.data.readers.{pixels.info['format']}").describe(path)
+        if grid.block.path.resolve() != path.resolve():
+            raise DataError(f"{path}: its samples are in another file; save header and samples as one file")
+    return pixels
 
 
 def link_into(root: Path, name: str, source: Path) -> None:

@@ -4,8 +4,9 @@ Patients of DICOM files get pseudonyms, made from PatientID and its issuer by a 
 series are named by a hash of their UIDs, so that records, reports and messages hold no name or number of a
 patient. This is no de-identification: the copied files keep their headers.
 
-A series stays a row of images in its study, one record a file; their ids, ``<series>/<instance>``, sort by
-series and slice, and position and orientation are in the records, so that a volume can be put together later.
+Files of a series that form a volume are one record, of kind "volume", with the id ``<series>``. Others stay a row
+of images, one record a file; their ids, ``<series>/<instance>``, sort by series and slice, and position and
+orientation are in the records. Objects that are no images, such as reports and segmentations, are listed as such.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from vesalius.data.ingest.columns import Columns, Sex, modality_code, read_age, 
 from vesalius.data.ingest.plan import ImagePlan, Plan, StudyPlan, short_names
 from vesalius.data.ingest.report import REPORT_FILE, Problem
 from vesalius.data.readers import sniff
+from vesalius.data.readers.dicom_classes import not_an_image
+from vesalius.data.readers.dicom_slices import Slice, slices_of
+from vesalius.data.readers.dicom_stacks import arrange
 from vesalius.data.readers.quiet import quiet
 from vesalius.data.records import Laterality, Provenance, Study, Text
 from vesalius.errors import ConfigError, DataError
@@ -35,6 +39,8 @@ _TAGS = (
     "SOPInstanceUID", "PatientAge", "PatientSex", "ImageLaterality", "Laterality",
 )  # fmt: skip
 _HEADERS_STAY = "DICOM files keep their headers, with all that they say of the patient"
+_VOLUME = "volumes were made of DICOM series"
+_NO_VOLUME = ("slices are missing", "uneven spacing", "incomplete frames", "several images at one position")
 _MEANINGS = ("patient", "study", "split", "age", "sex", "view", "modality", "body_part", "site")
 
 
@@ -51,6 +57,8 @@ class _Header(NamedTuple):
     age: float | None
     sex: Sex
     laterality: Laterality
+    slices: tuple[Slice, ...]
+    """One for a file of one frame; a file of several is an image or a volume by itself."""
 
 
 def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Plan:
@@ -136,6 +144,11 @@ def _header(path: Path, item: str) -> _Header:
 
     dataset = open_dataset(path, pixels=False)
     with quiet(), guarded(str(path)):
+        uid = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+        if other := not_an_image(uid):
+            raise DataError(f"{path}: not an image: {other}")
+        frames = dataset.get("NumberOfFrames") or 1
+        slices = tuple(slices_of(path, dataset)) if frames == 1 else ()
         values = {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _TAGS}
     tag = values.__getitem__
     study = tag("StudyInstanceUID")
@@ -153,6 +166,7 @@ def _header(path: Path, item: str) -> _Header:
         age=read_age(tag("PatientAge")),
         sex=read_sex(tag("PatientSex")),
         laterality=read_laterality(tag("ImageLaterality") or tag("Laterality")),
+        slices=slices,
     )
 
 
@@ -166,10 +180,12 @@ def _dicom(headers: Sequence[_Header], columns: Columns, plan: Plan, provenance:
         groups.setdefault(header.study, []).append(header)
     if headers:
         plan.notes[_HEADERS_STAY] += len(headers)
-    return [_dicom_study(name, groups[name], columns, provenance) for name in sorted(groups)]
+    return [_dicom_study(name, groups[name], columns, plan, provenance) for name in sorted(groups)]
 
 
-def _dicom_study(name: str, group: Sequence[_Header], columns: Columns, provenance: Provenance) -> StudyPlan:
+def _dicom_study(
+    name: str, group: Sequence[_Header], columns: Columns, plan: Plan, provenance: Provenance
+) -> StudyPlan:
     study = Study(
         id=name,
         patient=columns.value({}, "patient") or group[0].patient,
@@ -194,7 +210,27 @@ def _dicom_study(name: str, group: Sequence[_Header], columns: Columns, provenan
         )
         for header, *copies in instances.values()
     ]
-    return StudyPlan(study=study, images=tuple(_distinct(images)), split=columns.value({}, "split"))
+    images = _with_volumes(group, _distinct(images), plan)
+    return StudyPlan(study=study, images=tuple(images), split=columns.value({}, "split"))
+
+
+def _with_volumes(group: Sequence[_Header], images: Sequence[ImagePlan], plan: Plan) -> list[ImagePlan]:
+    """Put the slices of each volume into one image, in the place of its first, and count what forms none."""
+    of_path = {image.path: image for image in images}
+    found = arrange([one for header in group if header.path in of_path for one in header.slices])
+    volume_of: dict[Path, ImagePlan] = {}
+    for stack in found.stacks:
+        slices = tuple(of_path[path] for path in stack.paths)
+        first = slices[0]
+        item = f"{first.item} and {len(slices) - 1} more"
+        volume = replace(first, id=stack.name, item=item, slices=slices, copies=())
+        volume_of.update(dict.fromkeys(stack.paths, volume))
+        plan.notes[_VOLUME] += 1
+    for rest in found.rest:
+        if rest.kind in _NO_VOLUME:
+            plan.notes[f"DICOM series with images that stay single: {rest.kind}"] += 1
+    chosen = {id(found): found for image in images for found in [volume_of.get(image.path, image)]}
+    return list(chosen.values())
 
 
 def _distinct(images: Sequence[ImagePlan]) -> list[ImagePlan]:

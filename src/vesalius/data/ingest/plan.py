@@ -16,7 +16,7 @@ __all__ = ["ImagePlan", "Plan", "StudyPlan", "short_names", "within"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlan:
-    """One file of a study; what is stated here goes before what the file says."""
+    """One file of a study, or the slices of a volume; what is stated here goes before what the file says."""
 
     path: Path
     item: str
@@ -28,6 +28,8 @@ class ImagePlan:
     laterality: Laterality = ""
     copies: tuple[tuple[Path, str], ...] = ()
     """Path and item of files with the same SOP instance; one is opened where those before are bad."""
+    slices: tuple[ImagePlan, ...] = ()
+    """Files of which this is the volume, in its order; they go in one by one where they turn out to be none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
