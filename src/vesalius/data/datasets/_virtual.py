@@ -53,10 +53,12 @@ def masks(
             yield region
 
 
-def union(corpus: Corpus, regions: Iterable[Region], shape: Sequence[int]) -> NDArray[np.bool_]:
-    """Return where any of the masks is, on a grid of the given shape."""
+def union(
+    corpus: Corpus, regions: Iterable[Region], shape: Sequence[int], *, files: dict[str, NDArray[Any]] | None = None
+) -> NDArray[np.bool_]:
+    """Return where any of the masks is, on a grid of the given shape; `files` keeps what was read for the next call."""
     found = np.zeros(tuple(shape), np.bool_)
-    files: dict[str, NDArray[Any]] = {}
+    files = {} if files is None else files
     for region in regions:
         if region.mask not in files:
             files[region.mask] = readers.read(corpus.path(region.mask)).array
@@ -69,8 +71,10 @@ def label_map(
 ) -> NDArray[np.uint8]:
     """Return a label map; a value stands for concepts or structures, and later values lie over earlier ones."""
     labels = np.zeros(image.shape, np.uint8)
+    files: dict[str, NDArray[Any]] = {}
     for value, names in values.items():
-        labels[union(corpus, masks(study, image=image.id, concepts=names, anatomy=names), image.shape)] = value
+        wanted = masks(study, image=image.id, concepts=names, anatomy=names)
+        labels[union(corpus, wanted, image.shape, files=files)] = value
     return labels
 
 
