@@ -1,0 +1,118 @@
+"""One file of any kind: what it is, who treats it, what its copy is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from vesalius.data.deidentify.dicom_file import treat_dicom
+from vesalius.data.deidentify.identity import known_of, patient_key
+from vesalius.data.deidentify.nifti_header import treat_nifti
+from vesalius.data.deidentify.options import Options
+from vesalius.data.deidentify.rasters import treat_raster
+from vesalius.data.deidentify.secret import Secret
+from vesalius.data.deidentify.tables import TableColumns, treat_table, treat_text
+from vesalius.data.deidentify.text import Known
+from vesalius.data.readers import sniff
+from vesalius.data.readers.dicom import open_dataset
+from vesalius.errors import DataError
+
+__all__ = ["Made", "Source", "classed", "treat_file"]
+
+_TABLES = {".csv", ".tsv", ".json", ".jsonl", ".ndjson"}
+_TEXTS = {".txt", ".text", ".rpt"}
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder, or one file of it."""
+
+    root: Path
+    only: str = ""
+
+    def files(self) -> Iterator[str]:
+        """Yield the paths of all files below the root, in order; links are not followed."""
+        if self.only:
+            yield self.only
+            return
+        for path in sorted(self.root.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                yield path.relative_to(self.root).as_posix()
+
+
+@dataclass(frozen=True)
+class Made:
+    """The copy of a file."""
+
+    data: bytes
+    counts: Counter[str] = field(default_factory=Counter)
+    held: str = ""
+    name: str = ""
+    """Path below the output folder; empty for a keyed hash."""
+    suffix: str = ""
+
+
+def classed(path: Path) -> str:
+    """Return "dicom", "png", "jpeg", "tiff", "nifti", "table", "text" or "other", by content before suffix."""
+    suffix = path.suffix.lower()
+    if suffix in _TABLES:
+        return "table"
+    try:
+        return sniff(path)
+    except DataError:
+        return "text" if suffix in _TEXTS else "other"
+
+
+def treat_file(
+    source: Source, relative: str, *, kind: str, options: Options, secret: Secret, columns: TableColumns
+) -> Made:  # fmt: skip
+    """Treat a file by its class.
+
+    Raises:
+        DataError: it cannot be treated; tells why.
+    """
+    path = source.root / relative
+    if kind == "dicom":
+        treated, data = treat_dicom(path, options=options, secret=secret)
+        return Made(data, treated.counts, treated.held, name=f"{treated.patient}/{treated.name}.dcm")
+    if kind in _SUFFIXES:
+        counts, held, data = treat_raster(path, kind=kind, options=options)
+        return Made(data, counts, held, suffix=_SUFFIXES[kind])
+    if kind == "nifti":
+        counts, data = treat_nifti(path)
+        return Made(data, counts, suffix=".nii.gz" if data.startswith(b"\x1f\x8b") else ".nii")
+    if kind == "table":
+        counts, data = treat_table(path, columns=columns, options=options, secret=secret)
+        return Made(data, counts, suffix=path.suffix.lower())
+    if kind == "text":
+        known, patient = _neighbours(path.parent)
+        counts, data = treat_text(
+            path, options=options, secret=secret, known=known, patient=patient or f"text {relative}"
+        )
+        return Made(data, counts, suffix=".txt")
+    raise DataError(f"{path}: not DICOM, PNG, JPEG, TIFF, NIfTI, a table or a text")
+
+
+@lru_cache(maxsize=64)
+def _neighbours(folder: Path) -> tuple[Known, str]:
+    """Return what the DICOM files beside a report tell, and their patient where it is one."""
+    known, patients = Known(), set()
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or classed(path) != "dicom":
+            continue
+        try:
+            dataset = open_dataset(path, pixels=False)
+        except DataError:
+            continue
+        found = known_of(dataset)
+        patients.add(patient_key(dataset))
+        known = Known(
+            tuple(dict.fromkeys(known.persons + found.persons)),
+            tuple(dict.fromkeys(known.numbers + found.numbers)),
+            tuple(dict.fromkeys(known.places + found.places)),
+        )
+    return known, patients.pop() if len(patients) == 1 else ""

@@ -1,0 +1,109 @@
+"""Burned-in text: looked for in every frame, and covered with the brightness of its own margin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.data.deidentify.ocr import find_text_by_network
+from vesalius.data.deidentify.pixel_rules import Expectation
+from vesalius.data.deidentify.strokes import Box, find_text
+
+__all__ = ["boxes_of", "finder", "mask"]
+
+_ALL_FRAMES = 64
+"""Of a longer clip every sixteenth frame is looked at, and the brightest and darkest values of each block."""
+_BLOCK = 16
+Finder = Callable[..., list[Box]]
+
+
+def finder(name: str) -> Finder:
+    """Return the finder of text that an option names: "strokes" or "ocr"."""
+    return find_text_by_network if name == "ocr" else find_text
+
+
+def boxes_of(frames: NDArray[Any], expected: Expectation, *, find: Finder) -> list[Box]:
+    """Return the boxes to mask in every frame.
+
+    Args:
+        frames: (T, H, W) or (T, H, W, 3).
+        expected: what the tags tell.
+        find: finder of text in one frame.
+    """
+    look = partial(find, sensitive=expected.likely)
+    found: set[Box] = set(_outside(expected.kept, frames.shape[1:3]))
+    for frame in _looked_at(frames):
+        found.update(look(frame))
+    return sorted(found)
+
+
+def _looked_at(frames: NDArray[Any]) -> Iterable[NDArray[Any]]:
+    if len(frames) <= _ALL_FRAMES:
+        yield from frames
+        return
+    for start in range(0, len(frames), _BLOCK):
+        block = frames[start : start + _BLOCK]
+        yield block[0]
+        yield block.max(axis=0)
+        yield block.min(axis=0)
+
+
+def _outside(kept: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...]) -> Iterable[Box]:
+    """Yield boxes that cover everything outside the kept regions: whole rows, then runs between the regions."""
+    if not kept:
+        return
+    rows = sorted({0, shape[0], *(min(edge, shape[0]) for top, _, bottom, _ in kept for edge in (top, bottom))})
+    for top, bottom in zip(rows[:-1], rows[1:], strict=True):
+        at = 0
+        here = sorted((left, right) for t, left, b, right in kept if t <= top and b >= bottom)
+        for left, right in [*here, (shape[1], shape[1])]:
+            if left > at:
+                yield Box(top, at, bottom, min(left, shape[1]))
+            at = max(at, right)
+
+
+def mask(frames: NDArray[Any], boxes: Iterable[Box], *, indexed: bool = False) -> NDArray[Any]:
+    """Return a copy with every box filled, in every frame.
+
+    A box takes the median of the line of pixels around it, frame by frame and channel by channel, or the most
+    frequent value where values are `indexed` colours.
+
+    Args:
+        frames: (T, H, W) or (T, H, W, 3).
+        boxes: to fill; edges beyond the frame are cut.
+        indexed: values are indices of a palette.
+    """
+    result = frames.copy()
+    for box in boxes:
+        top, left = max(0, box.top), max(0, box.left)
+        bottom, right = min(frames.shape[1], box.bottom), min(frames.shape[2], box.right)
+        if bottom <= top or right <= left:
+            continue
+        for source, target in zip(frames, result, strict=True):
+            target[top:bottom, left:right] = _margin_value(source, (top, left, bottom, right), indexed)
+    return result
+
+
+def _margin_value(frame: NDArray[Any], box: tuple[int, int, int, int], indexed: bool) -> Any:
+    top, left, bottom, right = box
+    height, width = frame.shape[:2]
+    lines = []
+    if top > 0:
+        lines.append(frame[top - 1, left:right])
+    if bottom < height:
+        lines.append(frame[bottom, left:right])
+    if left > 0:
+        lines.append(frame[top:bottom, left - 1])
+    if right < width:
+        lines.append(frame[top:bottom, right])
+    if not lines:
+        return np.zeros(frame.shape[2:], dtype=frame.dtype)
+    margin = np.concatenate(lines)
+    if indexed:
+        values, counts = np.unique(margin, axis=0, return_counts=True)
+        return values[np.argmax(counts)]
+    return np.median(margin, axis=0).astype(frame.dtype)

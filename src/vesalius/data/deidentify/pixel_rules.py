@@ -1,0 +1,79 @@
+"""What the tags tell of burned-in text: how likely it is, and where a scanner draws its own frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from vesalius.data.readers.dicom_tags import items, text, whole
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["Expectation", "expectation"]
+
+_MODALITIES = {
+    "US",
+    "IVUS",
+    "ES",
+    "XA",
+    "RF",
+    "XC",
+    "GM",
+    "OT",
+    "OP",
+    "OPT",
+    "DOC",
+    "SC",
+    "DS",
+    "BMD",
+    "PX",
+    "IO",
+    "ECG",
+    "MG",
+    "EPS",
+}
+"""Their pictures often hold names and dates as pixels."""
+_CONVERSIONS = {"WSD", "SD", "SI", "DV", "DF", "DRW", "SYN"}
+"""ConversionType of what was photographed, scanned or drawn by a program (PS3.3 C.8.6.1)."""
+_KINDS = ("SECONDARY", "SCREEN", "DOSE", "REPORT", "SCREENSHOT", "SAVE", "CAPTURE", "SUMMARY", "POST_PROC", "FUSED")
+_SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
+_ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
+
+
+class Expectation(NamedTuple):
+    """How to look at the pixels of a file."""
+
+    likely: bool
+    """Text is likely, so that faint and short pieces count too."""
+    kept: tuple[tuple[int, int, int, int], ...]
+    """Regions with the image proper as top, left, bottom, right; all else is masked. Empty where not told."""
+
+
+def expectation(dataset: Dataset) -> Expectation:
+    """Return what modality, image type, conversion and ultrasound regions tell; a stated NO is not believed."""
+    kind = text(dataset, "ImageType").upper()
+    likely = (
+        text(dataset, "BurnedInAnnotation").upper() == "YES"
+        or text(dataset, "Modality").upper() in _MODALITIES
+        or text(dataset, "ConversionType").upper() in _CONVERSIONS
+        or text(dataset, "SOPClassUID").startswith((_SECONDARY, *_ULTRASOUND))
+        or any(word in kind for word in _KINDS)
+    )
+    return Expectation(likely, _regions(dataset))
+
+
+def _regions(dataset: Dataset) -> tuple[tuple[int, int, int, int], ...]:
+    """Return the calibrated regions of an ultrasound image (PS3.3 C.8.5.5), whose edges belong to them."""
+    found = []
+    for item in items(dataset, "SequenceOfUltrasoundRegions"):
+        edges = [_edge(item, f"RegionLocation{name}") for name in ("MinY0", "MinX0", "MaxY1", "MaxX1")]
+        top, left, bottom, right = edges
+        if bottom > top and right > left:
+            found.append((max(0, top), max(0, left), bottom + 1, right + 1))
+    rows, columns = whole(dataset, "Rows") or 0, whole(dataset, "Columns") or 0
+    return tuple(region for region in found if region[2] <= rows + 1 and region[3] <= columns + 1)
+
+
+def _edge(item: Dataset, keyword: str) -> int:
+    value = item.get(keyword)
+    return int(value) if isinstance(value, int) else 0

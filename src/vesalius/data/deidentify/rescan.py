@@ -1,0 +1,120 @@
+"""The second scan: the output read as bytes, and searched for everything that the source said of people."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vesalius.data.deidentify.bytesearch import WordSearch
+from vesalius.data.deidentify.options import Options
+from vesalius.data.readers.limits import DECODER_FAULTS, MAX_DECODED_BYTES
+from vesalius.data.readers.quiet import quiet
+from vesalius.errors import VesaliusError
+
+__all__ = ["Leftover", "scan"]
+
+_PICTURES = {".dcm": "dicom", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".tif": "tiff", ".tiff": "tiff"}
+_TEXTS = {".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".md"}
+_FORMS = {
+    "e-mail": re.compile(rb"[\w.+-]+@(?!example\.org)[\w-]+\.[a-z]{2,}", re.IGNORECASE),
+    "social security number": re.compile(rb"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"),
+    "telephone": re.compile(rb"(?<![\d.])\(\d{3}\) ?\d{3}-\d{4}(?!\d)"),
+}
+"""Looked for in texts whose replacements are tags; an invented number has the form of a number."""
+_SHORT = 8
+"""Bytes; shorter words may stand in random bytes, so that they are not looked for in pixels."""
+
+
+class Leftover(NamedTuple):
+    """Something that should not be there: where and of what kind, never what."""
+
+    path: str
+    kind: str
+
+
+def scan(root: Path, words: set[tuple[str, str]], options: Options, *, paths: list[str]) -> list[Leftover]:
+    """Return what is left in the files of an output folder.
+
+    Args:
+        root: the output folder.
+        words: kind and value of everything that the source told.
+        options: of the run; under "keep" pixels are not looked at, invented values are not taken for numbers.
+        paths: of the files below the root.
+    """
+    every = WordSearch(words)
+    long = WordSearch((kind, word) for kind, word in words if len(word) >= _SHORT)
+    found: set[Leftover] = set()
+    for path in paths:
+        found.update(Leftover(path, f"{kind} in the file name") for kind, _ in every.kinds_in(path.encode()))
+        found.update(Leftover(path, kind) for kind in _kinds_of(root / path, every, long, options))
+    return sorted(found)
+
+
+def _kinds_of(path: Path, every: WordSearch, long: WordSearch, options: Options) -> Iterator[str]:
+    data = path.read_bytes()
+    if data.startswith(b"\x1f\x8b"):
+        data = _inflated(data)
+    suffix = path.suffix.lower()
+    first, last = _pixel_bytes(path, data) if suffix in _PICTURES else (len(data), len(data))
+    if path.name.endswith((".nii", ".nii.gz")):
+        first, last = min(len(data), 1024), len(data)
+    for kind, at in every.kinds_in(data[:first]):
+        yield f"{kind} at byte {at}"
+    for kind, at in every.kinds_in(data[last:]):
+        yield f"{kind} at byte {at + last}"
+    for kind, at in long.kinds_in(data[first:last]):
+        yield f"{kind} at byte {at + first}"
+    if suffix in _TEXTS and options.texts == "tag":
+        yield from (f"{kind} by its form" for kind, form in _FORMS.items() if form.search(data))
+    if suffix in _PICTURES and options.pixels != "keep" and _shows_text(path, _PICTURES[suffix], options):
+        yield "text in pixels"
+
+
+def _inflated(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(data, MAX_DECODED_BYTES)
+    except zlib.error:
+        return gzip.compress(b"")
+
+
+def _pixel_bytes(path: Path, data: bytes) -> tuple[int, int]:
+    """Return the bytes in which samples lie; for a picture all after its header."""
+    if path.suffix.lower() != ".dcm":
+        return min(len(data), 1024), len(data)
+    marks = [
+        data.rfind(tag)
+        for tag in (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
+    ]
+    at = min((mark for mark in marks if mark > 0), default=len(data))
+    return at, len(data)
+
+
+def _shows_text(path: Path, kind: str, options: Options) -> bool:
+    """Look for text in the pixels once more, decoded by another way than the treatment's own."""
+    from vesalius.data.deidentify.dicom_pixels import NO_PICTURE
+    from vesalius.data.deidentify.masking import boxes_of, finder
+    from vesalius.data.deidentify.pixel_rules import Expectation, expectation
+    from vesalius.data.readers import read
+    from vesalius.data.readers.dicom import open_dataset
+    from vesalius.data.readers.dicom_tags import has, text
+
+    expected = Expectation(likely=True, kept=())
+    try:
+        with quiet():
+            if kind == "dicom":
+                dataset = open_dataset(path)
+                if not has(dataset, "PixelData") or text(dataset, "Modality") in NO_PICTURE:
+                    return False
+                expected = Expectation(expectation(dataset).likely, ())
+            pixels = read(path)
+    except (VesaliusError, *DECODER_FAULTS):
+        return False
+    frames = np.asarray(pixels.array)
+    frames = frames if pixels.axes[0] in "TZ" else frames[None]
+    return bool(boxes_of(frames, expected, find=finder(options.detector)))

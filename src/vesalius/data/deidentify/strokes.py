@@ -1,0 +1,204 @@
+"""Text in pixels, found without a network: thin strokes of even brightness that stand in a row.
+
+Letters that somebody burned into an image are a few pixels thick, as bright (or dark) as each other, far from what
+surrounds them, of the same height and on one line. Anatomy is rarely all of that. Works on grey values at three sizes,
+in both polarities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.optional import require
+
+__all__ = ["Box", "find_text", "grey"]
+
+_SCALES = (1, 2, 4)
+_STROKE = 9
+"""Wider strokes are left to the coarser sizes; pixels."""
+_HEIGHTS = (5, 30)
+"""Of letters at the size at hand; pixels."""
+_LEAST_LETTERS = 3
+_WIDEST = 14.0
+"""Width of letters that run together, by their height."""
+
+
+class Box(NamedTuple):
+    """Rows and columns from the first to before the last."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+class _Letters(NamedTuple):
+    """Candidates as columns: edges in pixels, brightness, how even it is, crossings of strokes a row."""
+
+    top: NDArray[Any]
+    left: NDArray[Any]
+    bottom: NDArray[Any]
+    right: NDArray[Any]
+    value: NDArray[Any]
+    area: NDArray[Any]
+
+    def chosen(self, keep: NDArray[Any]) -> _Letters:
+        return _Letters(*(column[keep] for column in self))
+
+
+def grey(frame: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a frame (H, W) or (H, W, 3) as brightness from 0 to 255: the brightest channel, stretched.
+
+    The brightest channel, as coloured letters are as bright as white ones there.
+    """
+    flat = frame.max(axis=-1) if frame.ndim == 3 else frame
+    flat = np.nan_to_num(flat.astype(np.float32))
+    low, high = float(np.percentile(flat, 0.5)), float(np.percentile(flat, 99.9))
+    if high <= low:
+        low, high = float(flat.min()), float(flat.max())
+    return np.clip((flat - low) * (255.0 / max(high - low, 1e-6)), 0, 255).astype(np.float32)
+
+
+def find_text(frame: NDArray[Any], *, sensitive: bool = False) -> list[Box]:
+    """Return boxes around lines of text.
+
+    Args:
+        frame: (H, W) or (H, W, 3) of any numeric type.
+        sensitive: also take faint and short pieces, for images that are likely to hold text.
+    """
+    require("scipy", purpose="finding burned-in text")
+    pictures = [grey(frame)]
+    if frame.ndim == 3:
+        pictures.append(255.0 - grey(255 - frame.astype(np.float32)))
+    found: list[Box] = []
+    for picture in pictures:
+        for scale in _SCALES:
+            small = _smaller(picture, scale)
+            if min(small.shape) >= 2 * _HEIGHTS[0]:
+                for sign in (1, -1):
+                    found += [_larger(box, scale, frame.shape) for box in _lines(small, sign, sensitive)]
+    return _joined(found)
+
+
+def _smaller(picture: NDArray[Any], scale: int) -> NDArray[Any]:
+    if scale == 1:
+        return picture
+    height, width = (size // scale * scale for size in picture.shape)
+    blocks = picture[:height, :width].reshape(height // scale, scale, width // scale, scale)
+    return blocks.mean(axis=(1, 3))
+
+
+def _lines(picture: NDArray[Any], sign: int, sensitive: bool) -> Iterator[Box]:
+    """Yield boxes of lines of letters brighter (sign 1) or darker (-1) than what is around them."""
+    letters = _letters(picture, sign, sensitive)
+    if not len(letters.top):
+        return
+    for members in _rows(letters):
+        chosen = letters.chosen(members)
+        if _reads_as_text(chosen, sensitive):
+            height = float(np.median(chosen.bottom - chosen.top))
+            margin = max(2, round(0.4 * height))
+            yield Box(
+                int(chosen.top.min()) - margin, int(chosen.left.min()) - margin,
+                int(chosen.bottom.max()) + margin, int(chosen.right.max()) + margin,
+            )  # fmt: skip
+
+
+def _letters(picture: NDArray[Any], sign: int, sensitive: bool) -> _Letters:
+    from scipy import ndimage
+
+    if sign > 0:
+        hat = picture - ndimage.grey_opening(picture, size=(_STROKE, _STROKE))
+    else:
+        hat = ndimage.grey_closing(picture, size=(_STROKE, _STROKE)) - picture
+    noise = float(np.median(hat))
+    threshold = max(18.0 if sensitive else 28.0, (3.0 if sensitive else 4.0) * noise)
+    labels, count = ndimage.label(hat > threshold, structure=np.ones((3, 3)))
+    if count == 0:
+        return _Letters(*(np.zeros(0),) * 6)
+    slices = ndimage.find_objects(labels)
+    edges = np.array([(y.start, x.start, y.stop, x.stop) for y, x in slices])
+    index = np.arange(1, count + 1)
+    area = ndimage.sum_labels(np.ones_like(hat), labels, index)
+    value = ndimage.mean(picture, labels, index)
+    height, width = edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1]
+    fill = area / np.maximum(height * width, 1)
+    fits = (height >= _HEIGHTS[0]) & (height <= _HEIGHTS[1]) & (width <= _WIDEST * height) & (area >= 5)
+    fits &= (fill > 0.12) & ((fill < 0.97) | (width <= 0.45 * height))
+    return _Letters(edges[:, 0], edges[:, 1], edges[:, 2], edges[:, 3], value, area).chosen(fits)
+
+
+def _rows(letters: _Letters) -> Iterator[NDArray[Any]]:
+    """Yield the indices of letters that stand beside each other: of like height, brightness and level."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    order = np.argsort(letters.left, kind="stable")
+    left, right = letters.left[order], letters.right[order]
+    top, bottom, value = letters.top[order], letters.bottom[order], letters.value[order]
+    height = bottom - top
+    pairs: list[NDArray[Any]] = []
+    for at in range(len(order)):
+        reach = right[at] + 1.3 * height[at] + 2
+        last = int(np.searchsorted(left, reach, side="right"))
+        if last <= at + 1:
+            continue
+        other = np.arange(at + 1, last)
+        tall = np.maximum(height[other], height[at])
+        overlap = np.minimum(bottom[other], bottom[at]) - np.maximum(top[other], top[at])
+        fits = overlap >= 0.6 * np.minimum(height[other], height[at])
+        fits &= tall <= 1.7 * np.minimum(height[other], height[at])
+        fits &= np.abs(value[other] - value[at]) < 45
+        fits &= left[other] - right[at] <= 1.3 * np.minimum(height[other], height[at]) + 2
+        fits &= left[other] >= right[at] - 0.3 * height[at]
+        if fits.any():
+            pairs.append(np.stack([np.full(fits.sum(), at), other[fits]]))
+    if not pairs:
+        joined = np.arange(len(order))
+    else:
+        first, second = np.concatenate(pairs, axis=1)
+        graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(order), len(order)))
+        joined = connected_components(graph, directed=False)[1]
+    for group in range(int(joined.max()) + 1 if len(joined) else 0):
+        yield order[joined == group]
+
+
+def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
+    """Say whether a row has enough letters, one base line, one brightness and the look of words."""
+    height = letters.bottom - letters.top
+    middle = float(np.median(height))
+    wide = float((letters.right - letters.left).sum()) / middle
+    run = float(letters.right.max() - letters.left.min()) / middle
+    count = len(height)
+    if count < (2 if sensitive else _LEAST_LETTERS) and wide < 2.0:
+        return False
+    if count < 2:
+        return False
+    spread = float(np.median(np.abs(letters.bottom - np.median(letters.bottom)))) / middle
+    level = float(np.median(np.abs(letters.top - np.median(letters.top)))) / middle
+    if min(spread, level) > 0.12 or max(spread, level) > 0.4:
+        return False
+    if float(letters.bottom.max() - letters.top.min()) > 2.2 * middle:
+        return False
+    return run >= 1.2 and float(np.std(letters.value)) < (40 if sensitive else 30)
+
+
+def _larger(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
+    top, left = max(0, box.top * scale), max(0, box.left * scale)
+    return Box(top, left, min(shape[0], box.bottom * scale), min(shape[1], box.right * scale))
+
+
+def _joined(boxes: list[Box]) -> list[Box]:
+    """Return boxes without those that lie wholly in another."""
+    kept: list[Box] = []
+    for box in sorted(set(boxes), key=lambda item: -(item.bottom - item.top) * (item.right - item.left)):
+        inside = (
+            o.top <= box.top and o.left <= box.left and o.bottom >= box.bottom and o.right >= box.right for o in kept
+        )
+        if not any(inside):
+            kept.append(box)
+    return sorted(kept)

@@ -1,0 +1,104 @@
+"""Places in texts: hospitals, wards and rooms, streets, towns; by their form and by the user's dictionary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from vesalius.data.deidentify.text.spans import Span
+from vesalius.data.deidentify.text.vocabulary import folded, words
+
+__all__ = ["find_places"]
+
+_UP = "A-ZÀ-ÖØ-Þ"
+_WORD = rf"[{_UP}][\w'’.-]*\w"
+_NAMED = rf"(?:{_WORD}(?:[ \t]+(?:of|and|de|des|du|la|le|les|der|the|für|am|an|in|zu|&)[ \t]+(?:the[ \t]+)?|[ \t]+|,[ ](?=Dept)))"
+_HOUSE = (
+    r"(?:Hospitals?|Clinics?|Klinik(?:um|en)?|Krankenhaus|Spital|Infirmary|Sanatorium|Hospice|(?:Medical|Health|Cancer|Heart|Imaging|Trauma|Surgery|Diagnostic|Radiology|Care)"
+    r"[ \t](?:Cent(?:er|re)|System|Institute|Associates|Group|Partners|Clinic|Trust|Campus)|Health(?:care)?(?=[\s,.;]|$)(?:[ \t](?:System|Network|Trust))?|"
+    r"Nursing[ \t]Home|Care[ \t]Home|University|Universität|Medical[ \t]School|NHS[ \t](?:Foundation[ \t])?Trust|Polyclinic|Rehab(?:ilitation)?[ \t]Cent(?:er|re)|Praxis|MVZ)"
+)
+_PATTERNS = tuple(
+    re.compile(form)
+    for form in (
+        rf"(?<![\w])(?P<found>{_NAMED}{{1,6}}{_HOUSE}(?:[ \t]+(?:of|at|in|de)[ \t]+{_WORD}(?:[ \t]+{_WORD})?|[ \t]+(?!No\b|The\b|There\b){_WORD})?)(?!\w)",
+        rf"(?<![\w])(?P<found>(?:University|Universitäts|Uni|General|Royal|Community|Children'?s|County|City|District|Memorial|Veterans|St\.?)[ -]?(?:Hospital|Klinik(?:um)?|klinik(?:um)?|spital|Medical Cent(?:er|re)|Infirmary)(?:[ \t]+(?:of[ \t]+|de[ \t]+)?{_WORD})?)(?!\w)",
+        rf"(?<![\w])(?P<found>[{_UP}]\w*(?:klinik(?:um)?|krankenhaus|spital|hospital)(?:[ \t]+{_WORD}(?:[ \t]+{_WORD})?)?)(?!\w)",
+        rf"(?<![\w])(?P<found>(?:Klinik(?:um)?|Krankenhaus|Spital|Hôpital|Hopital|Clinique|CHU|CHRU|CHR|Centre[ \t]hospitalier(?:[ \t]\w+)?|Hospital|Institut)[ \t]+(?:(?:de|du|des|la|le|der|am|an der|zum|St\.|Saint|Sainte|régional|universitaire|privé)[ \t-]+)*{_WORD}(?:[ \t-]+(?:(?:de|du|la)[ \t]+)?{_WORD}){{0,2}})(?!\w)",
+        r"(?<![\w])(?P<found>(?:[Ww]ard|WARD|[Rr]oom|ROOM|[Rr]m\.?|[Bb]ed|BED|[Bb]ay|[Ff]loor|Unit|UNIT|Station|STATION|Zimmer|Bett|Chambre|chambre|Salle|Lit|Suite|Apt\.?|Apartment|Bldg\.?|Building|Pavilion|Wing|Étage|Abteilung)[ \t]*(?:[#:]|[Nn]o\.?|[Nn]r\.?)?[ \t]*(?=[\w-]*\d)[A-Z]{0,3}-?\d{1,4}(?:[-/ ]?[A-Z0-9]{1,3})?)(?![\w]|[ \t]?(?:mm|cm))",
+        rf"(?<![\w])(?P<found>\d{{1,5}}[A-Za-z]?,?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Square|Sq|Terrace|Circle|Highway|Hwy|Parkway|Pkwy|Crescent|Close|Row)\b\.?)",
+        rf"(?<![\w])(?P<found>(?:{_WORD}[ -])?[{_UP}][\wäöüß]*-?(?:[Ss]traße|[Ss]trasse|[Ss]tr\.|[Gg]asse|[Aa]llee|[Pp]latz|[Ww]eg|[Rr]ing|[Uu]fer|[Dd]amm)[ \t]+\d{{1,4}}[ ]?[a-z]?)(?!\w)",
+        rf"(?<![\w])(?P<found>(?:\d{{1,4}}(?:[ ]?(?:bis|ter))?,?[ \t]+)?(?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|quai|allée|route|cours)[ \t]+(?:(?:de|du|des|la|le|les|l['’]|d['’])[ \t]*)*{_WORD}(?:[ \t-]+(?:(?:de|du|la)[ \t]+)?{_WORD}){{0,3}})(?!\w)",
+        rf"(?<![\w])(?P<found>(?:{_WORD}[ \t]+){{0,2}}{_WORD},[ \t]+[A-Z]{{2}}[ \t]+\d{{5}}(?:-\d{{4}})?)(?!\w)",
+        rf"(?<![\w])(?P<found>(?:D-|CH-|A-|F-|FR-)?\d{{4,5}}[ \t]+[{_UP}][{_UP}a-zà-ÿß-]{{3,}}(?:[ \t](?:am|an der|im|bei|sur|en|les)[ \t]{_WORD})?)(?!\w)",
+        r"(?<![\w])(?P<found>[A-Z]{1,2}\d[A-Z\d]?[ ]\d[A-Z]{2})(?!\w)",
+        r"(?<![\w])(?P<found>P\.?[ ]?O\.?[ ]?[Bb]ox[ \t]+\d+)",
+        r"\b(?:zip|ZIP|Zip|PLZ|postcode|Postcode|postal code|code postal)(?:[ ]code)?[ \t]*[:#]?[ \t]*(?P<found>[A-Z0-9]{3,5}(?:[ -][A-Z0-9]{3,4})?)(?!\w)",
+        rf"\b(?i:lives?|living|residing|resides?|resident|born|raised|works?|working|visiting|travell?ed|moved|transferred|transfer|referred|admitted|arrived|flown|returned|seen|presented|imaged|performed|outside[ \t]\w+)[ \t]+(?:alone[ \t]+)?(?:in|from|of|to|at|near)[ \t]+(?:the[ \t]+)?(?P<found>{_WORD}(?:[ \t]+{_WORD}){{0,3}}(?:,[ \t]+{_WORD})?)",
+        rf"\b(?i:wohnhaft|wohnt|lebt|geboren|gebürtig|verlegt|überwiesen|eingeliefert|zugewiesen)(?:[ \t]+\w+)?[ \t]+(?:in|aus|nach|von|vom|durch)[ \t]+(?P<found>{_WORD}(?:[ \t]+(?:am|an der)[ \t]+{_WORD})?)",
+        rf"\b(?i:habite|habitant|demeurant|réside|résidant|domiciliée?|née?|adressée?|transférée?)[ \t]+(?:le[ \t]\S+[ \t])?(?:à|a|de|depuis|du|par)[ \t]+(?P<found>{_WORD}(?:[ \t-]+{_WORD}){{0,2}})",
+        rf"(?i:\b(?:address|adresse|anschrift|domicile|city|town|ville|stadt|wohnort|county|state|country|employer|institution|facility|hospital|location|site|clinic|department|arbeitgeber|einrichtung|établissement|klinik)\b)[ \t]*[:=][ \t]*(?P<found>{_WORD}(?:[ \t,]+(?:(?:of|and|de|du|des|la)[ \t]+)?{_WORD}){{0,5}}|\d{{1,5}}[ \t][^\n]{{3,60}})",
+    )
+)
+_BARE_HOUSE = re.compile(rf"^(?:the[ \t]+)?{_HOUSE}$")
+_DIRECTIONS = {
+    "outside",
+    "the",
+    "our",
+    "this",
+    "that",
+    "from",
+    "at",
+    "in",
+    "no",
+    "new",
+    "prior",
+    "previous",
+    "comparison",
+}
+
+
+def find_places(text: str, places: tuple[str, ...] = ()) -> Iterator[Span]:
+    """Yield hospitals, wards, streets and towns, and every place of the dictionary."""
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            start, end = match.span("found")
+            start, end = _trimmed(text, start, end)
+            if end > start and not _BARE_HOUSE.match(text[start:end]):
+                yield Span(start, end, "PLACE")
+    listed = _listed(places)
+    if listed is not None:
+        yield from (Span(match.start(), match.end(), "PLACE") for match in listed.finditer(text))
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Cut clinical words off the ends of a place; one of clinical words alone is none."""
+    found = [(start + match.start(), start + match.end()) for match in re.finditer(r"[^\s,]+", text[start:end])]
+    while found and folded(text[slice(*found[0])]).strip(".") in _plain_words():
+        found = found[1:]
+    while found and folded(text[slice(*found[-1])]).strip(".") in _plain_words() - _HOUSES:
+        found = found[:-1]
+    return (found[0][0], found[-1][1]) if found else (start, start)
+
+
+_HOUSES = frozenset(
+    {"hospital", "clinic", "center", "unit", "ward", "room", "bed", "lane", "street", "park", "hill", "bridge"}
+)
+
+
+@lru_cache(maxsize=1)
+def _plain_words() -> frozenset[str]:
+    houses = frozenset({"ward", "room", "bed", "unit", "floor"})
+    local = words("clinical") - houses - {"north", "south", "east", "west", "park", "hill", "lake", "street", "lane"}
+    return frozenset(local | _DIRECTIONS)
+
+
+@lru_cache(maxsize=4)
+def _listed(places: tuple[str, ...]) -> re.Pattern[str] | None:
+    kept = sorted(
+        {place.strip() for place in places if len(place.strip()) > 1}, key=lambda place: (-len(place), place)
+    )
+    if not kept:
+        return None
+    return re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(place) for place in kept)})(?:['’]?s)?(?!\w)", re.IGNORECASE)
