@@ -1,0 +1,98 @@
+"""All pairs of near embeddings, exactly, without a table of all pairs.
+
+Vectors are turned into the axes of their largest spread. For the first k coordinates x, y of two unit vectors and
+what is left of their length, a·b ≤ x·y + √(1 - |x|²) √(1 - |y|²) (Cauchy-Schwarz), and the right side is an inner
+product of k + 1 numbers. Only pairs for which it reaches the threshold are compared in full, so nothing is missed,
+and most of the work is a matrix product of an eighth of the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.errors import DataError
+
+__all__ = ["NearPairs", "near_vectors", "unit"]
+
+_BLOCK = 2048
+_PREFIX = 64
+_SAMPLE = 4096
+_ROUNDING = 1e-5
+"""Added to the bound, so that float32 sums of 512 products lose no pair at the threshold."""
+Vectors = NDArray[np.float32]
+
+
+class NearPairs(NamedTuple):
+    """Pairs at or above the threshold, sorted by their indices."""
+
+    pairs: NDArray[np.int64]
+    """(k, 2)."""
+    cosine: Vectors
+    """(k,)."""
+
+
+def unit(vectors: NDArray[Any]) -> Vectors:
+    """Return vectors (n, d) at length 1 in float32.
+
+    Raises:
+        DataError: not two axes, or a vector of length 0 or with a value that is not finite.
+    """
+    if vectors.ndim != 2:
+        raise DataError(f"embeddings have shape {vectors.shape}, expected (n, d)")
+    values = vectors.astype(np.float32)
+    norms = np.linalg.norm(values, axis=1, keepdims=True)
+    bad = np.flatnonzero(~(np.isfinite(norms[:, 0]) & (norms[:, 0] > 0)))
+    if len(bad):
+        raise DataError(f"embedding {bad[0]} has length {norms[bad[0], 0]}, expected a finite length above 0")
+    return np.asarray(values / norms, dtype=np.float32)
+
+
+def near_vectors(first: NDArray[Any], second: NDArray[Any] | None = None, *, cosine: float) -> NearPairs:
+    """Return all pairs whose cosine is at least `cosine`.
+
+    Args:
+        first: (n, d), any length.
+        second: (m, d); where not given, pairs within `first`, the smaller index first.
+        cosine: 0 to 1.
+    """
+    one = unit(first)
+    other = one if second is None else unit(second)
+    axes = _axes(one)
+    short_one, short_other = _shortened(one @ axes), _shortened(other @ axes)
+    pairs = [np.empty((0, 2), np.int64)]
+    values = [np.empty(0, np.float32)]
+    for rows, columns in _blocks(len(one), len(other), within=second is None):
+        bound = short_one[rows] @ short_other[columns].T
+        found = np.argwhere(bound >= cosine - _ROUNDING) + np.array([rows.start, columns.start])
+        if second is None:
+            found = found[found[:, 0] < found[:, 1]]
+        exact = np.einsum("ij,ij->i", one[found[:, 0]], other[found[:, 1]])
+        pairs.append(found[exact >= cosine])
+        values.append(exact[exact >= cosine])
+    together, cosines = np.concatenate(pairs), np.concatenate(values)
+    order = np.lexsort((together[:, 1], together[:, 0]))
+    return NearPairs(together[order], cosines[order])
+
+
+def _axes(vectors: Vectors) -> Vectors:
+    """Return an orthonormal basis (d, d), largest spread first, from an even sample of the vectors."""
+    step = max(1, len(vectors) // _SAMPLE)
+    sample = vectors[::step].astype(np.float64)
+    _, basis = np.linalg.eigh(sample.T @ sample)
+    return np.ascontiguousarray(basis[:, ::-1][:, :_PREFIX], dtype=np.float32)
+
+
+def _shortened(leading: Vectors) -> Vectors:
+    """Return the leading coordinates with the length of the rest as one more, (n, k + 1)."""
+    rest = np.sqrt(np.clip(1 - np.einsum("ij,ij->i", leading, leading), 0, None))
+    return np.ascontiguousarray(np.column_stack([leading, rest]), dtype=np.float32)
+
+
+def _blocks(rows: int, columns: int, *, within: bool) -> Iterator[tuple[slice, slice]]:
+    for row in range(0, rows, _BLOCK):
+        for column in range(row if within else 0, columns, _BLOCK):
+            yield slice(row, min(row + _BLOCK, rows)), slice(column, min(column + _BLOCK, columns))
