@@ -52,8 +52,13 @@ def heights(*values: float) -> list[tuple[float, float, float]]:
     return [(-10.0, -20.0, value) for value in values]
 
 
-def write_enhanced(path: Path, frames: Sequence[dict[str, Any]], values: Sequence[int], **tags: Any) -> Path:
-    """Write an enhanced multi-frame CT; each frame states `position` and what else its functional groups hold."""
+def write_enhanced(
+    path: Path, frames: Sequence[dict[str, Any]], values: Sequence[int], *, mapping: Any = None, **tags: Any
+) -> Path:
+    """Write an enhanced multi-frame CT; each frame states `position` and what else its functional groups hold.
+
+    `mapping` is an item of the real world value mapping.
+    """
     from pydicom import Dataset
 
     def item(**elements: Any) -> Dataset:
@@ -67,6 +72,8 @@ def write_enhanced(path: Path, frames: Sequence[dict[str, Any]], values: Sequenc
         PlaneOrientationSequence=[item(ImageOrientationPatient=list(AXIAL))],
         PixelValueTransformationSequence=[item(RescaleSlope="1", RescaleIntercept="-1024", RescaleType="HU")],
     )
+    if mapping is not None:
+        shared.RealWorldValueMappingSequence = [mapping]
     groups = []
     for frame in frames:
         group = item(PlanePositionSequence=[item(ImagePositionPatient=list(frame["position"]))])

@@ -35,7 +35,7 @@ from vesalius.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["Series", "Source", "choose", "find_volumes", "load", "read"]
+__all__ = ["Series", "Source", "choose", "find_volumes", "load", "of_file", "read"]
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -156,6 +156,25 @@ def choose(found: Series, volume: str = "", *, accepted: Sequence[RestKind] = ()
             f"it with series.read(folder, volume={found.stacks[0].name!r}) to leave them out"
         )
     return found.stacks[0]
+
+
+def of_file(path: Path) -> Stack:
+    """Return the volume of a multi-frame file, with frames in the file's order where that is even, as `read` has it.
+
+    Raises:
+        DataError: its frames are no volume, or there are several.
+    """
+    slices = tuple(_described(path))
+    places = [one.geometry for one in slices if one.geometry is not None]
+    if len(slices) > 1 and len(places) == len(slices):
+        found = arrange(slices)
+        try:
+            geometry = places[0].stacked([place.origin_mm for place in places if place.origin_mm])
+        except DataError:
+            geometry = None
+        if geometry is not None and len(found.stacks) == 1 and found.stacks[0].num_frames == 1:
+            return replace(found.stacks[0], slices=slices, geometry=geometry)
+    return choose(find_volumes([path]))
 
 
 def load(stack: Stack, box: Sequence[slice] | None = None, *, name: str = "") -> tuple[Pixels, int]:

@@ -20,7 +20,7 @@ from vesalius.data.readers import sniff
 from vesalius.data.readers.block import Grid
 from vesalius.data.readers.dicom_stacks import Stack
 from vesalius.data.readers.pixels import Axes, Pixels, Units
-from vesalius.data.readers.series import choose, find_volumes, load
+from vesalius.data.readers.series import choose, find_volumes, load, of_file
 from vesalius.errors import DataError
 
 __all__ = ["BlockVolume", "SeriesVolume", "Volume", "open_volume"]
@@ -164,5 +164,4 @@ def open_volume(path: str | os.PathLike[str]) -> BlockVolume | SeriesVolume:
         return BlockVolume(import_module(f"vesalius.data.readers.{kind}").describe(path))
     if kind != "dicom":
         raise DataError(f"{path}: a {kind.upper()} picture is no volume; open it with readers.read")
-    found = find_volumes([path])
-    return SeriesVolume(choose(found), str(path))
+    return SeriesVolume(of_file(path), str(path))
