@@ -82,12 +82,12 @@ class ShardReader:
                 table = table.select(list(dict.fromkeys(column.split(".")[0] for column in columns)))
             yield self.starts[number], _taken(table, wanted)
 
-    def groups(self, *, rows: Rows | None = None) -> Iterator[pa.Table]:
-        """Yield all columns of each row group in turn, cut to `rows` (ascending) where they are given."""
+    def groups(self, *, rows: Rows | None = None, columns: Sequence[str] = SCHEMA.names) -> Iterator[pa.Table]:
+        """Yield the columns of each row group in turn, cut to `rows` (ascending) where they are given."""
         for number, first in enumerate(self.starts[:-1]):
             wanted = _between(rows, first, self.starts[number + 1])
             if wanted is None or len(wanted):
-                yield from self._groups_of(number, rows=rows)
+                yield from self._groups_of(number, rows=rows, columns=columns)
 
     def row(self, index: int) -> pa.Table:
         """Return the record columns of one row; only its row group is decoded, and the last few are kept."""
@@ -105,15 +105,15 @@ class ShardReader:
             self._groups.move_to_end((number, group))
             return table.slice(within - starts[group], 1)
 
-    def _groups_of(self, number: int, *, rows: Rows | None) -> Iterator[pa.Table]:
+    def _groups_of(self, number: int, *, rows: Rows | None, columns: Sequence[str]) -> Iterator[pa.Table]:
         _, starts = self._open(number)
         first = self.starts[number]
         for group, start in enumerate(starts[:-1]):
             wanted = _between(rows, first + start, first + starts[group + 1])
             if wanted is None or len(wanted):
-                yield _taken(self._group(number, group), wanted)
+                yield _taken(self._group(number, group, columns=columns), wanted)
 
-    def _group(self, number: int, group: int, *, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
+    def _group(self, number: int, group: int, *, columns: Sequence[str]) -> pa.Table:
         file, _ = self._open(number)
         if self.version == SCHEMA_VERSION:
             read = partial(file.read_row_group, group, columns=list(columns), use_threads=False)
@@ -124,13 +124,14 @@ class ShardReader:
     def _open(self, number: int) -> tuple[pq.ParquetFile, list[int]]:
         with self._lock:
             if number not in self._files:
-                path = self.folder / self.shards[number].file
-                file = self._decoded(number, lambda: pq.ParquetFile(path, memory_map=True))
+                name = self.shards[number].file
+                file = self._decoded(number, lambda: self._parquet(name))
                 groups = range(file.metadata.num_row_groups)
                 starts = [0, *accumulate(file.metadata.row_group(group).num_rows for group in groups)]
                 if starts[-1] != self.shards[number].rows:
                     raise DataError(
-                        f"shard {path} has {starts[-1]} rows, corpus.json says {self.shards[number].rows}"
+                        f"shard {self._place_of(name)} has {starts[-1]} rows, corpus.json says "
+                        f"{self.shards[number].rows}"
                     )
                 self._files[number] = file, starts
                 while len(self._files) > _OPEN_FILES:
@@ -138,14 +139,20 @@ class ShardReader:
             self._files.move_to_end(number)
             return self._files[number]
 
+    def _parquet(self, file: str) -> pq.ParquetFile:
+        return pq.ParquetFile(self.folder / file, memory_map=True)
+
+    def _place_of(self, file: str) -> str:
+        return str(self.folder / file)
+
     def _decoded(self, number: int, read: Any) -> Any:
-        path = self.folder / self.shards[number].file
+        place = self._place_of(self.shards[number].file)
         try:
             return read()
         except FileNotFoundError:
-            raise DataError(f"shard {path} is missing; corpus.json lists it") from None
+            raise DataError(f"shard {place} is missing; corpus.json lists it") from None
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"shard {path} is not readable: {error}") from error
+            raise DataError(f"shard {place} is not readable: {error}") from error
 
 
 def _between(rows: Rows | None, start: int, stop: int) -> Rows | None:
