@@ -56,7 +56,7 @@ def masks(
 def union(
     corpus: Corpus, regions: Iterable[Region], shape: Sequence[int], *, files: dict[str, NDArray[Any]] | None = None
 ) -> NDArray[np.bool_]:
-    """Return where any of the masks is, on a grid of the given shape; `files` keeps what was read for the next call."""
+    """Return where any of the masks is, on a grid of the given shape; `files` keeps what was read."""
     found = np.zeros(tuple(shape), np.bool_)
     files = {} if files is None else files
     for region in regions:

@@ -1,5 +1,4 @@
-"""BTCV, Beyond the Cranial Vault: abdominal CT with thirteen organs; labels of the twenty test volumes are kept
-back.
+"""BTCV, Beyond the Cranial Vault: abdominal CT with thirteen organs; labels of the twenty test volumes are kept back.
 
 The raw folder of the release is read, and the common copy with a list `dataset.json` (whose count of 80 is wrong).
 Without a list the split is that of papers: cases 35 to 40 validate, 24 train.

@@ -1,5 +1,4 @@
-"""CT-RATE: chest CT with reports in English, 18 labels taken from them by a classifier, and several
-reconstructions.
+"""CT-RATE: chest CT with reports in English, 18 labels taken from them by a classifier, and several reconstructions.
 
 A study is a scan (``train_1_a``), its images are the reconstructions that are on the disk; scans of which none is
 there are left out with a warning, because few people have all of it. Files of the repaired release

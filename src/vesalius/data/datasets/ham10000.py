@@ -32,7 +32,7 @@ CLASSES = {
     "akiec": "actinic_keratosis", "bcc": "basal_cell_carcinoma", "bkl": "benign_keratosis", "df": "dermatofibroma",
     "mel": "melanoma", "nv": "melanocytic_naevus", "vasc": "vascular_skin_lesion",
 }  # fmt: skip
-"""The release's classes and ours; "akiec" are actinic keratoses and carcinoma in situ, "bkl" keratoses of several kinds."""
+"""The release's classes and ours; "akiec" holds carcinoma in situ, too, "bkl" several keratoses."""
 _VIRTUAL = {"seborrhoeic_keratosis": "bkl", "skin_squamous_cell_carcinoma": "akiec"}
 _HEADER = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 _TABLES = ("HAM10000_metadata.csv", "HAM10000_metadata")
@@ -58,7 +58,7 @@ def _study(root: Path, row: Mapping[str, str], path: Path, origin: Provenance) -
     image = described(path, like=like)
     mask = root / _MASKS / f"{name}_segmentation.png"
     concept = CLASSES[row["dx"]]
-    regions = ()
+    regions: tuple[Region, ...] = ()
     if mask.exists():
         regions = (Region(image="lesion", kind="mask", mask=str(mask), mask_value=255, concept=concept),)
     proof = {

@@ -73,7 +73,7 @@ def _read_2018(root: Path, origin: Provenance) -> Iterator[Sample]:
 def _segmented(root: Path, part: str, path: Path, origin: Provenance) -> Study:
     folder = first_of(root, f"ISIC2018_Task1_{part}_GroundTruth", f"ISIC2018_Task1_{part}_GroundTruth/masks")
     mask = folder / f"{path.stem}_segmentation.png"
-    regions = ()
+    regions: tuple[Region, ...] = ()
     if mask.exists():
         regions = (Region(image="lesion", kind="mask", mask=str(mask), mask_value=255, anatomy="skin lesion"),)
     elif part == "Training":

@@ -21,7 +21,7 @@ from vesalius.data.datasets._virtual import is_virtual, label_map, pixels, prese
 from vesalius.data.datasets._volumes import require_same_grid, volume, write_volume
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.formats.nnunet import concept_of
-from vesalius.data.records import Finding, Image, Provenance, Study
+from vesalius.data.records import Finding, Image, Provenance, Region, Study
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "LABELS", "TWIN", "read", "write"]
@@ -69,13 +69,13 @@ def _sample(folder: Path, case: Mapping[str, Any], first: bool, origin: Provenan
     path, label = first_of(folder, "imaging.nii.gz", "imaging.nii"), folder / "segmentation.nii.gz"
     image = volume(path, like=Image(id="ct", path="", modality="CT", units="HU", body_part="ABDOMEN"))
     labelled = label.exists()
-    regions = ()
+    regions: tuple[Region, ...] = ()
     if labelled:
         require_same_grid(path, label)
         values = {value: name for value, name in LABELS.items() if not (first and value == 3)}
         regions = value_regions(label, values, image="ct", findings=_FINDINGS)
     histology = str(case.get("tumor_histologic_subtype") or "")
-    findings = ()
+    findings: tuple[Finding, ...] = ()
     if histology:
         findings = (Finding(concept="renal_tumour", attributes=(("histology", concept_of(histology)),),
                             source="clinical table"),)  # fmt: skip

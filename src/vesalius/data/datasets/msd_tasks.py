@@ -1,5 +1,4 @@
-"""Medical Segmentation Decathlon: ten tasks of CT and MR volumes with label maps; those of test cases are kept
-back.
+"""Medical Segmentation Decathlon: ten tasks of CT and MR volumes with label maps; those of test cases are kept back.
 
 What `dataset.json` lists is read, not what lies in the folders: the archives hold ``._`` files of macOS, and its
 counts differ from its lists in tasks 04 and 06. A series of sequences (tasks 01 and 05) is one file with four axes;

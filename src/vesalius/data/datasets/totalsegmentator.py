@@ -72,8 +72,8 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         classes = [name for name in _CLASSES if not (number == 1 and name == "spleen")]
         write_masks(corpus, study, study.images[0], classes, folder=folder / "segmentations")
         split = "test" if study.id in tests else "val" if study.id in validated else "train"
-        rows.append((folder.name, int(study.age_years or 0), study.sex.lower(), study.site, "ct abdomen", split, "", "",
-                     120, "", ""))  # fmt: skip
+        rows.append((folder.name, int(study.age_years or 0), study.sex.lower(), study.site, "ct abdomen", split, "",
+                     "", 120, "", ""))  # fmt: skip
     write_rows(root / "meta.csv", _HEADER, rows, delimiter=";")
     origin = is_virtual(ABOUT)
     stated = [dict(zip(_HEADER, map(str, row), strict=True)) for row in rows]
