@@ -70,16 +70,21 @@ def find_volumes(source: Source, *, missing: Missing = "error", duplicates: Dupl
     name, paths = _paths(source)
     slices: list[Slice] = []
     broken: list[tuple[Path, str]] = []
-    num_others = 0
+    others: list[tuple[Path, str]] = []
     for path in paths:
-        if not _is_dicom(path):
-            num_others += 1
+        strange = _no_dicom(path)
+        if strange:
+            others.append((path, strange))
             continue
         try:
             slices += _described(path)
         except DataError as error:
             broken.append((path, str(error).removeprefix(f"{path}: ")))
+    # A file that is called like the slices and is no DICOM is a slice that was damaged.
+    suffixes = {one.path.suffix for one in slices} - {""}
+    broken += [(path, strange) for path, strange in others if path.suffix in suffixes]
     found: Contents = arrange(slices, missing=missing, duplicates=duplicates)
+    num_others = sum(path.suffix not in suffixes for path, _ in others)
     return Series(name, found.stacks, found.rest, tuple(broken), num_others)
 
 
@@ -116,7 +121,8 @@ def read(
     if frame is not None:
         return _frame(stack, found.name, frame)
     pixels, _ = load(stack, name=found.name)
-    left = Counter(rest.kind for rest in found.rest for _ in rest.slices)
+    left = Counter[str](rest.kind for rest in found.rest for _ in rest.slices)
+    left.update({"a file that is no DICOM": found.num_others} if found.num_others else {})
     if left:
         listed = ", ".join(f"{count} x {kind}" for kind, count in sorted(left.items()))
         pixels = replace(pixels, info={**pixels.info, "left_out": listed})
@@ -260,20 +266,22 @@ def _paths(source: Source) -> tuple[str, list[Path]]:
     files = [Path(path) for path in source]
     if not files:
         raise DataError("an empty list of files; expected the DICOM files of a series")
-    return str(files[0].parent), sorted(dict.fromkeys(files))
+    return str(files[0].parent if len(files) > 1 else files[0]), sorted(dict.fromkeys(files))
 
 
 def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _is_dicom(path: Path) -> bool:
+def _no_dicom(path: Path) -> str:
+    """Say what a file is that is no DICOM, and "" of DICOM."""
     from vesalius.data.readers import sniff
 
     try:
-        return sniff(path) == "dicom"
-    except DataError:
-        return False
+        kind = sniff(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+    return "" if kind == "dicom" else f"a {kind.upper()} file"
 
 
 def _described(path: Path) -> Iterable[Slice]:
