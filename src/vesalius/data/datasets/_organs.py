@@ -1,5 +1,4 @@
-"""Structures of the body in label maps and mask files: names in our words, records, and what stands for them in
-twins."""
+"""Structures of the body in label maps and mask files: names, records, and what stands for them in twins."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""AbdomenAtlas: abdominal CT of many public sets with one mask file a structure, made by models and mended by
-doctors.
+"""AbdomenAtlas: abdominal CT of many public sets with one mask file a structure, made by models and mended.
 
 Later versions add masks of lesions. Where the folder of masks is missing, `combined_labels.nii.gz` with the values
 of the first version is read. The volumes are those of BTCV, AMOS, KiTS, LiTS, MSD and TotalSegmentator: never test

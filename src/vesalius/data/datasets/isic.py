@@ -1,5 +1,4 @@
-"""ISIC challenges of 2018 (masks), 2019 (eight classes) and 2020 (melanoma or not), as far as they lie below the
-root.
+"""ISIC challenges of 2018 (masks), 2019 (eight classes) and 2020 (melanoma or not), as far as they are there.
 
 2018 task 1 gives masks of lesions; its table of task 3 is HAM10000 and is read by that name. 2019 contains HAM10000
 and BCN: never train on the one and test on the other. In 2019 a lesion is the patient where the metadata name one,
