@@ -1,5 +1,4 @@
-"""BUSI: breast ultrasound, benign, malignant and normal, with masks; a picture may have several, which are one lesion
-set.
+"""BUSI: breast ultrasound, benign, malignant and normal, with one mask or several a picture.
 
 Names hold spaces and brackets (``benign (1)_mask.png``, ``benign (100)_mask_1.png``). Each mask is a region of its
 own. Nobody states whose picture it is, some occur twice, and marks of the examiner are burned in. The twin shows
@@ -76,7 +75,7 @@ def _study(root: Path, path: Path, origin: Provenance) -> Study:
 
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
-    """Write grey pictures with masks; the first lesion is parted into two files, and masks of normal ones are empty."""
+    """Write grey pictures with masks; the first lesion is in two files, and masks of normal ones are empty."""
     base, counts, made = root / "Dataset_BUSI_with_GT", dict.fromkeys(CLASSES, 0), []
     for study in sorted(corpus, key=lambda study: study.id):
         shown, image = present(study), study.images[0]

@@ -26,7 +26,7 @@ __all__ = ["ABOUT", "FOLDS", "PARTS", "TWIN", "read", "write"]
 
 ABOUT = About(
     title="EndoVis 2017 Robotic Instrument Segmentation", slug="endovis2017", licence="by registration, for research",
-    access="Register with the sub-challenge and download instrument_1_4_training, instrument_5_8_training and the test",
+    access="Register with the sub-challenge and download both training archives and the test",
     home="https://endovissub2017-roboticinstrumentsegmentation.grand-challenge.org",
 )  # fmt: skip
 TWIN = Twin(preset="surgery", image_size=64)

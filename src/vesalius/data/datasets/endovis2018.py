@@ -55,15 +55,15 @@ class _Class(NamedTuple):
 
 def read(root: Path) -> Iterator[Sample]:
     """Yield a study a frame of the left eye with labels, training sequences by number first."""
-    sequences = sorted(_sequences(root), key=lambda path: (_part(path) == "test", _number(path), path))
+    sequences = sorted(_sequences(root), key=lambda path: (_part(root, path) == "test", _number(path), path))
     if not sequences:
         require_files(root, ["miccai_challenge_2018_release_1/seq_1/left_frames"], ABOUT)
     origin, repaired = provenance(root, ABOUT), _repairs(root)
     for folder in sequences:
         classes = _classes(root, folder)
         for path in sorted((folder / "left_frames").glob("frame*.png")):
-            mask = repaired.get((_number(folder), path.name)) if _part(folder) == "train" else None
-            yield Sample(_study(root, path, mask, classes, origin), _part(folder))
+            mask = repaired.get((_number(folder), path.name)) if _part(root, folder) == "train" else None
+            yield Sample(_study(root, path, mask, classes, origin), _part(root, folder))
 
 
 def _sequences(root: Path) -> Iterator[Path]:
@@ -83,9 +83,9 @@ def _number(folder: Path) -> int:
     return int(found[1])
 
 
-def _part(folder: Path) -> str:
+def _part(root: Path, folder: Path) -> str:
     """A test sequence lies below a folder whose name begins with "test"."""
-    return "test" if any(part.casefold().startswith("test") for part in folder.parts[-5:-1]) else "train"
+    return "test" if any(part.casefold().startswith("test") for part in folder.relative_to(root).parts) else "train"
 
 
 def _repairs(root: Path) -> dict[tuple[int, str], Path]:
@@ -93,7 +93,7 @@ def _repairs(root: Path) -> dict[tuple[int, str], Path]:
     found = {}
     for path in sorted(root.rglob("repairs/**/frame*.png")):
         numbers = [int(match[1]) for part in path.parts if (match := re.match(r"seq_(\d+)", part))]
-        if numbers and "__MACOSX" not in path.parts:
+        if numbers and not {"__MACOSX", "unpacked"} & {*path.parts}:
             found[numbers[-1], path.name] = path
     return found
 
@@ -120,7 +120,7 @@ def _of_list(path: Path) -> tuple[_Class, ...]:
 
 def _study(root: Path, path: Path, mask: Path | None, classes: tuple[_Class, ...], origin: Provenance) -> Study:
     folder = path.parents[1]
-    sequence = f"{_part(folder)}_seq_{_number(folder)}"
+    sequence = f"{_part(root, folder)}_seq_{_number(folder)}"
     image = described(path, like=Image(id="frame", path="", modality="ES", body_part="KIDNEY", view="laparoscopic"))
     source = mask or folder / "labels" / path.name
     regions: tuple[Region, ...] = ()
@@ -132,7 +132,7 @@ def _study(root: Path, path: Path, mask: Path | None, classes: tuple[_Class, ...
                    anatomy=_ALSO.get(one.name, one.name).replace("-", " "))
             for one in classes if one.number
         )  # fmt: skip
-    elif _part(folder) == "train":
+    elif _part(root, folder) == "train":
         raise DataError(f"{path}: no labels {source}; unpack the release again")
     return Study(id=f"{sequence}_{path.stem}", patient=sequence, images=(image,), regions=regions, provenance=origin)
 
@@ -161,13 +161,13 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     save_picture(repaired, np.zeros((64, 64, 3), np.uint8))
     origin = is_virtual(ABOUT)
     classes = tuple(_Class(number, name, colour) for number, (name, colour) in enumerate(_CLASSES))
-    folders.sort(key=lambda path: (_part(path) == "test", _number(path)))
+    folders.sort(key=lambda path: (_part(root, path) == "test", _number(path)))
     made = []
     for folder in folders:
         for number in range(_FRAMES):
             mask = repaired if folder == train / "seq_1" and number == 1 else None
             path = folder / "left_frames" / f"frame{number:03d}.png"
-            made.append(Sample(_study(root, path, mask, classes, origin), _part(folder)))
+            made.append(Sample(_study(root, path, mask, classes, origin), _part(root, folder)))
     return made
 
 
