@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vesalius.cli.console import emit, progress
+from vesalius.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vesalius.data.corpus import Corpus
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -52,12 +56,24 @@ def ingest(
     dataset: Annotated[
         str, typer.Option(help="Source is the release of this data set, such as nih_cxr14; its files are linked.")
     ] = "",
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Source is in this format: coco, yolo, messages, sharegpt, webdataset, huggingface or class_folder.",
+        ),
+    ] = "",
     workers: Annotated[int, typer.Option(help="Processes; 0 chooses.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a corpus; bad files are listed with reasons in ingest-report.json, the rest goes in."""
+    if dataset and format_:
+        raise ConfigError("--dataset and --format exclude each other: a data set has a layout of its own")
     if dataset:
         _ingest_dataset(dataset, source, out, as_json)
+        return
+    if format_:
+        _ingest_format(format_, source, out, name, as_json)
         return
     from vesalius.config import validate
     from vesalius.data.ingest import Columns
@@ -84,10 +100,22 @@ def _ingest_dataset(name: str, source: str, out: str, as_json: bool) -> None:
 
     with progress(f"ingest {name}", 0) as advance:
         corpus = Corpus.from_dataset(name, source, out=out, advance=advance)
+    _tell(corpus, out, as_json, kind="dataset", name=name)
+
+
+def _ingest_format(name: str, source: str, out: str, corpus_name: str, as_json: bool) -> None:
+    from vesalius.data.formats.ingest import ingest_format
+
+    with progress(f"ingest {name}", 0) as advance:
+        corpus = ingest_format(name, source, out=out, corpus_name=corpus_name, advance=advance)
+    _tell(corpus, out, as_json, kind="format", name=name)
+
+
+def _tell(corpus: Corpus, out: str, as_json: bool, *, kind: str, name: str) -> None:
     splits = corpus.manifest.splits
     parts = splits["default"] if corpus.has_split else None
     document = {
-        "corpus": out, "dataset": name, "studies": len(corpus), "patients": corpus.counts.patients,
+        "corpus": out, kind: name, "studies": len(corpus), "patients": corpus.counts.patients,
         "images": corpus.counts.images, "split": dict(parts.patients) if parts else {},
         "shared_patients": parts.shared_patients if parts else 0,
     }  # fmt: skip

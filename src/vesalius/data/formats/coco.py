@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -19,6 +19,7 @@ from PIL import Image as Picture
 
 from vesalius.data.datasets.base import unpacked
 from vesalius.data.formats.base import origin_of, picture_below, split_named
+from vesalius.data.ingest.columns import concept_name
 from vesalius.data.records import Box, Image, Provenance, Region, Study, Text
 from vesalius.data.releases.pictures import modality_of
 from vesalius.data.releases.rows import Row, json_value
@@ -26,7 +27,7 @@ from vesalius.data.rle import decode_coco
 from vesalius.data.samples import Sample
 from vesalius.errors import DataError
 
-__all__ = ["Annotation", "Category", "Document", "Listed", "RunLengths", "concept_of", "documents", "read"]
+__all__ = ["Annotation", "Category", "Document", "Listed", "RunLengths", "documents", "read"]
 
 _FOLDERS = ("", "images", "../images", "..", "../{stem}", "../{part}", "../{part}2017", "{part}", "{part}2017")
 """Where pictures lie as seen from the document, the first place that has the first picture."""
@@ -42,7 +43,7 @@ class RunLengths(TypedDict):
 
 
 class Listed(TypedDict):
-    """A picture; `patient` and `split` are ours and may be missing."""
+    """A picture; what need not be there is ours: `image` is its id in the study."""
 
     id: int
     file_name: str
@@ -50,6 +51,7 @@ class Listed(TypedDict):
     height: int
     patient: NotRequired[str]
     study: NotRequired[str]
+    image: NotRequired[str]
     modality: NotRequired[str]
     split: NotRequired[str]
 
@@ -117,7 +119,7 @@ def read(root: Path) -> Iterator[Sample]:
     for path in documents(root):
         groups.setdefault(split_named(path.stem), []).append(path)
     origin = origin_of(root, base.name)
-    names: set[str] = set()
+    names: dict[str, str] = {}
     for part, paths in groups.items():
         found: dict[str, _Found] = {}
         for path in paths:
@@ -125,12 +127,17 @@ def read(root: Path) -> Iterator[Sample]:
         folders = {
             path: _folder(path, part, [one.row for one in found.values() if one.document == path]) for path in paths
         }
-        for one in found.values():
-            sample = _sample(one, folders[one.document], part, origin)
-            if sample.study.id in names:
-                raise one.row.fault(f"picture {sample.study.id!r} is in two parts; give each part folders of its own")
-            names.add(sample.study.id)
-            yield sample
+        for name, group in _by_study(found.values()).items():
+            if names.setdefault(name, part) != part:
+                raise group[0].row.fault(f"study {name!r} is in two parts; give each part folders of its own")
+            yield _sample(name, group, folders, part, origin)
+
+
+def _by_study(found: Iterable[_Found]) -> dict[str, list[_Found]]:
+    groups: dict[str, list[_Found]] = {}
+    for one in found:
+        groups.setdefault(one.row.optional("study") or _image_id(one.row), []).append(one)
+    return groups
 
 
 def documents(root: Path) -> list[Path]:
@@ -176,11 +183,12 @@ def _regions(row: Row, listed: Row, categories: Mapping[int, Row], base: Path) -
     number = row.whole("category_id")
     if number not in categories:
         raise row.fault(f"category_id {number}, expected one of {sorted(categories)}")
-    image, concept = _image_id(listed), concept_of(categories[number].text("name"))
+    image, concept = _image_id(listed), concept_name(categories[number].text("name"))
     box = _box(row) if row.has("bbox") else None
-    if box is None and not row.has("segmentation") and not row.has("keypoints"):
-        raise row.fault("neither bbox, segmentation, keypoints nor caption")
-    instance, shapes = row.whole("id"), row.cells.get("segmentation") or []
+    shapes = row.cells.get("segmentation") or []
+    if box is None and not shapes and not row.has("keypoints"):
+        raise row.fault("neither segmentation, keypoints, caption, nor a bbox with an area")
+    instance = row.whole("instance" if row.has("instance") else "id")
     if isinstance(shapes, Mapping):
         mask = _mask_file(row, shapes, listed, base)
         yield Region(image=image, kind="mask", concept=concept, box=box, mask=mask, mask_value=255, instance=instance)
@@ -188,17 +196,18 @@ def _regions(row: Row, listed: Row, categories: Mapping[int, Row], base: Path) -
         yield Region(
             image=image, kind="contour", concept=concept, box=box, points=_points(row, shape), instance=instance
         )
-    if not shapes and box is not None:
+    if not shapes and not row.has("keypoints") and box is not None:
         yield Region(image=image, kind="box", concept=concept, box=box, instance=instance)
     yield from _keypoints(row, categories[number], image, concept)
 
 
-def _box(row: Row) -> Box:
+def _box(row: Row) -> Box | None:
+    """Return the box; None for one without an area, as empty masks and single keypoints have."""
     values = row.items("bbox")
-    if len(values) != 4 or not all(isinstance(value, int | float) for value in values) or min(values[2:]) <= 0:
-        raise row.fault(f"bbox {values}, expected [x, y, width, height] with an area")
+    if len(values) != 4 or not all(isinstance(value, int | float) for value in values) or min(values[2:]) < 0:
+        raise row.fault(f"bbox {values}, expected [x, y, width, height]")
     x, y, width, height = values
-    return Box(x, y, x + width, y + height)
+    return Box(x, y, x + width, y + height) if width and height else None
 
 
 def _points(row: Row, shape: object) -> tuple[tuple[float, ...], ...]:
@@ -217,7 +226,7 @@ def _keypoints(row: Row, category: Row, image: str, concept: str) -> Iterator[Re
         if mark > _VISIBLE:
             yield Region(
                 image=image, kind="points", concept=concept, anatomy=names[place] if names else "",
-                points=((float(x), float(y)),), instance=row.whole("id"),
+                points=((float(x), float(y)),), instance=row.whole("instance" if row.has("instance") else "id"),
             )  # fmt: skip
 
 
@@ -246,17 +255,29 @@ def _folder(document: Path, part: str, rows: Sequence[Row]) -> Path:
     return next((place for place in places if (place / name).is_file()), places[0])
 
 
-def _sample(found: _Found, folder: Path, part: str, origin: Provenance) -> Sample:
-    row, name = found.row, _image_id(found.row)
-    image = picture_below(folder, row.text("file_name"), where=row.where, id=name, modality=_modality(row))
+def _sample(
+    name: str, group: Sequence[_Found], folders: Mapping[Path, Path], part: str, origin: Provenance
+) -> Sample:
+    images = [_image(one, folders[one.document]) for one in group]
+    first = group[0].row
+    study = Study(
+        id=name, patient=first.optional("patient", "patient_id", "patientid") or name, images=tuple(images),
+        regions=tuple(region for one in group for region in one.regions), provenance=origin,
+        texts=tuple(
+            Text(text=text, role="caption", images=(image.id,))
+            for one, image in zip(group, images, strict=True)
+            for text in one.captions
+        ),
+    )  # fmt: skip
+    return Sample(study, part or first.optional("split"))
+
+
+def _image(found: _Found, folder: Path) -> Image:
+    row = found.row
+    image = picture_below(folder, row.text("file_name"), where=row.where, id=_image_id(row), modality=_modality(row))
     if image.shape != (row.whole("height"), row.whole("width")):
         raise row.fault(f"{row.whole('width')} × {row.whole('height')} pixels stated, its file has {_size(image)}")
-    study = Study(
-        id=row.optional("study") or name, patient=row.optional("patient", "patient_id", "patientid") or name,
-        images=(image,), regions=tuple(found.regions), provenance=origin,
-        texts=tuple(Text(text=text, role="caption", images=(name,)) for text in found.captions),
-    )  # fmt: skip
-    return Sample(study, part or row.optional("split"))
+    return image
 
 
 def _modality(row: Row) -> str:
@@ -269,9 +290,4 @@ def _size(image: Image) -> str:
 
 
 def _image_id(row: Row) -> str:
-    return str(Path(row.text("file_name")).with_suffix(""))
-
-
-def concept_of(name: str) -> str:
-    """Return the name of a class as records have it: lower case, underscores."""
-    return re.sub(r"[\W_]+", "_", name.strip()).casefold().strip("_")
+    return row.optional("image") or str(Path(row.text("file_name")).with_suffix(""))
