@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from dicom_files import write_dicom
 from series_files import heights, write_series, write_slice
 
@@ -279,3 +280,31 @@ def test_copies_of_one_instance_with_other_numbers(tmp_path: Path) -> None:
     report = ingest(folder, out=tmp_path / "corpus", workers=1)
     assert report.counts["images"] == 1
     assert [problem.item for problem in report.problems] == ["002.dcm"]
+
+
+def test_a_table_may_name_folders_of_series(tmp_path: Path) -> None:
+    write_series(tmp_path / "scans" / "one", heights(0, 2, 4))
+    write_series(tmp_path / "scans" / "two", heights(0, 2, 4, 8, 10))
+    (tmp_path / "table.csv").write_text("file,text,patient\nscans/one,Clear lungs.,p1\nscans/two,No change.,p2\n")
+    columns = Columns(image=("file",), text=("text",), patient="patient")
+    report = ingest(tmp_path / "table.csv", out=tmp_path / "corpus", columns=columns, workers=1)
+    (study,) = Corpus.open(tmp_path / "corpus")
+    assert (study.images[0].kind, study.images[0].shape) == ("volume", (3, 4, 5))
+    assert "1 slice is missing, at 6 mm" in report.problems[0].reason
+
+
+def test_headers_of_volumes_with_their_samples_elsewhere_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    volume = SimpleITK.GetImageFromArray(np.zeros((2, 3, 4), np.int16))
+    SimpleITK.WriteImage(volume, str(folder / "a.mhd"))
+    for name in ("b.mha", "c.nrrd"):
+        SimpleITK.WriteImage(volume, str(folder / name))
+    report = ingest(folder, out=tmp_path / "corpus", workers=1)
+    images = [image for study in Corpus.open(tmp_path / "corpus") for image in study.images]
+    assert sorted((image.kind, image.path[-5:].partition(".")[2]) for image in images) == [
+        ("volume", "mha"),
+        ("volume", "nrrd"),
+    ]
+    reasons = {problem.item: problem.reason for problem in report.problems}
+    assert "its samples are in another file" in reasons["a.mhd"]

@@ -6,7 +6,9 @@ import pytest
 from study_strategies import media_of, small_study
 
 from vesalius.data.corpus import Corpus, from_studies
-from vesalius.data.records import Image
+from vesalius.data.records import Image, Study
+from vesalius.data.verify import verify
+from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError
 
 
@@ -100,3 +102,19 @@ def test_a_corpus_is_never_overwritten(tmp_path: Path) -> None:
     first = make(tmp_path / "a", 0)
     with pytest.raises(DataError, match="exists already"):
         Corpus.merge([first], tmp_path / "a")
+
+
+def test_folders_of_one_name_and_different_content(tmp_path: Path) -> None:
+    corpora = []
+    for name in ("a", "b"):
+        with CorpusWriter(tmp_path / name, name=name) as writer:
+            study = Study(
+                id=name, patient=name, images=(Image(id="v", path="files/v", modality="CT", kind="volume"),)
+            )
+            writer.add(study, media={"files/v/0.dcm": b"same", "files/v/1.dcm": name.encode()})
+        corpora.append(Corpus.open(tmp_path / name))
+    merged = Corpus.merge(corpora, tmp_path / "merged")
+    verify(merged)
+    for study in merged:
+        folder = merged.path(study.images[0].path)
+        assert [path.read_bytes() for path in sorted(folder.iterdir())] == [b"same", study.id.encode()]

@@ -94,8 +94,14 @@ def _copy(writer: CorpusWriter, table: pa.Table, *, source: Path) -> None:
     """Copy the files of each new study, and its row as it is unless a file has to be renamed."""
     table = table.filter(np.array([name not in writer for name in table["study_id"].to_pylist()], bool))
     moved = np.zeros(len(table), bool)
-    for place, files in enumerate(table["media"].to_pylist()):
-        renamed = {file["path"]: new for file in files if (new := _placed(writer, file, source)) != file["path"]}
+    for place, row in enumerate(table.select(["media", "images"]).to_pylist()):
+        files, renamed = row["media"], {}
+        for image in row["images"]:
+            within = [file for file in files if file["path"].startswith(f"{image['path']}/")]
+            if any(_taken(writer, file) for file in within):
+                renamed[image["path"]] = _moved(writer, image, within, source)
+                files = [file for file in files if file not in within]
+        renamed |= {file["path"]: new for file in files if (new := _placed(writer, file, source)) != file["path"]}
         if renamed:
             moved[place] = True
             _add_renamed(writer, table.slice(place, 1), renamed)
@@ -107,12 +113,24 @@ def _placed(writer: CorpusWriter, file: Mapping[str, Any], source: Path) -> str:
     name, path = str(file["path"]), inside(source, file["path"])
     if not path.exists():
         return name
-    target = inside(writer.root, name)
-    taken = target.exists() and file_sha256(target) != file["sha256"]
-    found = writer.place(path, name=writer.store(path) if taken else name)
+    found = writer.place(path, name=writer.store(path) if _taken(writer, file) else name)
     if found.sha256 != file["sha256"]:
         raise DataError(f"media file {path} has SHA-256 {found.sha256}, its record says {file['sha256']}")
     return found.path
+
+
+def _taken(writer: CorpusWriter, file: Mapping[str, Any]) -> bool:
+    """Say whether another content has the name already."""
+    target = inside(writer.root, file["path"])
+    return target.exists() and file_sha256(target) != file["sha256"]
+
+
+def _moved(writer: CorpusWriter, image: Mapping[str, Any], files: Sequence[Mapping[str, Any]], source: Path) -> str:
+    """Copy the folder of an image to one that is named by its content, and return its path."""
+    name = f"media/{image['sha256'][:2]}/{image['sha256']}"
+    for file in files:
+        writer.place(inside(source, file["path"]), name=name + file["path"].removeprefix(image["path"]))
+    return name
 
 
 def _add_renamed(writer: CorpusWriter, row: pa.Table, renamed: Mapping[str, str]) -> None:

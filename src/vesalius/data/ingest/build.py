@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -62,7 +62,9 @@ def build(plan: StudyPlan) -> Built:
 
 
 def _single(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
-    """Open one file and name it by its content."""
+    """Open one file, or a folder with one series, and name it by its content."""
+    if planned.path.is_dir():
+        return _folder(planned, problems)
     opened = _first_good(planned, problems)
     if opened is None:
         return None
@@ -86,6 +88,21 @@ def _volume(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
         return None
     for one in planned.slices:
         problems += [Problem(item, f"the same SOP instance as {one.item} (0008,0018)") for _, item in one.copies]
+    return _named_by_content(planned, pixels, files)
+
+
+def _folder(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
+    """Open the one volume of a folder."""
+    try:
+        stack = series.choose(series.find_volumes(planned.path))
+        return _named_by_content(planned, series.load(stack)[0], stack.paths)
+    except DataError as error:
+        problems.append(Problem(planned.item, str(error).replace(str(planned.path), planned.item)))
+        return None
+
+
+def _named_by_content(planned: ImagePlan, pixels: Pixels, files: Sequence[Path]) -> _Opened:
+    """Give the slices of a volume a folder of their own: its name is the hash of all of them in their order."""
     names = {f"{place:04d}.dcm": file for place, file in enumerate(files)}
     digest = folder_sha256({name: file_sha256(file) for name, file in names.items()})
     path = f"media/{digest[:2]}/{digest}"
