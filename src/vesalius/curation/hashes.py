@@ -1,7 +1,7 @@
 """Perceptual hashes by their definitions, and all pairs within a number of bits.
 
-pHash: the picture in grey, 32 × 32 by area averages, DCT-II, the coefficients of rows and columns 1 to 8
-(constant row and column left out), a bit where one is above their median: 64 bits. dHash: 8 rows × 9 columns, a bit where a
+pHash: the picture in grey, 32 × 32 by area averages, DCT-II, the coefficients of rows and columns 1 to 8 (constant
+row and column left out), a bit where one is above their median: 64 bits. dHash: 8 rows × 9 columns, a bit where a
 pixel is darker than its right neighbour: 64 bits. Both ignore brightness, contrast and size; pHash leans on coarse
 shape, dHash on its gradients.
 """

@@ -1,10 +1,10 @@
 """Which language a text is in, of nine: by script where that decides, else by how words are spelt.
 
-Chinese, Arabic and Hindi in its own script are told by their letters. English, Spanish, German, French,
-Portuguese and Hindi in Latin letters are told by runs of one to four letters (naive Bayes with the counts of a few hundred words of
-each). A text of a few words, or one full of Latin names that all languages share, is not decided: the answer is "".
-Another language in Latin letters is not known to be another: it is called the nearest of the six, or "" where two are
-about as near. It is meant to sort the texts of a corpus, not to judge single words.
+Chinese, Arabic and Hindi in its own script are told by their letters. English, Spanish, German, French, Portuguese
+and Hindi in Latin letters are told by runs of one to four letters (naive Bayes with the counts of a few hundred
+words of each). A text of a few words, or one full of Latin names that all languages share, is not decided: the
+answer is "". Another language in Latin letters is not known to be another: it is called the nearest of the six, or
+"" where two are about as near. It is meant to sort the texts of a corpus, not to judge single words.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,9 @@ from vesalius.data import readers
 from vesalius.data.records import Box, Region, Study
 from vesalius.errors import DataError
 
-__all__ = ["Component", "Ellipse", "FlatMask", "box_of", "components", "ellipse", "largest_slice", "read_mask"]
+__all__ = [
+    "Component", "Ellipse", "FlatMask", "box_of", "components", "ellipse", "largest_slice", "position", "read_mask",
+]  # fmt: skip
 
 Mask = NDArray[np.bool_]
 
@@ -81,6 +84,23 @@ def box_of(mask: Mask) -> Box | None:
     if not len(rows):
         return None
     return Box(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
+
+
+def position(box: Box, shape: Sequence[int]) -> str:
+    """Return where the middle of a box lies on a grid of three by three: "left-upper", "centre", "right-centre", …
+
+    Left and right are those of the picture as it is stored, which is the viewer's.
+
+    Args:
+        box: in pixels.
+        shape: (rows, columns).
+    """
+    rows, columns = shape[-2:]
+    across = ("left", "centre", "right")[min(2, int(3 * (box.x_min + box.x_max) / 2 / columns))]
+    down = ("upper", "centre", "lower")[min(2, int(3 * (box.y_min + box.y_max) / 2 / rows))]
+    if across == down == "centre":
+        return "centre"
+    return f"{across}-{down}"
 
 
 def components(mask: Mask) -> list[Component]:
