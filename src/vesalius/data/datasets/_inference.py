@@ -70,18 +70,21 @@ def virtual_pairs(case: Case) -> list[tuple[str, str, str]]:
         part.concept for part in case.study.findings if part.status == "absent" and part.concept != "no_finding"
     ]
     other = absent[-1].replace("_", " ")
+    who = f"{round(case.study.age_years or 0)}-year-old patient {case.patient}"
     if not present:
         denied = absent[0].replace("_", " ")
+        premise = f"no {denied} is seen in {who}"
         return [
-            (f"no {denied} is seen", f"there is no {denied}", "entailment"),
-            (f"no {denied} is seen", f"there is {denied}", "contradiction"),
-            (f"no {denied} is seen", f"there is {other}", "neutral"),
+            (premise, f"there is no {denied}", "entailment"),
+            (premise, f"there is {denied}", "contradiction"),
+            (premise, f"there is {other}", "neutral"),
         ]
     name = present[0].concept.replace("_", " ")
-    where = f"new {name} of the {present[0].laterality} side" if present[0].laterality else f"new {name}"
+    side = f" of the {present[0].laterality} side" if present[0].laterality else ""
+    premise, weaker = f"new {name}{side} in {who}", f"{who} has {name}"
     return [
-        (where, f"there is {name}", "entailment"),
-        (f"there is {name}", where, "neutral"),
-        (where, f"there is no {name}", "contradiction"),
-        (where, f"there is {other}", "neutral"),
+        (premise, weaker, "entailment"),
+        (weaker, premise, "neutral"),
+        (premise, f"there is no {name}", "contradiction"),
+        (premise, f"there is {other}", "neutral"),
     ]

@@ -33,7 +33,7 @@ ABOUT = About(
     access="It is open: download the reports and the PNG images from Open-i, or the R2Gen form",
     home="https://openi.nlm.nih.gov/faq#collection",
 )  # fmt: skip
-TWIN = Twin(preset="chest-two-views", image_size=96)
+TWIN = Twin(preset="chest-two-views", image_size=64)
 
 _R2GEN, _XML, _REPORTS, _VIEWS = (
     "annotation.json", "ecgen-radiology", "indiana_reports.csv", "indiana_projections.csv"
@@ -287,7 +287,8 @@ def _write_xml(path: Path, number: int, names: Sequence[str], parts: Mapping[str
         f'<AbstractText Label="{role.upper()}">{escape(parts[role])}</AbstractText>' for role in _ROLES
     )
     majors = "".join(f"<major>{escape(text)}</major>" for text in mesh)
-    automatic = "".join(f"<automatic>{escape(text.partition('/')[0].lower())}</automatic>" for text in mesh)
+    concepts = dict.fromkeys(text.partition("/")[0].lower() for text in mesh)
+    automatic = "".join(f"<automatic>{escape(concept)}</automatic>" for concept in concepts)
     images = "".join(
         f'<parentImage id="{name}"><figureId>F{place}</figureId><caption>Xray Chest PA and Lateral</caption>'
         f"<panel><url>/hadoop/{name}.jpg</url></panel></parentImage>"
