@@ -198,7 +198,7 @@ def _placed(image: Image, row: Mapping[str, str]) -> Image:
         ) from None
     normal = np.cross(cosines[:3], cosines[3:])
     return replace(
-        image, spacing_mm=(step, plane[0], plane[1]), origin_mm=tuple(origin),
+        image, spacing_mm=(step, plane[1], plane[0]), origin_mm=tuple(origin),
         orientation=(*cosines, *(float(value) + 0.0 for value in normal)),
     )  # fmt: skip
 
@@ -251,7 +251,7 @@ def _write_volume(corpus: Corpus, study: Study, root: Path, name: str, *, fixed:
     metadata = [
         name, study.site, "Thorax 1.5 B30f", study.sex, f"{int(study.age_years or 0):03d}Y", "-1024", "1",
         str([str(value) for value in image.origin_mm]), str(["1", "0", "0", "0", "1", "0"]), str(image.shape[0]),
-        str([y, x]), repr(z), "20200101",
+        str([x, y]), repr(z), "20200101",
     ]  # fmt: skip
     return _Row(path, dict(zip(_REPORT, report, strict=True)), shown, dict(zip(_METADATA, metadata, strict=True)))
 
