@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vesalius
-from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled
+from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled, state_side
 from vesalius.data.writers.overlay import Drawn, burned
 from vesalius.data.writers.source import Source
 from vesalius.data.writers.uids import digest_of
@@ -31,7 +31,7 @@ _COPIED = (
     "SpecificCharacterSet", "TimezoneOffsetFromUTC", "PatientName", "PatientID", "IssuerOfPatientID",
     "PatientBirthDate", "PatientSex", "PatientAge", "PatientComments", "PatientIdentityRemoved",
     "DeidentificationMethod", "DeidentificationMethodCodeSequence", "StudyInstanceUID", "StudyDate", "StudyTime",
-    "ReferringPhysicianName", "StudyID", "AccessionNumber", "StudyDescription", "BodyPartExamined",
+    "ReferringPhysicianName", "StudyID", "AccessionNumber", "StudyDescription", "BodyPartExamined", "Laterality",
 )  # fmt: skip
 """Of the patient, the study and what was done to hide the patient: as the source states them."""
 
@@ -80,6 +80,7 @@ def _of_patient(header: Dataset, instance: str) -> Dataset:
     for keyword in _COPIED:
         if keyword in header:
             dataset[keyword] = header[keyword]
+    state_side(dataset)
     dataset.SOPClassUID, dataset.SOPInstanceUID = _CLASS, instance
     dataset.ContentDate = dataset.InstanceCreationDate = dataset.ContentTime = dataset.InstanceCreationTime = ""
     dataset.Modality, dataset.ConversionType = header.get("Modality", "OT"), "WSD"
@@ -99,7 +100,7 @@ def _picture(dataset: Dataset, array: NDArray[np.uint8]) -> None:
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit, dataset.PixelRepresentation = 7, 0
     dataset.ImageType, dataset.BurnedInAnnotation = ["DERIVED", "SECONDARY"], "YES"
-    dataset.PatientOrientation = dataset.Laterality = ""
+    dataset.PatientOrientation = ""
     data = np.ascontiguousarray(array).tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
     dataset["PixelData"].VR = "OB"

@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Study
@@ -118,9 +118,17 @@ def _segmentations(material: Material, folder: Path, report: ExportReport, *, la
     from vesalius.data.writers.segmentation import write_segmentation
 
     for opened in material.images(with_masks=True):
-        masks = opened.segment_masks()
-        path = folder / f"{_safe(opened.image.id)}-seg.dcm"
-        yield write_segmentation(masks, opened.source, path, kind="labelmap" if labelmap else "binary")
+        kind: Literal["labelmap", "binary"] = "labelmap" if labelmap else "binary"
+        masks, stem = opened.segment_masks(), _safe(opened.image.id)
+        if opened.source.placed or len(opened.source.datasets) == 1:
+            yield write_segmentation(masks, opened.source, folder / f"{stem}-seg.dcm", kind=kind)
+            continue
+        # Frames without a common place in a patient have no segmentation together.
+        for number in range(opened.source.grid.shape[0]):
+            flat = [replace(mask, mask=mask.mask[number : number + 1]) for mask in masks if mask.mask[number].any()]
+            if flat:
+                path = folder / f"{stem}-{number:04d}-seg.dcm"
+                yield write_segmentation(flat, opened.source.at(number), path, kind=kind)
 
 
 def _report(material: Material, folder: Path, report: ExportReport) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from vesalius.errors import DataError
 if TYPE_CHECKING:
     from pydicom import DataElement, Dataset
 
-__all__ = ["MAKER", "VIRTUAL", "building", "moment_of", "saved", "series_of", "settled"]
+__all__ = ["MAKER", "VIRTUAL", "building", "moment_of", "saved", "series_of", "settled", "state_side"]
 
 MAKER = "Vesalius"
 VIRTUAL = "VIRTUAL patient, no clinical evidence"
@@ -30,6 +30,15 @@ _UNKNOWN_MOMENT = datetime(1900, 1, 1)
 """Stands where an object must state a date and the source states none: plainly not a date of an examination."""
 _REFUSALS = (ValueError, TypeError, AttributeError, KeyError, IndexError)
 _RANDOM_ROOT = "1.2.826.0.1.3680043.10.511.3."
+# Parts that have no side, as BodyPartExamined names them (PS3.16 Annex L); of all others a side is expected.
+_SINGLE = {
+    "ABDOMEN", "ABDOMENPELVIS", "AORTA", "BLADDER", "BRAIN", "CERVIX", "CHEST", "CHESTABDOMEN", "CHESTABDPELVIS",
+    "COCCYX", "COLON", "CSPINE", "CTSPINE", "DUODENUM", "ESOPHAGUS", "GALLBLADDER", "HEAD", "HEADNECK", "HEART",
+    "JAW", "LARYNX", "LIVER", "LSPINE", "LSSPINE", "MANDIBLE", "MAXILLA", "MEDIASTINUM", "MOUTH", "NECK",
+    "NECKCHEST", "NECKCHESTABDOMEN", "NECKCHESTABDPELV", "NOSE", "PANCREAS", "PELVIS", "PENIS", "PHARYNX",
+    "PROSTATE", "RECTUM", "SKULL", "SPINE", "SPLEEN", "SSPINE", "STERNUM", "STOMACH", "THYMUS", "THYROID", "TLSPINE",
+    "TONGUE", "TRACHEA", "TSPINE", "URETHRA", "UTERUS", "VAGINA", "WHOLEBODY",
+}  # fmt: skip
 _DATES = {"ContentDate", "InstanceCreationDate", "PresentationCreationDate", "SeriesDate"}
 _TIMES = {"ContentTime", "InstanceCreationTime", "PresentationCreationTime", "SeriesTime"}
 _MOMENTS = {"ObservationDateTime", "ContributionDateTime", "VerificationDateTime"}
@@ -79,6 +88,15 @@ def settled(dataset: Dataset, *, moment: datetime) -> Dataset:
         elif element.VR == "UI" and str(element.value).startswith(_RANDOM_ROOT):
             element.value = names.setdefault(str(element.value), uid_of(root, str(len(names))))
     return dataset
+
+
+def state_side(dataset: Dataset) -> None:
+    """State Laterality (0020,0060), if only empty, where the part may have a side, and drop it where it has none."""
+    if text(dataset, "BodyPartExamined") in _SINGLE:
+        if "Laterality" in dataset and not text(dataset, "Laterality"):
+            del dataset.Laterality
+    elif "Laterality" not in dataset and "ImageLaterality" not in dataset:
+        dataset.Laterality = ""
 
 
 @contextmanager

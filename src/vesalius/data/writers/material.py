@@ -57,7 +57,10 @@ class Opened:
     @cached_property
     def pixels(self) -> Pixels:
         """The image as its reader gives it."""
-        return readers.read(self.material.find(self.image.path), frame=self.image.frame)
+        pixels = readers.read(self.material.find(self.image.path), frame=self.image.frame)
+        # Formats such as NIfTI do not state what a value means; the record may know.
+        known = self.image.units == "HU" and pixels.units == "stored"
+        return replace(pixels, units="HU") if known else pixels
 
     @cached_property
     def source(self) -> Source:
@@ -118,28 +121,28 @@ class Opened:
         return [max(sorted(set(marked)), key=marked.count)] if marked else [self._count // 2]
 
     def drawn(self, slice_number: int, *, masks: bool) -> list[Drawn]:
-        """Return what is marked on a slice.
+        """Return what is marked on a slice; a thing's box, mask and points have one colour.
 
         Args:
             slice_number: in the record.
-            masks: draw the masks of findings, and of parts where nothing is found; else boxes, points, outlines.
+            masks: for a capture: masks and boxes of findings, or of parts where nothing is found; else all boxes,
+                points and outlines.
         """
         findings = any(region.concept for region in self.regions)
+        colours: dict[tuple[Any, ...], int] = {}
         result = []
         for region in self.regions:
+            colour = colours.setdefault((region.concept, region.anatomy, region.instance), len(colours))
             label = region.concept.replace("_", " ") or region.anatomy
+            if masks and (bool(region.concept) != findings or (region.kind == "points" and not findings)):
+                continue
             if region.kind == "mask":
-                if masks and bool(region.concept) == findings:
-                    mask = self._plane(region, slice_number)
-                    if mask is not None and mask.any():
-                        result.append(Drawn(label="", mask=mask))
-            elif (
-                self._flat(region)
-                and self._slice(region) == slice_number
-                and (not masks or region.concept or not findings)
-            ):
-                points = tuple((x, y) for x, y in self._points(region))
-                result.append(Drawn(label=label, box=region.box, points=points, closed=region.kind == "contour"))
+                mask = self._plane(region, slice_number) if masks else None
+                if mask is not None and mask.any():
+                    result.append(Drawn(label="", mask=mask, colour=colour))
+            elif self._flat(region) and self._slice(region) == slice_number:
+                points, closed = tuple(self._points(region)), region.kind == "contour"
+                result.append(Drawn(label=label, box=region.box, points=points, closed=closed, colour=colour))
         return result
 
     def label_names(self) -> dict[str, dict[int, str]]:

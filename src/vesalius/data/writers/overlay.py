@@ -37,6 +37,8 @@ class Drawn:
     points: tuple[tuple[float, float], ...] = ()
     closed: bool = False
     """Whether the points are a closed line."""
+    colour: int | None = None
+    """Number of its colour; that of its place in the list where it is not given."""
 
 
 def burned(picture: NDArray[np.float32], marks: Sequence[Drawn], *, words: str = "") -> tuple[NDArray[Any], int]:
@@ -56,15 +58,19 @@ def burned(picture: NDArray[np.float32], marks: Sequence[Drawn], *, words: str =
     canvas = _enlarged(colours, factor).astype(np.float32)
     for number, mark in enumerate(marks):
         if mark.mask is not None:
-            _fill(canvas, _enlarged(mark.mask, factor), _COLOURS[number % len(_COLOURS)])
+            _fill(canvas, _enlarged(mark.mask, factor), _colour(mark, number))
     image = Image.fromarray(np.rint(canvas).astype(np.uint8))
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=max(12, max(image.size) // 40))
     for number, mark in enumerate(marks):
-        _outline(draw, mark, factor, _COLOURS[number % len(_COLOURS)], font)
+        _outline(draw, mark, factor, _colour(mark, number), font)
     if words:
         _written(draw, (4, 2), words, (255, 255, 255), font)
     return np.asarray(image), factor
+
+
+def _colour(mark: Drawn, number: int) -> tuple[int, int, int]:
+    return _COLOURS[(number if mark.colour is None else mark.colour) % len(_COLOURS)]
 
 
 def _enlarged(array: NDArray[Any], factor: int) -> NDArray[Any]:

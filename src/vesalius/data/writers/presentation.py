@@ -16,13 +16,17 @@ import numpy as np
 
 import vesalius
 from vesalius.data.readers.dicom_tags import whole
-from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled
+from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled, state_side
 from vesalius.data.writers.overlay import Drawn
 from vesalius.data.writers.source import Source
 from vesalius.errors import DataError
 from vesalius.optional import require
 
 __all__ = ["write_presentation"]
+
+_DEVICE_CLASS = slice(12, 16)
+_MADE = slice(24, 36)
+"""Bytes of a profile that hold the moment it was made at (ICC.1 7.2.8)."""
 
 
 def write_presentation(
@@ -76,11 +80,23 @@ def write_presentation(
             content_description=VIRTUAL if source.virtual else "Findings",
             graphic_annotations=annotations,
             graphic_layers=[layer],
+            **(_profile(source) if colour else {}),
             series_description=VIRTUAL if source.virtual else "Findings",
         )
-    # Of type 2C in every image series: that of the source, or empty, which says that it is unknown.
-    dataset.Laterality = source.first.get("Laterality", "")
+    state_side(dataset)
     return saved(settled(dataset, moment=moment_of(source.first, when)), Path(path))
+
+
+def _profile(source: Source) -> dict[str, bytes]:
+    """Return the sRGB profile for a colour source that states none; colours of such files are sRGB by custom."""
+    if "ICCProfile" in source.first or "OpticalPathSequence" in source.first:
+        return {}
+    from PIL import ImageCms
+
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    data[_MADE] = bytes(_MADE.stop - _MADE.start)
+    data[_DEVICE_CLASS] = b"scnr"  # DICOM wants that of an input device, which has the same tags (C.11.15)
+    return {"icc_profile": bytes(data)}
 
 
 def _content(marks: Mapping[int, Sequence[Drawn]]) -> list[str]:

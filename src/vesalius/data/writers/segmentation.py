@@ -84,6 +84,8 @@ def write_segmentation(
     """
     highdicom = require("highdicom", purpose="writing a DICOM segmentation")
     array, overlap = _array(masks, source)
+    if not source.placed and len(source.datasets) > 1:
+        raise DataError("images without a frame of reference (0020,0052) are segmented one by one: use Source.at")
     if overlap and kind == "labelmap":
         raise DataError(f"segments overlap in {overlap} voxels; a label map holds one each: use kind='binary'")
     described = [_described(highdicom, mask, number, source) for number, mask in enumerate(masks, start=1)]
@@ -108,7 +110,20 @@ def write_segmentation(
             content_description=VIRTUAL if source.virtual else "Segmentation",
             series_description=VIRTUAL if source.virtual else "Segmentation",
         )
+    _complete(dataset, source)
     return saved(settled(dataset, moment=moment), Path(path))
+
+
+def _complete(dataset: Any, source: Source) -> None:
+    """State what the class must and the source does not: that a voxel is as thick as slices are apart."""
+    geometry = source.grid.geometry
+    if geometry is None or not geometry.directions:
+        dataset.PatientOrientation = source.first.get("PatientOrientation", "")
+    if geometry is not None and len(geometry.spacing_mm) == 3:
+        for group in dataset.SharedFunctionalGroupsSequence:
+            for measures in group.get("PixelMeasuresSequence", ()):
+                if not measures.get("SliceThickness"):
+                    measures.SliceThickness = f"{geometry.spacing_mm[0]:.9g}"
 
 
 def _array(masks: Sequence[SegmentMask], source: Source) -> tuple[NDArray[Any], int]:

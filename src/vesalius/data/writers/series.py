@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import vesalius
 from vesalius.data.readers.pixels import Pixels
 from vesalius.data.records import Image, Study
-from vesalius.data.writers.finish import MAKER, VIRTUAL, saved
+from vesalius.data.writers.finish import MAKER, VIRTUAL, saved, state_side
 from vesalius.data.writers.source import Source, read_source
 from vesalius.data.writers.uids import digest_of, uid_of
 from vesalius.errors import DataError
@@ -200,6 +200,11 @@ def _geometry(dataset: Dataset, pixels: Pixels, series: str, number: int) -> Non
 def _kind_module(dataset: Dataset, image: Image, *, virtual: bool) -> None:
     """Add what the class of image must state; what nobody knows is empty where the standard allows it."""
     kind = ["DERIVED" if virtual else "ORIGINAL", "PRIMARY"]
+    if image.laterality in ("left", "right"):
+        dataset.Laterality = image.laterality[0].upper()
+    state_side(dataset)
+    if dataset.SOPClassUID in _CLASSES.values():
+        dataset.PatientPosition = ""
     if dataset.SOPClassUID == _CLASSES["CT"]:
         dataset.ImageType = [*kind, "AXIAL"]
         dataset.KVP = dataset.AcquisitionNumber = ""
@@ -212,4 +217,3 @@ def _kind_module(dataset: Dataset, image: Image, *, virtual: bool) -> None:
         dataset.ImageType = ["DERIVED", "SECONDARY"]
         dataset.ConversionType = "SYN" if virtual else "WSD"
         dataset.PatientOrientation = ""
-        dataset.Laterality = {"left": "L", "right": "R"}.get(image.laterality, "")

@@ -48,6 +48,24 @@ class Source:
         return self.datasets[0]
 
     @property
+    def placed(self) -> bool:
+        """Whether the images state where they lie in the patient."""
+        return bool(text(self.first, "FrameOfReferenceUID"))
+
+    def at(self, slice_number: int) -> Source:
+        """Return one instance of a series as a source of its own."""
+        header, frame = self.instance(slice_number)
+        if frame is not None:
+            raise DataError(f"frame {frame} of a multi-frame file is no instance of its own")
+        geometry = self.grid.geometry
+        if geometry is not None and len(geometry.directions) == 3:
+            geometry = frame_geometry(header, 0).geometry
+        return Source(
+            datasets=(header,), grid=Grid((1, *self.grid.shape[1:]), geometry),
+            paths=self.paths[slice_number : slice_number + 1], virtual=self.virtual,
+        )  # fmt: skip
+
+    @property
     def multi_frame(self) -> bool:
         """Whether one file holds all slices."""
         return len(self.datasets) == 1 and self.grid.shape[0] > 1
