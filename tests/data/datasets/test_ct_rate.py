@@ -18,13 +18,15 @@ REPORTS = (
     "valid_2_a_1.nii.gz,Cough.,Non-contrast.,Brain.,None.",
     "valid_3_a_1.nii.gz,Cough.,Non-contrast.,Not here.,None.",
 )
-METADATA = (
+HEADER = (
     "VolumeName,Manufacturer,SeriesDescription,PatientSex,PatientAge,RescaleIntercept,RescaleSlope,"
-    "ImagePositionPatient,ImageOrientationPatient,NumberofSlices,XYSpacing,ZSpacing,StudyDate",
-    "valid_1_a_1.nii.gz,SIEMENS,Thorax 1.5 B30f,M,065Y,-1024,1,\"['-150.5', '-160', '-300']\","
-    "\"['1', '0', '0', '0', '1', '0']\",3,\"[0.7, 0.8]\",1.5,20200101",
-    "valid_1_a_2.nii.gz,SIEMENS,Thorax 1.5 B60f,M,065Y,0,1,\"['-150.5', '-160', '-300']\","
-    "\"['1', '0', '0', '0', '1', '0']\",3,\"[0.7, 0.7]\",1.5,20200101",
+    "ImagePositionPatient,ImageOrientationPatient,NumberofSlices,XYSpacing,ZSpacing,StudyDate"
+)
+PLACE = "\"['-150.5', '-160', '-300']\",\"['1', '0', '0', '0', '1', '0']\""
+METADATA = (
+    HEADER,
+    f'valid_1_a_1.nii.gz,SIEMENS,Thorax 1.5 B30f,M,065Y,-1024,1,{PLACE},3,"[0.7, 0.8]",1.5,20200101',
+    f'valid_1_a_2.nii.gz,SIEMENS,Thorax 1.5 B60f,M,065Y,0,1,{PLACE},3,"[0.7, 0.7]",1.5,20200101',
 )
 
 

@@ -83,7 +83,7 @@ def test_archives_that_are_wrong(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no array test_images"):
         list(read(tmp_path))
     path.write_bytes(b"PK no archive")
-    with pytest.raises(DataError, match="no .npz archive"):
+    with pytest.raises(DataError, match=r"no \.npz archive"):
         list(read(tmp_path))
     path.unlink()
     _archive(tmp_path / "catmnist.npz", (28, 28), [[0]])

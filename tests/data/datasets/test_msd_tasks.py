@@ -74,7 +74,7 @@ def test_sequences_that_are_not_there(release: Path) -> None:
 @pytest.mark.parametrize("entry", ["./imagesTr/BRATS_001.nii.gz", {"image": "../../x.nii.gz", "label": "y"}])
 def test_entries_that_cannot_be(entry: object, release: Path) -> None:
     (release / "Task01_BrainTumour" / "dataset.json").write_text(json.dumps(BRAIN | {"training": [entry]}))
-    with pytest.raises(DataError, match="expected image and label|escapes"):
+    with pytest.raises(DataError, match=r"expected image and label|escapes"):
         next(read(release))
 
 
