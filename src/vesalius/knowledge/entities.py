@@ -58,6 +58,8 @@ class Linker:
                 is in `Mention.others`.
         """
         self._root = _Node()
+        self.names = tuple(names)
+        """Concepts that can be found."""
         for concept, phrases in names.items():
             for phrase in phrases:
                 self._add(concept, [normal(token.word) for token in tokens(phrase)])
