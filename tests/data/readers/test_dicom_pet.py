@@ -156,6 +156,19 @@ def test_enhanced_object(tmp_path: Path) -> None:
     np.testing.assert_allclose(image.array[:, 0, 0], [0.4, 0.8], rtol=1e-6)
 
 
+def test_no_moment_of_an_enhanced_object_is_shown(tmp_path: Path) -> None:
+    tags = ("FrameAcquisitionDateTime", "FrameReferenceDateTime")
+    frames = [
+        {"position": (0, 0, z), "content": dict.fromkeys(tags, f"2024013112000{t}")} for t in (2, 1) for z in (0, 2)
+    ]
+    volume = readers.read(write_enhanced(tmp_path / "e.dcm", frames, [0, 1, 2, 3]))
+    assert volume.axes == "TZYX"
+    assert (volume.array[:, :, 0, 0] + 1024).tolist() == [[2, 3], [0, 1]]
+    folder = readers.read(tmp_path)
+    assert folder.info["frame_values"] == "0 s; 1 s"
+    assert "2024" not in repr((volume.info, folder.info))
+
+
 def test_units_that_differ_within_a_series(tmp_path: Path) -> None:
     write_slice(tmp_path / "0", (0, 0, 0), 1000, **pet())
     write_slice(tmp_path / "1", (0, 0, 3), 1000, **pet(PatientWeight=None))

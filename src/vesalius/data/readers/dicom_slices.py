@@ -38,38 +38,44 @@ class Dimension(NamedTuple):
     """Different values are different volumes, never frames of one."""
     is_moment: bool = False
     """A date and time, kept as seconds and never shown."""
+    is_text: bool = False
+    """In a classic file a decimal, integer or code string, which is quick to read."""
 
 
 _FRAME_TYPES = ("MRImageFrameTypeSequence", "CTImageFrameTypeSequence", "PETFrameTypeSequence")
 _CONTENT = ("FrameContentSequence",)
 
 DIMENSIONS = (
-    Dimension("stack (0020,9056)", "StackID", _CONTENT, "StackID", separates=True),
-    Dimension("image type (0008,0008)", "ImageType", _FRAME_TYPES, "FrameType", separates=True),
-    Dimension("time point (0020,0100)", "TemporalPositionIdentifier", _CONTENT, "TemporalPositionIndex"),
+    Dimension("stack (0020,9056)", "StackID", _CONTENT, "StackID", separates=True, is_text=True),
+    Dimension("image type (0008,0008)", "ImageType", _FRAME_TYPES, "FrameType", separates=True, is_text=True),
+    Dimension(
+        "time point (0020,0100)", "TemporalPositionIdentifier", _CONTENT, "TemporalPositionIndex", is_text=True
+    ),
     Dimension("b-value (0018,9087)", "DiffusionBValue", ("MRDiffusionSequence",), "DiffusionBValue"),
     Dimension(
         "gradient direction (0018,9089)", "DiffusionGradientOrientation",
         ("MRDiffusionSequence", "DiffusionGradientDirectionSequence"), "DiffusionGradientOrientation",
     ),
-    Dimension("echo time (0018,0081)", "EchoTime", ("MREchoSequence",), "EffectiveEchoTime"),
-    Dimension("echo number (0018,0086)", "EchoNumbers"),
-    Dimension("inversion time (0018,0082)", "InversionTime", ("MRModifierSequence",), "InversionTimes"),
-    Dimension("flip angle (0018,1314)", "FlipAngle", ("MRTimingAndRelatedParametersSequence",), "FlipAngle"),
+    Dimension("echo time (0018,0081)", "EchoTime", ("MREchoSequence",), "EffectiveEchoTime", is_text=True),
+    Dimension("echo number (0018,0086)", "EchoNumbers", is_text=True),
+    Dimension("inversion time (0018,0082)", "InversionTime", ("MRModifierSequence",), "InversionTimes", is_text=True),
+    Dimension(
+        "flip angle (0018,1314)", "FlipAngle", ("MRTimingAndRelatedParametersSequence",), "FlipAngle", is_text=True
+    ),
     Dimension(
         "cardiac phase (0020,9241)", "NominalPercentageOfCardiacPhase", ("CardiacSynchronizationSequence",),
         "NominalPercentageOfCardiacPhase",
     ),
     Dimension(
         "trigger time (0018,1060)", "TriggerTime", ("CardiacSynchronizationSequence",),
-        "NominalCardiacTriggerDelayTime",
+        "NominalCardiacTriggerDelayTime", is_text=True,
     ),
     Dimension(
         "breathing phase (0020,9245)", "NominalPercentageOfRespiratoryPhase", ("RespiratorySynchronizationSequence",),
         "NominalPercentageOfRespiratoryPhase",
     ),
-    Dimension("frame time (0054,1300)", "FrameReferenceTime", _CONTENT, "FrameReferenceDateTime"),
-    Dimension("acquisition (0020,0012)", "AcquisitionNumber", _CONTENT, "FrameAcquisitionNumber"),
+    Dimension("frame time (0054,1300)", "FrameReferenceTime", is_text=True),
+    Dimension("acquisition (0020,0012)", "AcquisitionNumber", _CONTENT, "FrameAcquisitionNumber", is_text=True),
     Dimension(
         "acquisition time (0008,0032)", "AcquisitionTime", _CONTENT, "FrameAcquisitionDateTime", is_moment=True
     ),
@@ -177,7 +183,17 @@ def _value(dataset: Dataset, frame: int, dimension: Dimension) -> Value:
         return _seconds(item, keyword)
     if not has(item, keyword):
         return None
+    if dimension.is_text and item is dataset:
+        return _read(text(item, keyword))
     return _plain(item.get(keyword))
+
+
+def _read(stated: str) -> Value:
+    """Read a string as one number where it is one, else as it stands."""
+    try:
+        return float(stated) if stated else None
+    except ValueError:
+        return stated
 
 
 def _group(dataset: Dataset, frame: int, names: tuple[str, ...]) -> Dataset | None:

@@ -191,8 +191,10 @@ class _Group:
             return []
         if self._ruler.distinct(self._slices):
             return self._volume_or_parts(self._slices)
+        grey = self._slices[0].channels == 1
         for attempt in (self._frames, self._incomplete, self._parts_of_all, self._ranked):
-            found = attempt()
+            # Colours at several times would be a fifth axis.
+            found = attempt() if grey else None
             if found is not None:
                 return found
         return self._repeated()

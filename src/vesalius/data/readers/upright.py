@@ -33,13 +33,7 @@ def upright(pixels: Pixels) -> Pixels:
     if pixels.axes != "ZYX":
         raise DataError(f"{pixels.source}: axes {pixels.axes} cannot be set upright; expected ZYX, so take one frame")
     geometry = pixels.require_geometry(position=True)
-    step, rows, columns = (np.array(direction) for direction in geometry.directions)
-    normal = np.cross(columns, rows)
-    normal *= math.copysign(1.0, float(step @ normal))
-    along = float(step @ normal)
-    aside = geometry.spacing_mm[0] * (step - along * normal)
-    # Pixels by which each slice lies further along rows and columns than the one before.
-    shift = (float(aside @ rows) / geometry.spacing_mm[1], float(aside @ columns) / geometry.spacing_mm[2])
+    normal, along, shift = _lean(geometry)
     depth = pixels.array.shape[0]
     if max(map(abs, shift)) * (depth - 1) < 1e-6:
         return pixels
@@ -66,6 +60,20 @@ def upright(pixels: Pixels) -> Pixels:
     )
     info = {**pixels.info, "resampled": f"slices shifted by {shift[0]:.4g} rows and {shift[1]:.4g} columns each"}
     return replace(pixels, array=array, geometry=standing, info=info)
+
+
+def _lean(geometry: Geometry) -> tuple[NDArray[np.float64], float, tuple[float, float]]:
+    """Return the normal, the share of the step along it, and the rows and columns that each slice lies further."""
+    step, rows, columns = (np.array(direction) for direction in geometry.directions)
+    normal = np.cross(columns, rows)
+    normal *= math.copysign(1.0, float(step @ normal))
+    along = float(step @ normal)
+    aside = geometry.spacing_mm[0] * (step - along * normal)
+    return (
+        normal,
+        along,
+        (float(aside @ rows) / geometry.spacing_mm[1], float(aside @ columns) / geometry.spacing_mm[2]),
+    )
 
 
 def _shifted(
