@@ -80,7 +80,7 @@ def virtual_pairs(case: Case) -> list[tuple[str, str, str]]:
             (premise, f"there is {other}", "neutral"),
         ]
     name = present[0].concept.replace("_", " ")
-    side = f" of the {present[0].laterality} side" if present[0].laterality else ""
+    side = f" of the {present[0].laterality} side" if present[0].laterality in ("left", "right") else ""
     premise, weaker = f"new {name}{side} in {who}", f"{who} has {name}"
     return [
         (premise, weaker, "entailment"),

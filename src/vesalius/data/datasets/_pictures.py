@@ -19,13 +19,16 @@ from PIL.PngImagePlugin import PngInfo
 
 from vesalius.data.readers.limits import DECODER_FAULTS
 from vesalius.data.readers.quiet import quiet
-from vesalius.data.records import Study
+from vesalius.data.records import Image, Study
 from vesalius.errors import DataError
 
 if TYPE_CHECKING:
     from vesalius.data.corpus import Corpus
 
-__all__ = ["VIRTUAL", "Case", "Gaps", "Head", "box_in", "cases", "encoded_mask", "head", "pixels_of", "write_picture"]
+__all__ = [
+    "VIRTUAL", "Case", "Gaps", "Head", "box_in", "cases", "encoded_mask", "head", "is_lateral", "pixels_of",
+    "write_picture",
+]  # fmt: skip
 
 VIRTUAL = "rendered virtual patient, not a person"
 _LOG = logging.getLogger("vesalius.data.datasets")
@@ -116,6 +119,11 @@ class Case(NamedTuple):
     def has(self, *concepts: str) -> bool:
         """Say whether one of the concepts is present."""
         return any(self.study.status(concept) == "present" for concept in concepts)
+
+
+def is_lateral(image: Image) -> bool:
+    """Say whether a virtual radiograph is taken from the side."""
+    return image.view in ("LL", "RL", "LATERAL")
 
 
 def cases(corpus: Corpus) -> list[Case]:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from vesalius.data.chexpert_labels import LABELS, findings_of_row
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._dicom import sex_of, years_of
-from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of, write_picture
+from vesalius.data.datasets._pictures import Case, Gaps, cases, is_lateral, pixels_of, write_picture
 from vesalius.data.datasets._tables import Line, groups, read_rows, write_rows
 from vesalius.data.datasets._twin_labels import labelled
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
@@ -142,7 +142,7 @@ def _write_study(
     sex = "Unknown" if case.number == 2 else {"F": "Female", "M": "Male"}.get(case.study.sex, "Unknown")
     images, rows = [], []
     for number, image in enumerate(case.study.images, start=1):
-        side = "Lateral" if image.view == "LATERAL" else "Frontal"
+        side = "Lateral" if is_lateral(image) else "Frontal"
         view = "" if side == "Lateral" else "LL" if case.number == 0 else image.view
         path = root / folder / f"view{number}_{side.lower()}.jpg"
         write_picture(path, pixels_of(corpus, image.path))

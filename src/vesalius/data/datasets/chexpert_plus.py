@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from vesalius.data.chexpert_labels import LABELS, findings_of_row
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._dicom import image_of, sex_of, years_of
-from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of, write_picture
+from vesalius.data.datasets._pictures import Case, Gaps, cases, is_lateral, pixels_of, write_picture
 from vesalius.data.datasets._tables import Line, Lookup, find, groups, json_lines, read_rows, write_lines, write_rows
 from vesalius.data.datasets._twin_labels import labelled
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
@@ -156,7 +156,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         cells = _cells(case, name, split)
         images = []
         for number, source in enumerate(case.study.images, start=1):
-            lateral = source.view == "LATERAL"
+            lateral = is_lateral(source)
             file = f"view{number}_{'lateral' if lateral else 'frontal'}"
             path = root / "PNG" / _PARTS[split] / name / f"{file}.png"
             write_picture(path, pixels_of(corpus, source.path))
@@ -165,7 +165,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
                 "frontal_lateral": "Lateral" if lateral else "Frontal", "ap_pa": "" if lateral else source.view,
             }  # fmt: skip
             lines.append([row.get(column, "") for column in _HEADER])
-            images.append(_image(path, (source.shape[0], source.shape[1]), source.view))
+            images.append(_image(path, (source.shape[0], source.shape[1]), "LATERAL" if lateral else source.view))
             _add_labels(case, row["path_to_image"], codes)
         findings = _stated(case)
         origin = Provenance(source=ABOUT.title, licence=ABOUT.licence, virtual=True)

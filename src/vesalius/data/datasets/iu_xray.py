@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._dicom import image_of
-from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of, write_picture
+from vesalius.data.datasets._pictures import Case, Gaps, cases, is_lateral, pixels_of, write_picture
 from vesalius.data.datasets._tables import read_json, read_rows, write_json, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Finding, Image, Laterality, Provenance, Study, Text, TextRole
@@ -270,7 +270,7 @@ def _view_pixels(corpus: Corpus, case: Case, place: int) -> Any:
 
 def _projection(case: Case, place: int) -> str:
     images = case.study.images
-    return "Lateral" if images[place % len(images)].view == "LATERAL" else "Frontal"
+    return "Lateral" if is_lateral(images[place % len(images)]) else "Frontal"
 
 
 def _write_originals(corpus: Corpus, case: Case, root: Path, number: int) -> list[str]:

@@ -199,7 +199,7 @@ def _write_images(corpus: Corpus, case: Case, root: Path, study: str) -> list[Im
 
 def _metadata_row(image: Image, subject: str, study: str, day: str, time: str) -> tuple[str, ...]:
     rows, columns = map(str, image.shape)
-    meaning = {"PA": "postero-anterior", "AP": "antero-posterior", "LATERAL": "lateral"}.get(image.view, "")
+    meaning = {"PA": "postero-anterior", "AP": "antero-posterior", "LL": "left lateral"}.get(image.view, "")
     return (
         image.id, subject, study, "CHEST (PA AND LAT)", image.view, rows, columns, day, time, "CHEST (PA AND LAT)",
         meaning, "Erect",

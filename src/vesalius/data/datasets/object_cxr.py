@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of, write_picture
+from vesalius.data.datasets._pictures import Case, Gaps, box_in, cases, pixels_of, write_picture
 from vesalius.data.datasets._tables import read_rows, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Box, Finding, Image, Provenance, Region, Study
@@ -26,13 +26,17 @@ ABOUT = About(
     access="It is open: download train, dev and test with their tables",
     home="https://github.com/hlk-1135/object-CXR",
 )  # fmt: skip
-TWIN = Twin(preset="bedside", image_size=96)
+TWIN = Twin(
+    preset="bedside", settings=("prevalence.endotracheal_tube=0.6", "prevalence.central_venous_catheter=0.6",
+                                "prevalence.feeding_tube=0.5", "prevalence.pacemaker=0.3"), image_size=96,
+)  # fmt: skip
 
 Kind = Literal["rectangle", "ellipse", "polygon"]
 _KINDS: dict[str, Kind] = {"0": "rectangle", "1": "ellipse", "2": "polygon"}
 _TABLES = {"train": ("train.csv", "image_name"), "val": ("dev.csv", "image_name"), "test": ("test.csv", "image_path")}
 _FOLDERS = {"train": "train", "val": "dev", "test": "test"}
 _CONCEPT, _SOURCE = "foreign_object", "radiologists"
+_DEVICES = ("endotracheal_tube", "central_venous_catheter", "pacemaker", "chest_drain", "feeding_tube")
 _POINTS = 48
 """Points of an ellipse's contour: between two of them the chord leaves it by 0.2 % of the half axis."""
 
@@ -122,11 +126,13 @@ def _ellipse(box: Box) -> tuple[tuple[float, float], ...]:
 
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
-    """Write pictures and tables: one of each shape, some pictures without objects."""
+    """Write pictures and tables: the devices of the patients, each shape in turn."""
     rows: dict[str, list[tuple[str, str]]] = {part: [] for part in _TABLES}
     made: dict[str, list[Sample]] = {part: [] for part in _TABLES}
+    shapes = 0
     for case in cases(corpus):
-        annotation = "" if case.number % 3 == 2 else _annotation(case)
+        annotation = _annotation(case, shapes)
+        shapes += len(objects(annotation))
         path = root / _FOLDERS[case.split] / f"9{case.number:04d}.jpg"
         pixels = pixels_of(corpus, case.study.images[0].path)
         write_picture(path, pixels)
@@ -140,15 +146,13 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     return [sample for samples in made.values() for sample in samples]
 
 
-def _annotation(case: Case) -> str:
-    """Return the boxes of what is marked on a picture, as rectangle, ellipse and polygon in turn."""
-    image = case.study.images[0]
-    found = [region.box for region in case.study.regions if region.box and region.image == image.id]
+def _annotation(case: Case, turn: int) -> str:
+    """Return the boxes of the devices on a picture, as rectangle, ellipse and polygon in turn."""
     shapes = []
-    for place, box in enumerate(found[:3] or [Box(4, 4, 12, 20)]):
+    for place, (_, box) in enumerate(box_in(case.study, case.study.images[0].id, _DEVICES), start=turn):
         left, top, right, bottom = (f"{value:g}" for value in box)
-        if place == 2:
+        if place % 3 == 2:
             shapes.append(f"2 {left} {top} {right} {top} {right} {bottom}")
         else:
-            shapes.append(f"{place} {left} {top} {right} {bottom}")
+            shapes.append(f"{place % 3} {left} {top} {right} {bottom}")
     return ";".join(shapes)

@@ -1,12 +1,14 @@
 """PadChest: 160 861 chest radiographs of about 67 600 patients with Spanish reports and labels with places.
 
-A study (StudyID) holds its pictures; labels are of a picture's report and are stated once a study. Lists stand in the
-table as Python writes them and are read by a parser of their own, never evaluated; labels come with stray spaces and
-apostrophes, which are dropped. A list names what is present and nothing else: what it does not name is not stated.
-"exclude", "suboptimal study" and "unchanged" are labels, too; a row without labels is not normal and states nothing.
+A study (StudyID) holds its pictures; labels are of a picture's report and are stated once a study. Lists stand in
+the table as Python writes them and are read by a parser of their own, never evaluated; labels come with stray spaces
+and apostrophes, which are dropped. A list names what is present and nothing else: what it does not name is not
+stated. "exclude", "suboptimal study" and "unchanged" are labels, too; a row without labels is not normal and states
+nothing.
 
 Reports are Spanish, in lower case and without accents. Pictures are 16-bit PNG with 10 to 14 used bits, some
-inverted; those that are missing or cut off (at least 21) are left out. There is no official split.
+inverted: their values are "stored" and no part of the full range, so that shown from 0 to 65 535 they are black.
+Those that are missing or cut off (at least 21) are left out. There is no official split.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._dicom import sex_of
-from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of, write_picture
+from vesalius.data.datasets._pictures import Case, Gaps, cases, is_lateral, pixels_of, write_picture
 from vesalius.data.datasets._tables import Line, find, read_rows, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Finding, Image, Laterality, Provenance, Study, Text
@@ -131,7 +133,7 @@ def _study(root: Path, table: Path, rows: Sequence[Line], gaps: Gaps, origin: Pr
 
 def _image(path: Path, shape: tuple[int, int], projection: str) -> Image:
     return Image(
-        id=path.stem, path=str(path), modality="DX", shape=shape, units="display",
+        id=path.stem, path=str(path), modality="DX", shape=shape, units="stored",
         view=_VIEWS.get(projection, projection), body_part="CHEST",
     )  # fmt: skip
 
@@ -188,7 +190,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         for place, image in enumerate(case.study.images):
             path = root / "images" / str(case.number % 3) / f"9{case.number:06d}_{place}_hash.png"
             write_picture(path, pixels_of(corpus, image.path).astype(np.uint16) * 16)
-            projection = {"LATERAL": "L"}.get(image.view, image.view)
+            projection = "L" if is_lateral(image) else image.view
             rows.append(_row(len(rows), path, projection, cells))
             if (case.number, place) == (1, 1):
                 path.unlink()

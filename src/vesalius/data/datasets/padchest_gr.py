@@ -5,9 +5,9 @@ indices of its boxes in `Study.regions`. Boxes stand as parts of the picture's w
 y_min, x_max, y_max), and become pixels here; "boxes" are those of the first reader, "extra_boxes" further ones. An
 abnormal sentence states its labels as findings with the places; a normal one mostly has no labels and no boxes.
 
-Pictures come as pieces of one archive (``Padchest_GR_files/PadChest_GR.zip.001`` and so on): join the pieces and
-unpack them in their folder. The split is by patient. The days to a previous picture are not stated, so that no prior
-is.
+Pictures are 16-bit PNG as in PadChest; they come as pieces of one archive (``Padchest_GR_files/PadChest_GR.zip.001``
+and so on): join the pieces and unpack them in their folder. The split is by patient. The days to a previous picture
+are not stated, so that no prior is.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _image(root: Path, name: str, where: str, gaps: Gaps) -> Image | None:
 
 
 def _record(path: Path, shape: tuple[int, int]) -> Image:
-    return Image(id="cxr", path=str(path), modality="DX", shape=shape, units="display", body_part="CHEST")
+    return Image(id="cxr", path=str(path), modality="DX", shape=shape, units="stored", body_part="CHEST")
 
 
 def _study(entry: Mapping[str, Any], patient: str, image: Image | None, where: str, origin: Provenance) -> Study:
