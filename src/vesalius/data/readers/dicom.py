@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.readers.dicom_classes import not_an_image
@@ -69,10 +68,10 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
         frames = range(total) if frame is None else range(frame, frame + 1)
         info = _info(dataset, uid, total)
         values = _values(dataset, array, frames, info)
-        axes, found, order = _located(path, dataset, frames)
-        if order:
-            values = values._replace(array=_reordered(values.array, order))
-            info["frame_order"] = "sorted by position"
+        axes, found, stack = _located(path, dataset, frames)
+        if stack is not None:
+            values = values._replace(array=_reordered(values.array, stack))
+            info.update(stack.info(), frame_order="sorted by position")
         modality = text(dataset, "Modality")
         shown = presentation(dataset, values, frames[0], info)
     info.update({"geometry_missing": found.missing} if found.missing else {})
@@ -242,32 +241,30 @@ def _values(
     return values
 
 
-def _located(path: Path, dataset: Dataset, frames: range) -> tuple[Axes, Found, tuple[tuple[int, ...], ...]]:
-    """Return the axes, the geometry, and the frames in their order, time by time, where that is not the file's.
+def _located(path: Path, dataset: Dataset, frames: range) -> tuple[Axes, Found, Stack | None]:
+    """Return the axes, the geometry, and the volume that the frames form in another order than the file's.
 
     What is no volume has a spacing and no common place.
     """
     if len(frames) == 1:
-        return "YX", frame_geometry(dataset, frames[0]), ()
+        return "YX", frame_geometry(dataset, frames[0]), None
     stack = stack_geometry(dataset, len(frames))
     if stack.geometry is not None:
-        return "ZYX", stack, ()
+        return "ZYX", stack, None
     first = frame_geometry(dataset, 0)
     if first.geometry is None:
-        return "TYX", first, ()
+        return "TYX", first, None
     arranged = sorted_frames(path, dataset) if first.geometry.directions else None
     if arranged is not None and len(arranged.slices) == len(frames) and arranged.axes != "ZYXC":
-        numbers = [one.frame or 0 for one in arranged.slices]
-        depth = len(numbers) // arranged.num_frames
-        order = tuple(tuple(numbers[start : start + depth]) for start in range(0, len(numbers), depth))
-        return arranged.axes, Found(arranged.geometry), order
+        return arranged.axes, Found(arranged.geometry), arranged
     spacing = replace(first.geometry, directions=(), origin_mm=())
-    return "TYX", Found(spacing, position=stack.missing), ()
+    return "TYX", Found(spacing, position=stack.missing), None
 
 
-def _reordered(array: NDArray[Any], order: tuple[tuple[int, ...], ...]) -> NDArray[Any]:
-    """Pick frames: (slices, rows, columns) where there is one time, else (times, slices, rows, columns)."""
-    return array[list(order[0])] if len(order) == 1 else array[np.array(order)]
+def _reordered(array: NDArray[Any], stack: Stack) -> NDArray[Any]:
+    """Pick frames in the order of the volume: (slices, rows, columns), with times before them where there are any."""
+    picked: NDArray[Any] = array[[one.frame or 0 for one in stack.slices]]
+    return picked.reshape(*stack.shape, *array.shape[3:])
 
 
 def _info(dataset: Dataset, uid: str, total: int) -> dict[str, str]:

@@ -107,7 +107,9 @@ class Ruler:
         shown = ", ".join(f"{step} mm ({count} times)" for step, count in found.most_common(_SHOWN))
         if len(found) == 1:
             return "uneven spacing", f"slices are {shown} apart and not on one line"
-        return "uneven spacing", f"the spacing varies: {shown}"
+        changes = np.abs(np.diff(steps)) > max(_EVEN_SHARE * base, self.tolerance_mm)
+        at = [heights[place + 1] for place in np.flatnonzero(changes).tolist()]
+        return "uneven spacing", f"the spacing varies: {shown}, changing at {listed(at)} mm along the normal"
 
     def runs(self, slices: Sequence[Slice]) -> list[list[Slice]]:
         """Return even runs of at least three slices, the longest taken first, in the order of position."""

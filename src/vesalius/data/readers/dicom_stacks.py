@@ -82,6 +82,16 @@ class Stack:
         """Files, each once, in the order of the slices."""
         return tuple(dict.fromkeys(one.path for one in self.slices))
 
+    def info(self) -> dict[str, str]:
+        """Return what is to be known of the order of frames and the tilt, as `Pixels.info` holds it."""
+        info = {"slices": str(len(self.slices) // self.num_frames)}
+        if self.num_frames > 1:
+            info.update({"frames": str(self.num_frames), "frames_by": self.frames_by})
+            info.update({"frame_values": "; ".join(self.frame_values)} if self.frame_values else {})
+        if self.tilt_degrees:
+            info["gantry_tilt_degrees"] = f"{self.tilt_degrees:.4g}, the grid is sheared"
+        return info
+
     def text(self) -> str:
         """Describe the volume in one line."""
         size = " x ".join(map(str, self.shape))

@@ -354,10 +354,4 @@ def _scan_start(stack: Stack) -> datetime | None:
 
 def _info(stack: Stack, first: Sample) -> dict[str, str]:
     info = {key: value for key, value in first.info.items() if key not in ("frames", "frames_per_second")}
-    info["slices"] = str(len(stack.slices) // stack.num_frames)
-    if stack.num_frames > 1:
-        info.update({"frames": str(stack.num_frames), "frames_by": stack.frames_by})
-        info.update({"frame_values": "; ".join(stack.frame_values)} if stack.frame_values else {})
-    if stack.tilt_degrees:
-        info["gantry_tilt_degrees"] = f"{stack.tilt_degrees:.4g}, the grid is sheared"
-    return info
+    return info | stack.info()
