@@ -31,7 +31,8 @@ def test_steps_instruments_and_the_row_beyond_the_end(release: Path) -> None:
     # The fifth row begins where the video of four seconds ends.
     assert found == [
         ("step", "nasal corridor creation", 1.0, 3.0), ("step", "tumour excision", 3.0, 4.0),
-        ("instrument", "suction", 1.0, 3.0), ("instrument", "kerrison", 2.0, 3.0), ("outside", "out of body", 0.0, 1.0),
+        ("instrument", "suction", 1.0, 3.0), ("instrument", "kerrison", 2.0, 3.0), ("outside", "out of body", 0.0,
+        1.0),
     ]  # fmt: skip
 
 
