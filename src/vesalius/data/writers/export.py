@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Study
@@ -24,6 +27,9 @@ from vesalius.data.writers.finish import VIRTUAL
 from vesalius.data.writers.material import Material, Opened
 from vesalius.data.writers.nifti import write_nifti
 from vesalius.errors import ConfigError, DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from vesalius.data.writers.segmentation import SegmentMask
 
 __all__ = ["TARGETS", "ExportReport", "export"]
 
@@ -68,7 +74,7 @@ def export(
         corpus: or a view, such as ``corpus.filter(ids=["study-1"])``.
         target: one of `TARGETS`.
         out: folder; each study has a folder of its own in it, COCO is one file.
-        labelmap: write segmentations as label maps.
+        labelmap: write segmentations as label maps, as many as overlap demands.
         progress: shows how far it is.
 
     Raises:
@@ -118,17 +124,42 @@ def _segmentations(material: Material, folder: Path, report: ExportReport, *, la
     from vesalius.data.writers.segmentation import write_segmentation
 
     for opened in material.images(with_masks=True):
-        kind: Literal["labelmap", "binary"] = "labelmap" if labelmap else "binary"
         masks, stem = opened.segment_masks(), _safe(opened.image.id)
-        if opened.source.placed or len(opened.source.datasets) == 1:
-            yield write_segmentation(masks, opened.source, folder / f"{stem}-seg.dcm", kind=kind)
+        if not opened.source.placed and len(opened.source.datasets) > 1:
+            yield from _one_by_one(opened, masks, folder / stem)
             continue
-        # Frames without a common place in a patient have no segmentation together.
-        for number in range(opened.source.grid.shape[0]):
-            flat = [replace(mask, mask=mask.mask[number : number + 1]) for mask in masks if mask.mask[number].any()]
-            if flat:
-                path = folder / f"{stem}-{number:04d}-seg.dcm"
-                yield write_segmentation(flat, opened.source.at(number), path, kind=kind)
+        if not labelmap:
+            yield write_segmentation(masks, opened.source, folder / f"{stem}-seg.dcm")
+            continue
+        for number, group in enumerate(_apart(masks)):
+            ending = f"-{number}" if number else ""
+            yield write_segmentation(group, opened.source, folder / f"{stem}-seg{ending}.dcm", kind="labelmap")
+
+
+def _one_by_one(opened: Opened, masks: Sequence[SegmentMask], stem: Path) -> Iterator[Path]:
+    """Segment frames without a common place in a patient one at a time; together they have no segmentation."""
+    from vesalius.data.writers.segmentation import write_segmentation
+
+    for number in range(opened.source.grid.shape[0]):
+        flat = [replace(mask, mask=mask.mask[number : number + 1]) for mask in masks if mask.mask[number].any()]
+        if flat:
+            path = stem.with_name(f"{stem.name}-{number:04d}-seg.dcm")
+            yield write_segmentation(flat, opened.source.at(number), path)
+
+
+def _apart(masks: Sequence[SegmentMask]) -> list[list[SegmentMask]]:
+    """Put masks into as few groups as come out in order, within which none overlap: a label map each."""
+    groups: list[list[SegmentMask]] = []
+    taken: list[NDArray[np.bool_]] = []
+    for mask in masks:
+        free = (number for number, used in enumerate(taken) if not (used & mask.mask).any())
+        number = next(free, len(groups))
+        if number == len(groups):
+            groups.append([])
+            taken.append(np.zeros_like(mask.mask))
+        groups[number].append(mask)
+        taken[number] |= mask.mask
+    return groups
 
 
 def _report(material: Material, folder: Path, report: ExportReport) -> Iterator[Path]:

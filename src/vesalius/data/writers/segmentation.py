@@ -117,6 +117,8 @@ def write_segmentation(
 def _complete(dataset: Any, source: Source) -> None:
     """State what the class must and the source does not: that a voxel is as thick as slices are apart."""
     geometry = source.grid.geometry
+    if "ContentCreatorName" not in dataset:
+        dataset.ContentCreatorName = ""
     if geometry is None or not geometry.directions:
         dataset.PatientOrientation = source.first.get("PatientOrientation", "")
     if geometry is not None and len(geometry.spacing_mm) == 3:
