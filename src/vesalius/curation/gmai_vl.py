@@ -19,7 +19,7 @@ from typing import Any, Literal
 from vesalius.curation.base import Decision, Dropped, Files, Outcome, Stage, Step, chance
 from vesalius.curation.facts import contains, read_findings, sides_said
 from vesalius.curation.masks import components, position, read_mask
-from vesalius.curation.terms import MODALITIES, concept_names, humanised, modality_name
+from vesalius.curation.terms import MODALITIES, body_part_name, concept_names, humanised, modality_name
 from vesalius.curation.wordings import wording
 from vesalius.data.records import Box, Dialogue, Region, Study, Text, Turn
 from vesalius.errors import ConfigError
@@ -35,6 +35,10 @@ PAPER = Paper(
     venue="AAAI",
     code="uni-medical/GMAI-VL: training with XTuner, a licence file is there",
 )
+
+
+_SPECK = 0.01
+"""Components below this share of the largest are the ragged edge of a mask and no objects."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ def extract(study: Study, files: Files) -> Iterator[Facts]:
         for concept in sorted(sides):
             yield Facts(
                 record=f"{study.id}/{image.id}/{concept}", task="classification", modality=image.modality,
-                picture=modality_name(image), organ=humanised(image.body_part), label=concept,
+                picture=modality_name(image), organ=body_part_name(image), label=concept,
                 side=sides[concept] if sides[concept] in ("left", "right") else "",
             )  # fmt: skip
     for number, region in enumerate(study.regions):
@@ -93,6 +97,7 @@ def extract(study: Study, files: Files) -> Iterator[Facts]:
 def _of_mask(study: Study, region: Region, number: int, side: str, files: Files) -> Iterator[Facts]:
     flat = read_mask(study, region, files)
     parts = components(flat.mask)
+    parts = [part for part in parts if part.area >= _SPECK * parts[0].area]
     if parts:
         yield replace(
             _base(study, region, number, side), task="segmentation", boxes=tuple(part.box for part in parts[:5]),
@@ -115,7 +120,7 @@ def _base(study: Study, region: Region, number: int, side: str) -> Facts:
     stated = next((word for word in ("left", "right") if word in (side, *region.anatomy.split())), "")
     return Facts(
         record=f"{study.id}/{image.id}/region-{number}", task="detection", modality=image.modality,
-        picture=modality_name(image), organ=humanised(region.anatomy or image.body_part),
+        picture=modality_name(image), organ=body_part_name(image),
         label=region.concept or region.anatomy, side=stated,
     )  # fmt: skip
 

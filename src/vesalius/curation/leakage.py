@@ -18,14 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vesalius.config import Config
+from vesalius.curation.base import Files
 from vesalius.curation.leakage_side import Side
 from vesalius.curation.minhash import near_texts
 from vesalius.curation.seen import AGREEMENT, BITS, near_pictures
 from vesalius.data.corpus import Corpus
 from vesalius.data.disk import replacing
+from vesalius.data.records import Study
 from vesalius.errors import DataError
 
-__all__ = ["KINDS", "Audit", "AuditSettings", "Contamination", "Kind", "Match", "audit"]
+__all__ = ["KINDS", "Audit", "AuditSettings", "Contamination", "Kind", "Match", "audit", "shared_with"]
 
 Kind = Literal["patient", "study", "file", "pixels", "near_image", "report", "near_report", "question"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -212,23 +214,52 @@ def audit(
     how = settings or AuditSettings()
     if train.root.resolve() == test.root.resolve() and train.ids == test.ids:
         raise DataError(f"{train!r} is compared with itself: name two parts, such as {train.root.name}:train")
-    pictures = bool({"pixels", "near_image"} & set(how.kinds))
-    learnt = Side.of(train, pictures=pictures, least_words=how.least_words)
-    asked = Side.of(test, pictures=pictures, least_words=how.least_words)
-    found = set(_matches(learnt, asked, how))
-    texts, templates = _texts(learnt, asked, how)
-    kept = [match for match in (*found, *texts) if match.kind in how.kinds]
+    learnt, asked = _side(train, train, how), _side(test, test, how)
+    matches, templates = _compared(learnt, asked, how)
     return Audit(
         train=names[0] or train.name,
         test=names[1] or test.name,
         train_studies=len(learnt.patient_of),
         test_studies=len(asked.patient_of),
-        matches=tuple(sorted(kept, key=lambda match: (KINDS.index(match.kind), match[1:]))),
+        matches=matches,
         templates=templates,
         settings=how,
         test_hash=test.content_hash,
         unreadable=tuple(f"{side}: {line}" for side, one in (("train", learnt), ("test", asked)) for line in one.bad),
     )
+
+
+def shared_with(
+    studies: Iterable[Study], files: Files, test: Corpus, *, settings: AuditSettings | None = None
+) -> tuple[Match, ...]:
+    """Return what studies share with a corpus, every study of a shared patient named.
+
+    Args:
+        studies: what a model would learn from; gone through twice.
+        files: where their files are.
+        test: what it is judged by.
+        settings: kinds and thresholds.
+    """
+    how = settings or AuditSettings()
+    learnt, asked = _side(studies, files, how), _side(test, test, how)
+    matches, _ = _compared(learnt, asked, how)
+    patients = [
+        Match("patient", name, asked.studies_of[patient][0])
+        for name, patient in learnt.patient_of.items()
+        if patient in asked.studies_of
+    ]
+    return (*matches, *(patients if "patient" in how.kinds else ()))
+
+
+def _side(studies: Iterable[Study], files: Files, how: AuditSettings) -> Side:
+    pictures = bool({"pixels", "near_image"} & set(how.kinds))
+    return Side.of(studies, files, pictures=pictures, least_words=how.least_words)
+
+
+def _compared(train: Side, test: Side, how: AuditSettings) -> tuple[tuple[Match, ...], int]:
+    texts, templates = _texts(train, test, how)
+    kept = [match for match in {*_matches(train, test, how), *texts} if match.kind in how.kinds]
+    return tuple(sorted(kept, key=lambda match: (KINDS.index(match.kind), match[1:]))), templates
 
 
 def _matches(train: Side, test: Side, how: AuditSettings) -> Iterator[Match]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from vesalius.curation.base import Files
 from vesalius.curation.minhash import Shingles, shingles
 from vesalius.curation.pictures import grey, opened, pixel_hash
 from vesalius.curation.seen import Seen, look_at
 from vesalius.curation.text_keys import text_hash, words
-from vesalius.data.corpus import Corpus
 from vesalius.data.fingerprint import file_sha256
 from vesalius.data.records import Image, Study
 from vesalius.errors import DataError
@@ -45,21 +45,22 @@ class Side:
     bad: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, corpus: Corpus, *, pictures: bool, least_words: int) -> Side:
-        """Go through a corpus or view once.
+    def of(cls, studies: Iterable[Study], files: Files, *, pictures: bool, least_words: int) -> Side:
+        """Go through the studies of a side once.
 
         Args:
-            corpus: one side.
+            studies: such as a corpus or a view of it.
+            files: where their files are.
             pictures: open every image; without it images are compared by the hash of their file alone.
             least_words: reports with fewer words are not compared.
         """
         side = cls()
-        for study in corpus:
+        for study in studies:
             side.patient_of[study.id] = study.patient
             side.studies_of[study.patient].append(study.id)
             side._add_texts(study, least_words)
             for image in study.images:
-                side._add_image(study, image, corpus, pictures=pictures)
+                side._add_image(study, image, files, pictures=pictures)
         for table in (side.studies_of, side.files, side.pixels, side.reports, side.questions):
             assert isinstance(table, defaultdict)
             table.default_factory = None
@@ -86,9 +87,9 @@ class Side:
                 self.questions[key].append(study.id)
                 self.num_words[key] = len(words(asked))
 
-    def _add_image(self, study: Study, image: Image, corpus: Corpus, *, pictures: bool) -> None:
+    def _add_image(self, study: Study, image: Image, files: Files, *, pictures: bool) -> None:
         place = (study.id, image.id)
-        path = corpus.path(image.path)
+        path = files.path(image.path)
         if not path.exists():
             self.bad.append(f"{study.id}/{image.id}: the file is not there")
             if image.sha256:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vesalius.curation.base import Decision, Outcome, Stage, Step, chance
-from vesalius.curation.terms import concept_names, humanised, modality_name
+from vesalius.curation.terms import body_part_name, concept_names, modality_name
 from vesalius.data.records import Dialogue, Study, Turn
 from vesalius.errors import DataError
 from vesalius.paper import Paper
@@ -178,7 +178,7 @@ def triplets_of(study: Study, tasks: Collection[str]) -> Iterator[Triplet]:
     """Yield the triplets of a study: those of its first image's modality and area with each task."""
     if study.images:
         image = study.images[0]
-        area = humanised(image.body_part) if image.body_part else "body"
+        area = body_part_name(image) or "body"
         yield from (Triplet(modality_name(image), area, task) for task in sorted(tasks))
 
 

@@ -26,7 +26,7 @@ from vesalius.curation.base import Decision, Dropped, Files, Outcome, Stage, Ste
 from vesalius.curation.bm25 import Knowledge, Passages
 from vesalius.curation.facts import contains, read_findings
 from vesalius.curation.masks import components, position, read_mask
-from vesalius.curation.terms import concept_names, humanised, modality_name
+from vesalius.curation.terms import body_part_name, concept_names, humanised, modality_name
 from vesalius.data.records import Box, Dialogue, Finding, Region, Study, Text, Turn
 from vesalius.errors import DataError
 from vesalius.paper import Paper
@@ -48,7 +48,9 @@ PAPER = Paper(
 
 PARTS = ("Modality", "Structures", "Region of interest", "Lesion texture", "Local-global relation")
 """Headings of the five parts of a description, in order."""
-_SIDES = {"left": "right", "right": "left"}
+_SIDES = ("left", "right")
+_UNSEEN = ("visibility",)
+"""Attributes that speak of the picture's making, not of the lesion."""
 
 
 class Roi(NamedTuple):
@@ -116,7 +118,7 @@ def prompt(material: Material) -> str:
 def frame_captioner(material: Material) -> str:
     """Write the five parts from the facts alone: what is not known is said to be unknown, never made up."""
     names = [concept_names(finding.concept)[0] for finding in material.findings]
-    structure = humanised(material.body_part) if material.body_part else "structures that are not stated"
+    structure = material.body_part or "part that the record does not state"
     places = "; ".join(_words(roi) for roi in material.rois) or "the whole image, no region is marked"
     looks = [f"{concept_names(one.concept)[0]}: {_look(one)}" for one in material.findings if _look(one)]
     texture = "; ".join(looks) or (", ".join(names) if names else "no abnormal texture is stated")
@@ -237,7 +239,7 @@ def material_of(study: Study, knowledge: Knowledge, files: Files, settings: MedT
     image = study.images[0]
     rois = sorted(_rois(study, files), key=lambda roi: -roi.area_percent)[: settings.most_regions]
     return Material(
-        caption, tuple(rois), tuple(passages[: settings.top]), _present(study), _picture(study), image.body_part
+        caption, tuple(rois), tuple(passages[: settings.top]), _present(study), _picture(study), body_part_name(image)
     )
 
 
@@ -272,7 +274,8 @@ def _present(study: Study) -> tuple[Finding, ...]:
 def _picture(study: Study) -> str:
     image = study.images[0]
     name = modality_name(image)
-    return f"{humanised(image.body_part)} {name}" if image.body_part and image.body_part.lower() not in name else name
+    part = body_part_name(image)
+    return f"{part} {name}" if part and part not in name else name
 
 
 def _words(roi: Roi) -> str:
@@ -283,7 +286,12 @@ def _words(roi: Roi) -> str:
 
 
 def _look(finding: Finding) -> str:
-    return ", ".join([*([finding.severity] if finding.severity else []), *(value for _, value in finding.attributes)])
+    """Severity and attributes; an attribute that is said to be present or absent by its name."""
+    found = [finding.severity] if finding.severity else []
+    for name, value in finding.attributes:
+        plain = {"present": humanised(name), "absent": f"no {humanised(name)}"}
+        found += [] if name in _UNSEEN else [plain.get(value, value)]
+    return ", ".join(found)
 
 
 def _relation(rois: Sequence[Roi]) -> str:

@@ -29,6 +29,8 @@ _SHARED = ((64, 4), (16, 1), (0, 0))
 """Directions in which all pictures of a corpus differ most, and that are taken out of descriptors, by how many
 pictures there are at least: what all have in common tells nobody apart."""
 _SAMPLE = 1000
+_COPY = 0.85
+"""Cosine of descriptors as they are from which a picture of the sample may be a copy of another."""
 
 
 class Look(NamedTuple):
@@ -130,12 +132,26 @@ def _alike(first: Seen, second: Seen | None) -> set[tuple[int, int]]:
 
 
 def _without_shared(table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take the leading directions of an even sample out of unit vectors (n, d)."""
-    number = next(directions for least, directions in _SHARED if len(table) >= least)
+    """Take the leading directions of an even sample of different pictures out of unit vectors (n, d).
+
+    Copies are left out of the sample: a film that is there many times would be a leading direction by itself, and
+    taking it out would hide it.
+    """
+    sample = _different(table[:: max(1, len(table) // _SAMPLE)])
+    number = next(directions for least, directions in _SHARED if len(sample) >= least)
     if not number:
         return table
-    sample = table[:: max(1, len(table) // _SAMPLE)].astype(np.float64)
     lengths, turned = np.linalg.eigh(sample @ sample.T)
     leading = turned[:, -number:] / np.sqrt(np.maximum(lengths[-number:], 1e-12))
     axes = (sample.T @ leading).astype(np.float32)
     return np.asarray(table - (table @ axes) @ axes.T, np.float32)
+
+
+def _different(sample: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the vectors of which none before is a copy."""
+    cosines = sample @ sample.T
+    kept: list[int] = []
+    for place in range(len(sample)):
+        if not kept or cosines[place, kept].max() <= _COPY:
+            kept.append(place)
+    return sample[kept].astype(np.float64)

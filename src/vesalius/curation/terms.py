@@ -12,7 +12,16 @@ from vesalius.data.records import Image
 from vesalius.virtual.preset import finding, finding_names
 from vesalius.virtual.text.grammar import grammar
 
-__all__ = ["MODALITIES", "SIDES", "concept_names", "denials", "humanised", "modality_name", "organ_words"]
+__all__ = [
+    "MODALITIES",
+    "SIDES",
+    "body_part_name",
+    "concept_names",
+    "denials",
+    "humanised",
+    "modality_name",
+    "organ_words",
+]
 
 MODALITIES: dict[str, tuple[str, ...]] = {
     "DX": ("radiograph", "x-ray", "xray", "x ray", "plain film"),
@@ -73,6 +82,11 @@ def denials(concept: str) -> tuple[str, ...]:
     if concept in finding_names():
         return tuple(grammar(finding(concept).region).findings[concept].absent)
     return ()
+
+
+def body_part_name(image: Image) -> str:
+    """Return the body part of a picture in plain words, or nothing where it states none."""
+    return " ".join(image.body_part.replace("_", " ").lower().split())
 
 
 def modality_name(image: Image) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.curation.base import Dropped, Outcome, Stage, StudyStep, chance
-from vesalius.curation.terms import concept_names, humanised, modality_name
+from vesalius.curation.terms import body_part_name, concept_names, modality_name
 from vesalius.data.records import Study, Text
 from vesalius.errors import ConfigError, DataError
 from vesalius.paper import Paper
@@ -202,7 +202,7 @@ class UniMedClip(StudyStep):
         rng = chance(stage.seed, study.id, "unimed-clip")
         chosen = sorted(rng.permutation(len(present))[: self.most_labels].tolist())
         image = study.images[0]
-        picture = f"{humanised(image.body_part)} {modality_name(image)}".strip()
+        picture = f"{body_part_name(image)} {modality_name(image)}".strip()
         made = captions_for([concept_names(present[place])[0] for place in chosen], picture, count=self.count)
         captions = [Text(text=text, role="caption", images=(image.id,)) for text in made]
         return replace(study, texts=(*study.texts, *captions))

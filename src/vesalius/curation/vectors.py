@@ -20,7 +20,7 @@ __all__ = ["NearPairs", "near_vectors", "unit"]
 
 _BLOCK = 2048
 _PREFIX = 64
-_SAMPLE = 4096
+_SAMPLE = 2048
 _ROUNDING = 1e-5
 """Added to the bound, so that float32 sums of 512 products lose no pair at the threshold."""
 Vectors = NDArray[np.float32]
@@ -79,11 +79,18 @@ def near_vectors(first: NDArray[Any], second: NDArray[Any] | None = None, *, cos
 
 
 def _axes(vectors: Vectors) -> Vectors:
-    """Return an orthonormal basis (d, d), largest spread first, from an even sample of the vectors."""
-    step = max(1, len(vectors) // _SAMPLE)
-    sample = vectors[::step].astype(np.float64)
-    _, basis = np.linalg.eigh(sample.T @ sample)
-    return np.ascontiguousarray(basis[:, ::-1][:, :_PREFIX], dtype=np.float32)
+    """Return at most 64 orthonormal axes (d, k), those of the largest spread of an even sample of the vectors.
+
+    The smaller of the two square tables of the sample is taken apart: that of its rows or that of its columns.
+    """
+    sample = vectors[:: max(1, len(vectors) // _SAMPLE)][:_SAMPLE].astype(np.float64)
+    by_rows = len(sample) < sample.shape[1]
+    lengths, basis = np.linalg.eigh(sample @ sample.T if by_rows else sample.T @ sample)
+    leading = np.flatnonzero(lengths > 1e-9 * lengths[-1])[::-1][:_PREFIX]
+    axes = basis[:, leading]
+    if by_rows:
+        axes = sample.T @ axes / np.sqrt(lengths[leading])
+    return np.ascontiguousarray(axes, dtype=np.float32)
 
 
 def _shortened(leading: Vectors) -> Vectors:

@@ -21,6 +21,7 @@ _REFERENCE = re.compile(
     rf"\b(?:compar(?:ed|ison|ing)|since|from|to|than|as in|as on) (?:with |to |the |a |an |his |her |its )*"
     rf"{_PRIOR_NOUN}\b"
     rf"|\b{_PRIOR_NOUN} (?:\w+ ){{0,2}}?{_STUDY_NOUN}\b"
+    r"|\bno (?:\w+ ){0,2}?(?:priors?|comparisons?)\b"
     r"|\b(?:in|by) comparison\b|\bcompared (?:to|with)\b|\bas (?:before|previously)\b"
     r"|\bpreviously (?:seen|noted|described)\b"
     r"|\b(?:again|re-?demonstrated|redemonstrated)\b|\b(?:in|over) the interval\b|\binterval\b|\bno longer\b"
