@@ -64,7 +64,7 @@ def test_chase_keeps_the_eyes_of_a_child_together(tmp_path: Path) -> None:
     assert [part.instance for part in study.regions] == [0, 1]
     assert values_of(study.regions[0].mask) == [0, 255]
     picture(tmp_path / "Image_1.jpg")
-    with pytest.raises(DataError, match="expected a name such as Image_01L.jpg"):
+    with pytest.raises(DataError, match=r"expected a name such as Image_01L\.jpg"):
         list(read_chase(tmp_path))
 
 
