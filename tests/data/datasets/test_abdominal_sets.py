@@ -25,8 +25,9 @@ SMALL = np.zeros((4, 3, 2), np.int16)
 @pytest.mark.parametrize(
     ("name", "ours"),
     [
-        ("kidney_left", "left kidney"), ("gall bladder", "gallbladder"), ("arota", "aorta"), ("gall_bladder", "gallbladder"),
-        ("postcava", "inferior vena cava"), ("rib_right_12", "right rib 12"), ("prostate/uterus", "prostate or uterus"),
+        ("kidney_left", "left kidney"), ("gall bladder", "gallbladder"), ("arota", "aorta"),
+        ("gall_bladder", "gallbladder"), ("postcava", "inferior vena cava"), ("rib_right_12", "right rib 12"),
+        ("prostate/uterus", "prostate or uterus"),
     ],
 )  # fmt: skip
 def test_names_of_structures(name: str, ours: str) -> None:

@@ -46,9 +46,9 @@ def test_classes_of_2019(tmp_path: Path) -> None:
 
 
 def test_patients_of_2020(tmp_path: Path) -> None:
-    header = "image_name,patient_id,lesion_id,sex,age_approx,anatom_site_general_challenge,diagnosis,benign_malignant,target"
-    rows = ("ISIC_2637011,IP_7279968,IL_7972535,male,45,head/neck,unknown,benign,0",
-            "ISIC_0015719,IP_7279968,IL_4649854,NA,NA,upper extremity,melanoma,malignant,1")  # fmt: skip
+    header = "image_name,patient_id,lesion_id,sex,age_approx,diagnosis,benign_malignant,target"
+    rows = ("ISIC_2637011,IP_7279968,IL_7972535,male,45,unknown,benign,0",
+            "ISIC_0015719,IP_7279968,IL_4649854,NA,NA,melanoma,malignant,1")  # fmt: skip
     lines(tmp_path / "ISIC_2020_Training_GroundTruth_v2.csv", header, *rows)
     for name in ("ISIC_2637011", "ISIC_0015719"):
         picture(tmp_path / "train" / f"{name}.jpg")

@@ -23,10 +23,11 @@ def _row(question: str, answer: object, image: object = NAME) -> str:
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     picture(tmp_path / NAME, size=(64, 48))
+    pair = [{"point_2d": [9.0, 10.0], "label": "normal sperm"}, {"point_2d": [11, 12], "label": "normal sperm"}]
+    both = {"count": 2, "bbox_2d": [[1, 2, 3.5, 4], [5, 6, 7, 8]], "label": "sperm"}
     rows = (
-        _row("Boxes and count of all sperm", {"count": 2, "bbox_2d": [[1, 2, 3.5, 4], [5, 6, 7, 8]], "label": "sperm"}),
-        _row("Point", [{"point_2d": [9.0, 10.0], "label": "normal sperm"}, {"point_2d": [11, 12], "label": "normal sperm"}],
-             {"bytes": None, "path": NAME}),
+        _row("Boxes and count of all sperm", both),
+        _row("Point", pair, {"bytes": None, "path": NAME}),
         _row("Polyp?", {"bbox_2d": [], "label": "polyp"}),
         _row("What is it?", "This isn't in the image."),
     )  # fmt: skip

@@ -46,7 +46,8 @@ def _camelyon(root: Path, labels: list[int], count: int) -> np.ndarray:
 def test_camelyon_patches_slides_and_places(tmp_path: Path) -> None:
     values = _camelyon(tmp_path, [0, 1], 2)
     lines(tmp_path / f"{NAME}meta.csv", ",tumor_patch,center_tumor_patch,wsi,coord_x,coord_y",
-          "0,True,False,camelyon16_train_tumor_091,14912,156352", "1,True,True,camelyon16_train_tumor_091,1,2")  # fmt: skip
+          "0,True,False,camelyon16_train_tumor_091,14912,156352",
+          "1,True,True,camelyon16_train_tumor_091,1,2")  # fmt: skip
     (first, split), (second, _) = read_camelyon(tmp_path)
     assert (first.id, first.patient, split) == ("train_000000", "camelyon16_train_tumor_091", "train")
     assert (first.status("tumour_metastasis"), second.status("tumour_metastasis")) == ("absent", "present")
