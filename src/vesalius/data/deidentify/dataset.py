@@ -14,6 +14,7 @@ from vesalius.data.deidentify.private import keeps_private
 from vesalius.data.deidentify.profile import Action, action_of
 from vesalius.data.deidentify.secret import Secret
 from vesalius.data.deidentify.text import Known, Scrubber, find
+from vesalius.data.deidentify.text.known import find_known
 from vesalius.data.readers.limits import DECODER_FAULTS
 from vesalius.errors import DataError
 
@@ -42,6 +43,9 @@ _CODES = {
     "CodingSchemeVersion",
     "CodeMeaning",
 }
+_TERMS = {"Modality", "PhotometricInterpretation", "ValueType", "RelationshipType", "ConversionType", "PatientPosition",
+          "ContinuityOfContent", "CompletionFlag", "VerificationFlag", "ImageType", "FrameType"}  # fmt: skip
+"""Code strings without which the object cannot be read; their terms are fixed by the standard."""
 _BULK = {"PixelData", "FloatPixelData", "DoubleFloatPixelData"}
 _BINARY = {"OB", "OW", "OF", "OD", "OL", "OV", "UN"}
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{0,16}")
@@ -93,7 +97,7 @@ class Treatment:
         if depth > _DEEPEST:
             raise DataError(f"sequences are nested deeper than {_DEEPEST} levels; not a sound DICOM file")
         for tag in list(dataset.keys()):
-            if tag.element == 0 or tag.group in (0x0002, 0xFFFC, 0xFFFA):
+            if tag.element == 0 or tag.group in (0x0000, 0x0002, 0xFFFC, 0xFFFA):
                 self._remove(dataset, tag, "structure removed")
                 continue
             try:
@@ -285,6 +289,7 @@ class Treatment:
         own = {span for span in find(value, known=self.known)} - {span for span in find(value)}
         if not strict:
             return bool(own)
+        found = find(value, names=self.options.names, places=self.options.places)
         kinds = {span.kind for span in found}
         return (
             bool(own)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.deidentify.codestreams import without_notes
-from vesalius.data.deidentify.masking import boxes_of, finder, mask
+from vesalius.data.deidentify.masking import boxes_of, finder, mask_all
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.pixel_rules import expectation
 from vesalius.data.deidentify.strokes import find_text
@@ -52,16 +52,19 @@ def clean_pixels(path: Path, dataset: Dataset, options: Options) -> CleanedPixel
     array = stored(path)
     colour = whole(dataset, "SamplesPerPixel") != 1
     frames = array[None] if array.ndim == (3 if colour else 2) else array
-    boxes = boxes_of(frames, expectation(dataset), find=finder(options.detector))
-    if not boxes:
+    find, expected = finder(options.detector), expectation(dataset)
+    if options.pixels in ("drop", "review"):
+        found = len(boxes_of(frames, expected, find=find))
+        if found:
+            why = "text in its pixels" if options.pixels == "drop" else "for review: its pixels may hold text"
+            return CleanedPixels(looked_at=True, held=why)
         return _kept_as_is(path, dataset, looked_at=True)
-    if options.pixels == "drop":
-        return CleanedPixels(looked_at=True, held="text in its pixels")
-    if options.pixels == "review":
-        return CleanedPixels(looked_at=True, held=f"for review: {len(boxes)} places in its pixels may be text")
     indexed = text(dataset, "PhotometricInterpretation") == "PALETTE COLOR"
-    _write_back(dataset, mask(frames, boxes, indexed=indexed), colour=colour)
-    return CleanedPixels(looked_at=True, masked=len(boxes), rewritten=True)
+    masked, count = mask_all(frames, expected, find=find, indexed=indexed)
+    if not count:
+        return _kept_as_is(path, dataset, looked_at=True)
+    _write_back(dataset, masked, colour=colour)
+    return CleanedPixels(looked_at=True, masked=count, rewritten=True)
 
 
 def _write_back(dataset: Dataset, frames: NDArray[Any], *, colour: bool) -> None:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from vesalius.data.deidentify.ocr import find_text_by_network
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.deidentify.strokes import Box, find_text
+from vesalius.errors import DataError
 
-__all__ = ["boxes_of", "finder", "mask"]
+__all__ = ["boxes_of", "finder", "mask", "mask_all"]
 
 _ALL_FRAMES = 64
 """Of a longer clip every sixteenth frame is looked at, and the brightest and darkest values of each block."""
 _BLOCK = 16
+_ROUNDS = 6
 Finder = Callable[..., list[Box]]
 
 
@@ -64,6 +66,36 @@ def _outside(kept: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...]
             if left > at:
                 yield Box(top, at, bottom, min(left, shape[1]))
             at = max(at, right)
+
+
+def mask_all(
+    frames: NDArray[Any], expected: Expectation, *, find: Finder, indexed: bool = False
+) -> tuple[NDArray[Any], int]:  # fmt: skip
+    """Mask until nothing is found any more; return the frames and the number of boxes.
+
+    The edge of a box may itself look like a stroke, and a line may show only when its neighbour is gone, so that the
+    result is looked at again, and boxes grow from round to round.
+
+    Raises:
+        DataError: text is still found after the last round.
+    """
+    count = 0
+    inside = Expectation(expected.likely, ())
+    for round_ in range(_ROUNDS):
+        boxes = boxes_of(frames, expected if round_ == 0 else inside, find=find)
+        if not boxes:
+            return frames, count
+        grown = [
+            Box(box.top - round_ * 3, box.left - round_ * 3, box.bottom + round_ * 3, box.right + round_ * 3)
+            for box in boxes
+        ]
+        frames = mask(frames, grown, indexed=indexed)
+        count += len(boxes)
+    if boxes_of(frames, inside, find=find):
+        raise DataError(
+            "what looks like text is left in the pixels after masking; leave such images out with --pixels drop"
+        )
+    return frames, count
 
 
 def mask(frames: NDArray[Any], boxes: Iterable[Box], *, indexed: bool = False) -> NDArray[Any]:

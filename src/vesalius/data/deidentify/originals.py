@@ -27,6 +27,11 @@ _PLACED = re.compile(r"Institution(?!al.*Type)|Address$|PatientLocation|Residenc
 _STANDARD = "1.2.840.10008."
 _KINDS_OF_THINGS = re.compile(r"ClassUID|TransferSyntax|CodingSchemeUID|ContextUID|MappingResource")
 _WORDS = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_PLACEHOLDERS = {
+    "text", "test", "code", "name", "date", "none", "null", "unknown", "anonymous", "anonymized", "anonymised", "removed",
+    "patient", "phantom", "first", "last", "here", "enter", "verifying", "observer", "operator", "number", "container",
+}  # fmt: skip
+"""Words that stand where a name was not given; they name nobody and are words of the standard too."""
 _DUMMIES = {"19000101", "00000000"}
 
 
@@ -60,7 +65,7 @@ def _of_element(element: DataElement, options: Options) -> Iterator[tuple[str, s
         elif _NUMBERED.search(element.keyword) and not (options.device and "Serial" in element.keyword):
             yield from (("number", value) for _ in range(_is_telling_number(value)))
         elif _PLACED.search(element.keyword) and element.VR != "SQ" and not _place_stays(element.keyword, options):
-            yield from (("place", value) for _ in range(len(value) >= 4 and not is_ordinary(value)))
+            yield from (("place", value) for _ in range(_is_telling_place(value)))
 
 
 def _dates_go(keyword: str, options: Options) -> bool:
@@ -73,11 +78,18 @@ def _place_stays(keyword: str, options: Options) -> bool:
 
 
 def _tells(word: str) -> bool:
-    return len(word) >= 4 and not word.isdigit() and not is_ordinary(word)
+    return len(word) >= 4 and not word.isdigit() and word.lower() not in _PLACEHOLDERS and not is_ordinary(word)
 
 
 def _is_telling_number(value: str) -> bool:
-    return len(value) >= (5 if value.isdigit() else 4) and not (value.isalpha() and is_ordinary(value))
+    return (
+        len(value) >= (5 if value.isdigit() else 4) and value.lower() not in _PLACEHOLDERS and not is_ordinary(value)
+    )
+
+
+def _is_telling_place(value: str) -> bool:
+    letters = sum(character.isalpha() for character in value)
+    return letters >= 4 and value.lower() not in _PLACEHOLDERS and not is_ordinary(value)
 
 
 def _values(element: DataElement) -> list[str]:

@@ -8,22 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vesalius.data.deidentify.codestreams import without_notes
-from vesalius.data.deidentify.masking import boxes_of, finder, mask
+from vesalius.data.deidentify.masking import boxes_of, finder, mask_all
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.readers.limits import DECODER_FAULTS, check_size
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
 
-__all__ = ["treat_raster"]
+__all__ = ["raster_expectation", "shown", "treat_raster"]
 
 _KEPT_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"pHYs"}
+_TINT, _COLOURED = 24, 0.2
+"""A picture is in colour where the channels differ by more than 24 of 255 in a fifth of its pixels."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def treat_raster(path: Path, *, kind: str, options: Options, likely: bool = True) -> tuple[Counter[str], str, bytes]:
+def treat_raster(path: Path, *, kind: str, options: Options) -> tuple[Counter[str], str, bytes]:
     """Treat a picture.
 
     Where no text is found the samples keep their very code, without notes; a TIFF is written anew in any case.
@@ -32,7 +35,6 @@ def treat_raster(path: Path, *, kind: str, options: Options, likely: bool = True
         path: the file.
         kind: "png", "jpeg" or "tiff".
         options: of the run.
-        likely: look for faint text too; nothing in the file tells what kind of image it is.
 
     Returns:
         Counts, why it is held back (empty where it is not), and the bytes of the new file.
@@ -56,18 +58,49 @@ def treat_raster(path: Path, *, kind: str, options: Options, likely: bool = True
     if len({frame.shape for frame in frames}) > 1:
         raise DataError(f"{path}: pages of several sizes; part it into one file a page")
     stack = np.stack(frames)
-    shown = stack.astype(np.uint8) * 255 if stack.dtype == bool else stack[..., :3] if stack.ndim == 4 else stack
-    boxes = (
-        [] if options.pixels == "keep" else boxes_of(shown, Expectation(likely, ()), find=finder(options.detector))
-    )
-    counts = Counter({"notes removed": 1, "boxes masked": len(boxes)})
-    if boxes and options.pixels in ("drop", "review"):
-        return counts, f"{len(boxes)} places in its pixels may be text", b""
+    find, expected = finder(options.detector), raster_expectation(stack)
+    counts = Counter({"notes removed": 1})
+    if options.pixels in ("drop", "review") and boxes_of(shown(stack), expected, find=find):
+        return (
+            counts,
+            "text in its pixels" if options.pixels == "drop" else "for review: its pixels may hold text",
+            b"",
+        )
+    boxes = 0
+    if options.pixels == "mask":
+        masked, boxes = mask_all(shown(stack), expected, find=find, indexed=mode == "P")
+        stack = _like(masked, stack) if boxes else stack
+        counts["boxes masked"] = boxes
     if not boxes and kind == "png" and pages == 1:
         return counts, "", _bare_png(path, data)
     if not boxes and kind == "jpeg":
         return counts, "", _bare_jpeg(path, data)
-    return counts, "", _encoded(mask(stack, boxes, indexed=mode == "P"), mode, palette, kind)
+    return counts, "", _encoded(stack, mode, palette, kind)
+
+
+def raster_expectation(stack: NDArray[Any]) -> Expectation:
+    """Return how to look at a picture of which nothing is known: closely where it is grey, as radiographs are.
+
+    In photographs of tissue and cells the close look takes texture for letters.
+    """
+    colour = stack.ndim == 4 and bool((np.ptp(stack[..., :3].astype(np.int16), axis=-1) > _TINT).mean() > _COLOURED)
+    return Expectation(not colour, ())
+
+
+def shown(stack: NDArray[Any]) -> NDArray[Any]:
+    """Return pages as grey values or colours, without transparency."""
+    if stack.dtype == bool:
+        return stack.astype(np.uint8) * 255
+    return stack[..., :3] if stack.ndim == 4 else stack
+
+
+def _like(masked: NDArray[Any], stack: NDArray[Any]) -> NDArray[Any]:
+    """Return masked pages in the form in which they came; transparency goes to full."""
+    if stack.dtype == bool:
+        return masked > 127
+    if stack.ndim == 4 and stack.shape[-1] > 3:
+        return np.concatenate([masked, np.full((*masked.shape[:3], 1), 255, dtype=masked.dtype)], axis=-1)
+    return masked
 
 
 def _bare_png(path: Path, data: bytes) -> bytes:

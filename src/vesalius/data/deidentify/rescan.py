@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from vesalius.data.deidentify.bytesearch import WordSearch
 from vesalius.data.deidentify.options import Options
-from vesalius.data.readers.limits import DECODER_FAULTS, MAX_DECODED_BYTES
+from vesalius.data.readers.limits import MAX_DECODED_BYTES
 from vesalius.data.readers.quiet import quiet
-from vesalius.errors import VesaliusError
+from vesalius.errors import DataError
 
 __all__ = ["Leftover", "scan"]
 
@@ -80,7 +77,7 @@ def _inflated(data: bytes) -> bytes:
     try:
         return zlib.decompressobj(wbits=31).decompress(data, MAX_DECODED_BYTES)
     except zlib.error:
-        return gzip.compress(b"")
+        raise DataError("the second scan met a compressed file that it cannot open") from None
 
 
 def _pixel_bytes(path: Path, data: bytes) -> tuple[int, int]:
@@ -96,25 +93,24 @@ def _pixel_bytes(path: Path, data: bytes) -> tuple[int, int]:
 
 
 def _shows_text(path: Path, kind: str, options: Options) -> bool:
-    """Look for text in the pixels once more, decoded by another way than the treatment's own."""
+    """Look for text in the pixels of the written file once more."""
     from vesalius.data.deidentify.dicom_pixels import NO_PICTURE
     from vesalius.data.deidentify.masking import boxes_of, finder
     from vesalius.data.deidentify.pixel_rules import Expectation, expectation
+    from vesalius.data.deidentify.rasters import raster_expectation
     from vesalius.data.readers import read
-    from vesalius.data.readers.dicom import open_dataset
-    from vesalius.data.readers.dicom_tags import has, text
+    from vesalius.data.readers.dicom import open_dataset, stored
+    from vesalius.data.readers.dicom_tags import has, text, whole
 
-    expected = Expectation(likely=True, kept=())
-    try:
-        with quiet():
-            if kind == "dicom":
-                dataset = open_dataset(path)
-                if not has(dataset, "PixelData") or text(dataset, "Modality") in NO_PICTURE:
-                    return False
-                expected = Expectation(expectation(dataset).likely, ())
+    with quiet():
+        if kind != "dicom":
             pixels = read(path)
-    except (VesaliusError, *DECODER_FAULTS):
-        return False
-    frames = np.asarray(pixels.array)
-    frames = frames if pixels.axes[0] in "TZ" else frames[None]
+            frames = pixels.array if pixels.axes[0] == "T" else pixels.array[None]
+            return bool(boxes_of(frames, raster_expectation(frames), find=finder(options.detector)))
+        dataset = open_dataset(path)
+        if not has(dataset, "PixelData") or text(dataset, "Modality") in NO_PICTURE:
+            return False
+        array = stored(path)
+    frames = array if array.ndim == (3 if whole(dataset, "SamplesPerPixel") == 1 else 4) else array[None]
+    expected = Expectation(expectation(dataset).likely, ())
     return bool(boxes_of(frames, expected, find=finder(options.detector)))

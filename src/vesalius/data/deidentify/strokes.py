@@ -22,6 +22,8 @@ _STROKE = 9
 """Wider strokes are left to the coarser sizes; pixels."""
 _HEIGHTS = (5, 30)
 """Of letters at the size at hand; pixels."""
+_CONTRASTS, _FAINT = (28.0, 64.0, 120.0), 18.0
+"""Least contrasts of strokes, of 255: each takes other letters apart from what they lie on."""
 _LEAST_LETTERS = 3
 _WIDEST = 14.0
 """Width of letters that run together, by their height."""
@@ -44,7 +46,7 @@ class _Letters(NamedTuple):
     bottom: NDArray[Any]
     right: NDArray[Any]
     value: NDArray[Any]
-    area: NDArray[Any]
+    """Brightness of the brightest (or darkest) pixel, which is the colour of the pen."""
 
     def chosen(self, keep: NDArray[Any]) -> _Letters:
         return _Letters(*(column[keep] for column in self))
@@ -94,21 +96,6 @@ def _smaller(picture: NDArray[Any], scale: int) -> NDArray[Any]:
 
 def _lines(picture: NDArray[Any], sign: int, sensitive: bool) -> Iterator[Box]:
     """Yield boxes of lines of letters brighter (sign 1) or darker (-1) than what is around them."""
-    letters = _letters(picture, sign, sensitive)
-    if not len(letters.top):
-        return
-    for members in _rows(letters):
-        chosen = letters.chosen(members)
-        if _reads_as_text(chosen, sensitive):
-            height = float(np.median(chosen.bottom - chosen.top))
-            margin = max(2, round(0.4 * height))
-            yield Box(
-                int(chosen.top.min()) - margin, int(chosen.left.min()) - margin,
-                int(chosen.bottom.max()) + margin, int(chosen.right.max()) + margin,
-            )  # fmt: skip
-
-
-def _letters(picture: NDArray[Any], sign: int, sensitive: bool) -> _Letters:
     from scipy import ndimage
 
     if sign > 0:
@@ -116,20 +103,42 @@ def _letters(picture: NDArray[Any], sign: int, sensitive: bool) -> _Letters:
     else:
         hat = ndimage.grey_closing(picture, size=(_STROKE, _STROKE)) - picture
     noise = float(np.median(hat))
-    threshold = max(18.0 if sensitive else 28.0, (3.0 if sensitive else 4.0) * noise)
-    labels, count = ndimage.label(hat > threshold, structure=np.ones((3, 3)))
+    for threshold in (_FAINT, *_CONTRASTS) if sensitive else _CONTRASTS:
+        letters = _letters(picture, hat > max(threshold, 4.0 * noise), sign)
+        if not len(letters.top):
+            continue
+        for members in _rows(letters):
+            chosen = letters.chosen(members)
+            if _reads_as_text(chosen, sensitive):
+                yield _around(_with_neighbours(chosen, letters))
+
+
+def _around(row: _Letters) -> Box:
+    height = float(np.median(row.bottom - row.top))
+    margin = max(2, round(0.4 * height))
+    return Box(
+        int(row.top.min()) - margin, int(row.left.min()) - margin,
+        int(row.bottom.max()) + margin, int(row.right.max()) + margin,
+    )  # fmt: skip
+
+
+def _letters(picture: NDArray[Any], strokes: NDArray[Any], sign: int) -> _Letters:
+    """Return the connected pieces of strokes that have the size and the fill of letters or of words run together."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(strokes, structure=np.ones((3, 3)))
     if count == 0:
-        return _Letters(*(np.zeros(0),) * 6)
+        return _Letters(*(np.zeros(0),) * 5)
     slices = ndimage.find_objects(labels)
     edges = np.array([(y.start, x.start, y.stop, x.stop) for y, x in slices])
     index = np.arange(1, count + 1)
-    area = ndimage.sum_labels(np.ones_like(hat), labels, index)
-    value = ndimage.mean(picture, labels, index)
+    area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    value = (ndimage.maximum if sign > 0 else ndimage.minimum)(picture, labels, index)
     height, width = edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1]
     fill = area / np.maximum(height * width, 1)
     fits = (height >= _HEIGHTS[0]) & (height <= _HEIGHTS[1]) & (width <= _WIDEST * height) & (area >= 5)
     fits &= (fill > 0.12) & ((fill < 0.97) | (width <= 0.45 * height))
-    return _Letters(edges[:, 0], edges[:, 1], edges[:, 2], edges[:, 3], value, area).chosen(fits)
+    return _Letters(edges[:, 0], edges[:, 1], edges[:, 2], edges[:, 3], value).chosen(fits)
 
 
 def _rows(letters: _Letters) -> Iterator[NDArray[Any]]:
@@ -167,6 +176,22 @@ def _rows(letters: _Letters) -> Iterator[NDArray[Any]]:
         yield order[joined == group]
 
 
+def _with_neighbours(row: _Letters, letters: _Letters) -> _Letters:
+    """Return a row with all that stands on its level close by: other words, full stops, strokes of another height."""
+    height = float(np.median(row.bottom - row.top))
+    top, bottom = float(np.median(row.top)), float(np.median(row.bottom))
+    while True:
+        left, right = float(row.left.min()), float(row.right.max())
+        middle = (letters.top + letters.bottom) / 2
+        near = (middle > top - 0.2 * height) & (middle < bottom + 0.2 * height)
+        near &= (letters.bottom - letters.top) < 1.7 * height
+        near &= (letters.left < right + 1.6 * height) & (letters.right > left - 1.6 * height)
+        grown = letters.chosen(near)
+        if not len(grown.left) or (grown.left.min() >= left and grown.right.max() <= right):
+            return row
+        row = _Letters(*(np.concatenate(pair) for pair in zip(row, grown, strict=True)))
+
+
 def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
     """Say whether a row has enough letters, one base line, one brightness and the look of words."""
     height = letters.bottom - letters.top
@@ -174,7 +199,7 @@ def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
     wide = float((letters.right - letters.left).sum()) / middle
     run = float(letters.right.max() - letters.left.min()) / middle
     count = len(height)
-    if count < (2 if sensitive else _LEAST_LETTERS) and wide < 2.0:
+    if count < (_LEAST_LETTERS if sensitive else _LEAST_LETTERS + 1) and wide < 3.0:
         return False
     if count < 2:
         return False
@@ -184,7 +209,8 @@ def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
         return False
     if float(letters.bottom.max() - letters.top.min()) > 2.2 * middle:
         return False
-    return run >= 1.2 and float(np.std(letters.value)) < (40 if sensitive else 30)
+    pen = float(np.median(np.abs(letters.value - np.median(letters.value))))
+    return run >= 1.2 and pen <= (16 if sensitive else 9)
 
 
 def _larger(box: Box, scale: int, shape: tuple[int, ...]) -> Box:

@@ -3,6 +3,7 @@
 English, German and French. What looks like a date and is a measure is left: "3/4", "T12/L1", "2/6 systolic", "120/80".
 """
 
+# ruff: noqa: E501 - a pattern is easier to check in one piece
 from __future__ import annotations
 
 import re
@@ -30,7 +31,7 @@ _MONTHS = (
 )
 _NUMBER_OF = {name: number for number, names in enumerate(_MONTHS, 1) for name in names}
 _ENDING = r"(?:[ \t]*(?:st|nd|rd|th|er|\.))?"
-_MONTH = r"(?P<month>" + "|".join(sorted(_NUMBER_OF, key=len, reverse=True)) + r")\b\.?"
+_MONTH = r"(?P<month>" + "|".join(sorted(_NUMBER_OF, key=len, reverse=True)) + r")(?![^\W\d_])\.?"
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?P<year>(?:19|20)\d{2}|['’]?\d{2}(?!\d|[.:,]\d|[ \t]*(?:%|mm|cm|ml|mg|HU|kg|years?|y/?o)\b))"
 _YEAR4 = r"(?P<year>(?:19|20)\d{2})"
@@ -144,11 +145,13 @@ def _written(match: re.Match[str], name: str, order: tuple[str, str], day: date)
         fields = {"first": getattr(day, order[0]), "second": getattr(day, order[1]), "year": day.year}
     else:
         fields = {"day": day.day, "month": day.month, "year": day.year}
+    # "March 5" and "5 March" have no zero before the day, "05-Mar" and "05MAR" have one.
+    padded = name in ("numbers", "iso", "plain") or " " not in (match["a"] or "") or match[0].startswith("0")
     pieces, at = [], match.start()
     for field, value in sorted(fields.items(), key=lambda item: match.start(item[0])):
         old = match[field]
         pieces.append(match.string[at : match.start(field)])
-        pieces.append(_field(field, old, value))
+        pieces.append(_field(field, old, value, padded=padded))
         at = match.end(field)
     tail = match.string[at : match.end()]
     if "time" in match.groupdict() and match["time"]:
@@ -158,7 +161,7 @@ def _written(match: re.Match[str], name: str, order: tuple[str, str], day: date)
     return "".join(pieces) + tail
 
 
-def _field(field: str, old: str, value: int) -> str:
+def _field(field: str, old: str, value: int, *, padded: bool) -> str:
     if field == "year":
         return str(value) if len(old) == 4 else old[:-2] + f"{value % 100:02d}"
     if not old.isdigit():
@@ -167,7 +170,7 @@ def _field(field: str, old: str, value: int) -> str:
         short = len(old) <= 4 and index > 0
         found = _language(old, value) or (names[min(1, len(names) - 1)] if short else names[0])
         return found.upper() if old.isupper() else found.capitalize() if old[0].isupper() else found
-    return f"{value:02d}" if len(old) == 2 else str(value)
+    return f"{value:02d}" if len(old) == 2 and padded else str(value)
 
 
 _GERMAN = ("januar", "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",

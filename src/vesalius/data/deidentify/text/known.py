@@ -64,7 +64,7 @@ def _patterns(known: Known) -> tuple[tuple[re.Pattern[str], Kind, bool], ...]:
         parts = re.findall(r"\w+", place)
         if len("".join(parts)) >= 4 and not (len(parts) == 1 and is_ordinary(parts[0])):
             joined = r"\W+".join(_letters(part) for part in parts)
-            found.append((re.compile(rf"(?<!\w){joined}{_TAIL}(?!\w)", re.IGNORECASE), "PLACE", False))
+            found.append((re.compile(rf"(?<![^\W_]){joined}{_TAIL}(?![^\W_])", re.IGNORECASE), "PLACE", False))
     return tuple(found)
 
 
@@ -76,7 +76,7 @@ def _name_patterns(name: str) -> Iterator[tuple[re.Pattern[str], Kind, bool]]:
             form = r"[\s-]?".join(_letters(half) for half in piece.split("-"))
             care = is_ordinary(piece) or len(piece) < 4
             flags = re.IGNORECASE
-            yield re.compile(rf"(?<!\w){form}{_TAIL}(?!\w)", flags), "NAME", care
+            yield re.compile(rf"(?<![^\W_]){form}{_TAIL}(?![^\W_])", flags), "NAME", care
     if len(parts) > 1:
         family, given = _letters(parts[0]), _letters(parts[1])
         first, last = re.escape(parts[1][0]), re.escape(parts[0][0])
@@ -86,8 +86,8 @@ def _name_patterns(name: str) -> Iterator[tuple[re.Pattern[str], Kind, bool]]:
             rf"{given}\W(?:\w{{1,12}}\.?\W)?{family}",
         )  # fmt: skip
         for form in forms:
-            yield re.compile(rf"(?<!\w){form}{_TAIL}(?!\w)", re.IGNORECASE), "NAME", False
-        yield re.compile(rf"(?<!\w)(?:{first}\.[ ]?{last}\.|{last}\.[ ]?{first}\.)(?!\w)"), "NAME", False
+            yield re.compile(rf"(?<![^\W_]){form}{_TAIL}(?![^\W_])", re.IGNORECASE), "NAME", False
+        yield re.compile(rf"(?<![^\W_])(?:{first}\.[ ]?{last}\.|{last}\.[ ]?{first}\.)(?![^\W_])"), "NAME", False
 
 
 def _letters(word: str) -> str:

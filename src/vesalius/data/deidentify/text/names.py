@@ -1,5 +1,6 @@
 """Names of people that nobody told before: by title, by signature, by given name and by the user's dictionary."""
 
+# ruff: noqa: E501 - a pattern is easier to check in one piece
 from __future__ import annotations
 
 import re
@@ -14,10 +15,10 @@ __all__ = ["find_listed", "find_names"]
 _UP = "A-ZÀ-ÖØ-ÞŁŚŠŽČĆĐĞ"
 _LOW = "a-zà-öø-ÿłśšžčćđğß"
 _PARTICLE = r"(?:(?:van|von|vom|zu|zur|de|der|den|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten|van der|van den|von der|de la)[ ]|[dDlL]['’]|al-|El-|Al-)"
-_CAP = rf"(?:{_PARTICLE})*(?:O['’]|Mc|Mac|D['’])?[{_UP}][{_UP}{_LOW}]+(?:[-’'][{_UP}][{_UP}{_LOW}]+)*"
+_CAP = rf"(?:{_PARTICLE}){{0,3}}(?:O['’]|Mc|Mac|D['’])?[{_UP}][{_UP}{_LOW}]+(?:[-’'][{_UP}][{_UP}{_LOW}]+)*"
 _INITIAL = rf"[{_UP}]\."
 _SHORT = rf"[{_UP}](?=[ ][{_UP}])"
-_FULL = rf"(?:(?:{_CAP}|{_INITIAL}|{_SHORT})(?:,?[ \t]?(?=[{_UP}]|van|von|de|di|da|du|la|le|al|el|bin)|[ \t]+))*?{_CAP}(?:[ \t]+{_CAP}|[ \t]+{_INITIAL}|[ ](?:Jr|Sr|II|III|IV)\b\.?)*"
+_FULL = rf"(?:(?:{_CAP}|{_INITIAL}|{_SHORT})(?:,[ \t]?|[ \t]+|(?<=\.))){{0,5}}?{_CAP}(?:[ \t]+{_CAP}|[ \t]+{_INITIAL}|[ ](?:Jr|Sr|II|III|IV)\b\.?){{0,3}}"
 _TITLE = (
     r"(?:Dr|DR|Drs|Doctor|Doktor|Docteur|Prof|PROF|Professor|Professeur|Pr|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mister|Herrn?|Frau|Fr|Hr|PD|Priv|Doz|OA|OÄ|CA|AA|"
     r"Mme|MME|Mlle|M|Monsieur|Madame|Sir|Dame|Lord|Lady|Nurse|Sister|Schwester|Pfleger|Captain|Sgt|Rev|Father|Se[ñn]ora?|Sra?)"
@@ -45,7 +46,7 @@ _ROLE = (
     r"sign[ée](?:[ \t]+(?:électroniquement[ \t]+)?par)?|dict[ée][ \t]+par|valid[ée][ \t]+par|r[ée]dig[ée][ \t]+par|m[ée]decin(?:[ \t]\w+)?|radiologue|prescripteur|op[ée]rateur|nom(?:[ \t]+du[ \t]+patient)?|pr[ée]nom)"
 )
 _SIGNED = re.compile(
-    rf"(?i:(?<![\w]){_ROLE})[ \t]*(?:[:=]|[ \t]-[ \t]|\n[ \t]*|(?<=by)[ \t]|(?<=to)[ \t]|(?<=with)[ \t]|(?<=ed)[ \t]|(?<=von)[ \t]|(?<=durch)[ \t]|(?<=par)[ \t]|(?<=gez\.)[ \t])[ \t]*(?P<found>{_FULL}|[{_UP}][{_UP}{_LOW}-]+,[ ]?[{_UP}]\.?|(?:{_INITIAL}[ ]?){{2,3}})"
+    rf"(?i:(?<![\w]){_ROLE})[ \t]*(?:[:=]|[ \t]-[ \t]|\n[ \t]*|(?<=by)[ \t]|(?<=to)[ \t]|(?<=with)[ \t]|(?<=ed)[ \t]|(?<=von)[ \t]|(?<=durch)[ \t]|(?<=par)[ \t]|(?<=gez\.)[ \t])[ \t]*(?P<found>{_CAP},[ ]?{_CAP}(?:[ ]{_INITIAL})?|{_FULL}|[{_UP}][{_UP}{_LOW}-]+,[ ]?[{_UP}]\.?|(?:{_INITIAL}[ ]?){{2,3}})"
 )
 _LOWER_SIGNED = re.compile(
     rf"(?i:(?<![\w])(?:signed|dictated|transcribed|reported|read|verified|approved|name|radiologist|physician|cc)(?:[ \t]by)?)[ \t]*:[ \t]*(?P<found>[{_LOW}]+[ ][{_LOW}]+)(?=[ \t]*(?:[,.;\n]|$))"

@@ -1,5 +1,6 @@
 """Numbers that stand for a person: records, telephones, addresses of mail and machines, plates."""
 
+# ruff: noqa: E501 - a pattern is easier to check in one piece
 from __future__ import annotations
 
 import re

@@ -1,5 +1,6 @@
 """Places in texts: hospitals, wards and rooms, streets, towns; by their form and by the user's dictionary."""
 
+# ruff: noqa: E501 - a pattern is easier to check in one piece
 from __future__ import annotations
 
 import re
@@ -36,7 +37,7 @@ _PATTERNS = tuple(
         r"(?<![\w])(?P<found>P\.?[ ]?O\.?[ ]?[Bb]ox[ \t]+\d+)",
         r"\b(?:zip|ZIP|Zip|PLZ|postcode|Postcode|postal code|code postal)(?:[ ]code)?[ \t]*[:#]?[ \t]*(?P<found>[A-Z0-9]{3,5}(?:[ -][A-Z0-9]{3,4})?)(?!\w)",
         rf"\b(?i:lives?|living|residing|resides?|resident|born|raised|works?|working|visiting|travell?ed|moved|transferred|transfer|referred|admitted|arrived|flown|returned|seen|presented|imaged|performed|outside[ \t]\w+)[ \t]+(?:alone[ \t]+)?(?:in|from|of|to|at|near)[ \t]+(?:the[ \t]+)?(?P<found>{_WORD}(?:[ \t]+{_WORD}){{0,3}}(?:,[ \t]+{_WORD})?)",
-        rf"\b(?i:wohnhaft|wohnt|lebt|geboren|gebürtig|verlegt|überwiesen|eingeliefert|zugewiesen)(?:[ \t]+\w+)?[ \t]+(?:in|aus|nach|von|vom|durch)[ \t]+(?P<found>{_WORD}(?:[ \t]+(?:am|an der)[ \t]+{_WORD})?)",
+        rf"\b(?i:wohnhaft|wohnt|lebt|geboren|gebürtig|verlegt|überwiesen|eingeliefert|zugewiesen)(?:[ \t]+\w+)?[ \t]+(?:in|aus|nach|von|vom|durch)[ \t]+(?P<found>{_WORD}(?:[ \t-]+(?:(?:am|an der)[ \t]+)?{_WORD}){{0,2}})",
         rf"\b(?i:habite|habitant|demeurant|réside|résidant|domiciliée?|née?|adressée?|transférée?)[ \t]+(?:le[ \t]\S+[ \t])?(?:à|a|de|depuis|du|par)[ \t]+(?P<found>{_WORD}(?:[ \t-]+{_WORD}){{0,2}})",
         rf"(?i:\b(?:address|adresse|anschrift|domicile|city|town|ville|stadt|wohnort|county|state|country|employer|institution|facility|hospital|location|site|clinic|department|arbeitgeber|einrichtung|établissement|klinik)\b)[ \t]*[:=][ \t]*(?P<found>{_WORD}(?:[ \t,]+(?:(?:of|and|de|du|des|la)[ \t]+)?{_WORD}){{0,5}}|\d{{1,5}}[ \t][^\n]{{3,60}})",
     )
@@ -90,7 +91,7 @@ _HOUSES = frozenset(
 @lru_cache(maxsize=1)
 def _plain_words() -> frozenset[str]:
     houses = frozenset({"ward", "room", "bed", "unit", "floor"})
-    local = words("clinical") - houses - {"north", "south", "east", "west", "park", "hill", "lake", "street", "lane"}
+    local = words("clinical") - houses
     return frozenset(local | _DIRECTIONS)
 
 

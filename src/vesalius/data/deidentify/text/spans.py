@@ -25,7 +25,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     for span in sorted(spans):
         if found and span.start < found[-1].end:
             last = found[-1]
-            kind = span.kind if span.end - span.start > longest else last.kind
+            kind = span.kind if span.end - span.start >= longest else last.kind
             longest = max(longest, span.end - span.start)
             found[-1] = Span(last.start, max(last.end, span.end), kind)
         else:

@@ -13,7 +13,7 @@ __all__ = ["folded", "is_ordinary", "words"]
 
 @cache
 def words(kind: str) -> frozenset[str]:
-    """Return the words of a kind: "eponyms", "given", "clinical" or "after_eponym"."""
+    """Return the words of a kind: "eponyms", "given", "clinical", "surnames" or "after_eponym"."""
     document: dict[str, str] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
     return frozenset(folded(word) for word in document[kind].split())
 
@@ -35,4 +35,4 @@ def _plain(character: str) -> str:
 def is_ordinary(word: str) -> bool:
     """Say whether a word is an eponym or a clinical or common word, so that alone it names nobody."""
     plain = folded(word)
-    return plain in words("clinical") or plain in words("eponyms")
+    return any(plain in words(kind) for kind in ("clinical", "surnames", "eponyms"))
