@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import vesalius
 from vesalius.data.disk import replacing
 from vesalius.data.readers.dicom_tags import text
 from vesalius.data.readers.quiet import quiet
@@ -21,7 +22,7 @@ from vesalius.errors import DataError
 if TYPE_CHECKING:
     from pydicom import DataElement, Dataset
 
-__all__ = ["MAKER", "VIRTUAL", "building", "moment_of", "saved", "series_of", "settled", "state_side"]
+__all__ = ["MAKER", "VIRTUAL", "building", "identity", "moment_of", "saved", "series_of", "settled", "state_side"]
 
 MAKER = "Vesalius"
 VIRTUAL = "VIRTUAL patient, no clinical evidence"
@@ -72,6 +73,22 @@ def series_of(source: Dataset, kind: str, name: str) -> tuple[str, str, int]:
     series = uid_of(study, text(source, "SeriesInstanceUID"), kind)
     numbers = {"SEG": 9001, "SR": 9002, "SC": 9003, "PR": 9004, "IMAGE": 9000}
     return series, uid_of(series, name), numbers[kind]
+
+
+def identity(source: Dataset, kind: str, name: str) -> dict[str, Any]:
+    """Return what every object states of its series, itself and its maker, as the library's keywords.
+
+    Args:
+        source: first instance of the source series.
+        kind: of the object, such as "SEG".
+        name: hash of its content.
+    """
+    series, instance, number = series_of(source, kind, name)
+    return {
+        "series_instance_uid": series, "series_number": number, "sop_instance_uid": instance, "instance_number": 1,
+        "manufacturer": MAKER, "manufacturer_model_name": MAKER, "software_versions": vesalius.__version__,
+        "device_serial_number": vesalius.__version__,
+    }  # fmt: skip
 
 
 def settled(dataset: Dataset, *, moment: datetime) -> Dataset:

@@ -28,14 +28,9 @@ _ORTHOGONAL = 1e-4
 
 
 def write_nifti(
-    array: NDArray[Any],
-    geometry: Geometry,
-    path: str | Path,
-    *,
-    slope: float = 1.0,
-    intercept: float = 0.0,
+    array: NDArray[Any], geometry: Geometry, path: str | Path, *, slope: float = 1.0, intercept: float = 0.0,
     note: str = "",
-) -> Path:
+) -> Path:  # fmt: skip
     """Write an array as .nii or .nii.gz; the same call gives the same bytes.
 
     The sform always states the place; the qform does, too, where the axes stand at right angles, and is left
@@ -61,16 +56,11 @@ def write_nifti(
             f"three of both"
         )
     image = nibabel.Nifti1Image(np.ascontiguousarray(stored.T), _affine(geometry), dtype=stored.dtype)
-    header = image.header
-    header.set_zooms(tuple(reversed(geometry.spacing_mm)))
-    header.set_xyzt_units("mm")
-    header["descrip"] = note.encode("ascii", "replace")[: _NOTE_BYTES - 1]
+    image.header.set_zooms(tuple(reversed(geometry.spacing_mm)))
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = note.encode("ascii", "replace")[: _NOTE_BYTES - 1]
     _place(image, geometry)
-    if (slope, intercept) != (1.0, 0.0):
-        header.set_slope_inter(slope, intercept)
-        data = _with_scaling(image, stored)
-    else:
-        data = image.to_bytes()
+    data = image.to_bytes() if (slope, intercept) == (1.0, 0.0) else _with_scaling(image, stored, slope, intercept)
     with replacing(path, scratch=path.parent, durable=False) as file:
         file.write(gzip.compress(data, compresslevel=6, mtime=0) if path.suffix == ".gz" else data)
     return path
@@ -115,9 +105,10 @@ def _place(image: Any, geometry: Geometry) -> None:
     image.set_qform(full.nifti_affine if square else None, code=_SCANNER if square else 0)
 
 
-def _with_scaling(image: Any, stored: NDArray[Any]) -> bytes:
+def _with_scaling(image: Any, stored: NDArray[Any], slope: float, intercept: float) -> bytes:
     """Put stored values behind the header as they are; the library would divide them by the slope."""
     header = image.header.copy()
+    header.set_slope_inter(slope, intercept)
     header.set_data_offset(header.single_vox_offset)
     native = stored.astype(stored.dtype.newbyteorder("<"))
     return bytes(header.binaryblock) + b"\0\0\0\0" + np.ascontiguousarray(native).tobytes()

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-import vesalius
 from vesalius.data.readers.dicom_tags import whole
-from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled, state_side
+from vesalius.data.writers.finish import VIRTUAL, building, identity, moment_of, saved, settled, state_side
 from vesalius.data.writers.overlay import Drawn
 from vesalius.data.writers.source import Source
 from vesalius.errors import DataError
@@ -45,38 +44,21 @@ def write_presentation(
     """
     highdicom = require("highdicom", purpose="writing a DICOM presentation state")
     layer = highdicom.pr.GraphicLayer(layer_name="FINDINGS", order=1, description="Findings")
-    annotations = []
-    for slice_number, drawn in sorted(marks.items()):
-        shapes = [shape for mark in drawn if (shape := _shape(highdicom, mark)) is not None]
-        texts = [text for mark in drawn if (text := _text(highdicom, mark, source)) is not None]
-        if not shapes:
-            continue
-        if source.virtual:
-            texts.append(_words(highdicom, VIRTUAL, (1.0, 1.0), source))
-        header, frame = source.instance(slice_number)
-        annotations.append(
-            highdicom.pr.GraphicAnnotation(
-                referenced_images=[header], referenced_frame_number=frame, graphic_layer=layer,
-                graphic_objects=shapes, text_objects=texts or None,
-            )
-        )  # fmt: skip
+    annotations = [
+        annotation
+        for slice_number, drawn in sorted(marks.items())
+        if (annotation := _annotation(highdicom, drawn, source, slice_number, layer)) is not None
+    ]
     if not annotations:
         raise DataError("nothing to draw: a presentation state needs a box, a point or an outline")
     colour = (whole(source.first, "SamplesPerPixel") or 1) > 1
     kind = "ColorSoftcopyPresentationState" if colour else "GrayscaleSoftcopyPresentationState"
-    series, instance, number = series_of(source.first, "PR", repr(sorted(_content(marks))))
+    known = identity(source.first, "PR", repr(sorted(_content(marks))))
     with building(Path(path)):
         dataset = getattr(highdicom.pr, kind)(
             referenced_images=list(source.datasets),
-            series_instance_uid=series,
-            series_number=number,
-            sop_instance_uid=instance,
-            instance_number=1,
-            manufacturer=MAKER,
-            manufacturer_model_name=MAKER,
-            software_versions=vesalius.__version__,
-            device_serial_number=vesalius.__version__,
             content_label="FINDINGS",
+            **known,
             content_description=VIRTUAL if source.virtual else "Findings",
             graphic_annotations=annotations,
             graphic_layers=[layer],
@@ -85,6 +67,24 @@ def write_presentation(
         )
     state_side(dataset)
     return saved(settled(dataset, moment=moment_of(source.first, when)), Path(path))
+
+
+def _annotation(highdicom: Any, drawn: Sequence[Drawn], source: Source, slice_number: int, layer: Any) -> Any:
+    """Return what is drawn on one slice, None where nothing is."""
+    shapes = [shape for mark in drawn if (shape := _shape(highdicom, mark)) is not None]
+    if not shapes:
+        return None
+    texts = [text for mark in drawn if (text := _text(highdicom, mark, source)) is not None]
+    if source.virtual:
+        texts.append(_words(highdicom, VIRTUAL, (1.0, 1.0), source))
+    header, frame = source.instance(slice_number)
+    return highdicom.pr.GraphicAnnotation(
+        referenced_images=[header],
+        referenced_frame_number=frame,
+        graphic_layer=layer,
+        graphic_objects=shapes,
+        text_objects=texts or None,
+    )
 
 
 def _profile(source: Source) -> dict[str, bytes]:

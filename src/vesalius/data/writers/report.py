@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import vesalius
 from vesalius.data.records import Finding, Measurement, Study
 from vesalius.data.writers.codes import PRIVATE, coded, coded_finding, coded_site, status_code, unit_code
-from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled
+from vesalius.data.writers.finish import MAKER, VIRTUAL, building, identity, moment_of, saved, settled
 from vesalius.data.writers.source import Source
 from vesalius.data.writers.uids import uid_of
 from vesalius.errors import DataError
@@ -61,22 +61,15 @@ def write_report(
         procedure_reported=_procedures([str(source.first.get("Modality", "")) for source in sources.values()]),
         imaging_measurements=groups,
     )
-    series, instance, number = series_of(first.first, "SR", repr((study.measurements, study.findings)))
+    known = identity(first.first, "SR", repr((study.measurements, study.findings)))
     with building(Path(path)):
         dataset = highdicom.sr.ComprehensiveSR(
             evidence=evidence,
             content=content,
-            series_instance_uid=series,
-            series_number=number,
-            sop_instance_uid=instance,
-            instance_number=1,
-            manufacturer=MAKER,
             is_complete=True,
+            **known,
             coding_schemes=[_private_scheme()],
             series_description=VIRTUAL if first.virtual else "Measurement report",
-            manufacturer_model_name=MAKER,
-            software_versions=vesalius.__version__,
-            device_serial_number=vesalius.__version__,
         )
     return saved(settled(dataset, moment=moment_of(first.first, when)), Path(path))
 

@@ -18,7 +18,7 @@ import vesalius
 from vesalius.data.readers.limits import check_size
 from vesalius.data.records import Laterality
 from vesalius.data.writers.codes import coded, coded_site
-from vesalius.data.writers.finish import MAKER, VIRTUAL, building, moment_of, saved, series_of, settled
+from vesalius.data.writers.finish import VIRTUAL, building, identity, moment_of, saved, settled
 from vesalius.data.writers.source import Source
 from vesalius.data.writers.uids import digest_of, uid_of
 from vesalius.errors import DataError
@@ -61,6 +61,11 @@ class SegmentMask:
         where = f" in {self.anatomy}" if self.concept and self.anatomy else ""
         return f"{name}{where}"[:_MAX_LABEL]
 
+    @property
+    def words(self) -> str:
+        """All that is said of the mask, from which the object's UID is made."""
+        return repr([value for name, value in sorted(self.__dict__.items()) if name != "mask"])
+
 
 def write_segmentation(
     masks: Sequence[SegmentMask],
@@ -84,34 +89,24 @@ def write_segmentation(
     """
     highdicom = require("highdicom", purpose="writing a DICOM segmentation")
     array, overlap = _array(masks, source)
-    if not source.placed and len(source.datasets) > 1:
-        raise DataError("images without a frame of reference (0020,0052) are segmented one by one: use Source.at")
     if overlap and kind == "labelmap":
         raise DataError(f"segments overlap in {overlap} voxels; a label map holds one each: use kind='binary'")
     described = [_described(highdicom, mask, number, source) for number, mask in enumerate(masks, start=1)]
-    name = digest_of(array) + kind + "".join(f"{mask.label}{mask.code}{mask.algorithm}" for mask in masks)
-    series, instance, series_number = series_of(source.first, "SEG", name)
-    moment = moment_of(source.first, when)
+    name = digest_of(array) + kind + "".join(mask.words for mask in masks)
+    known = identity(source.first, "SEG", name)
     with building(Path(path)):
         dataset = highdicom.seg.Segmentation(
             source_images=list(source.datasets),
             pixel_array=array,
             segmentation_type=kind.upper(),
             segment_descriptions=described,
-            series_instance_uid=series,
-            series_number=series_number,
-            sop_instance_uid=instance,
-            instance_number=1,
-            manufacturer=MAKER,
-            manufacturer_model_name=MAKER,
-            software_versions=vesalius.__version__,
-            device_serial_number=vesalius.__version__,
             content_label="SEGMENTATION",
+            **known,
             content_description=VIRTUAL if source.virtual else "Segmentation",
             series_description=VIRTUAL if source.virtual else "Segmentation",
         )
     _complete(dataset, source)
-    return saved(settled(dataset, moment=moment), Path(path))
+    return saved(settled(dataset, moment=moment_of(source.first, when)), Path(path))
 
 
 def _complete(dataset: Any, source: Source) -> None:
@@ -130,6 +125,8 @@ def _complete(dataset: Any, source: Source) -> None:
 
 def _array(masks: Sequence[SegmentMask], source: Source) -> tuple[NDArray[Any], int]:
     """Return a label map where no masks overlap, else a stack with the segments last, and the overlap in voxels."""
+    if not source.placed and len(source.datasets) > 1:
+        raise DataError("images without a frame of reference (0020,0052) are segmented one by one: use Source.at")
     if not masks:
         raise DataError("no mask given; a segmentation needs at least one segment")
     for number, mask in enumerate(masks, start=1):

@@ -111,11 +111,7 @@ def stacked_grid(name: str, planes: Sequence[Geometry], rows: int, columns: int,
     first = planes[0]
     row, column = (np.array(direction) for direction in first.directions)
     normal = np.cross(column, row)
-    for number, plane in enumerate(planes):
-        if not np.allclose(plane.directions, first.directions, atol=1e-4) or not np.allclose(
-            plane.spacing_mm, first.spacing_mm, rtol=1e-4
-        ):
-            raise DataError(f"{name}: frame {number} is turned or scaled against frame 0; give the source's grid")
+    _check_parallel(name, planes)
     heights = {round(float(np.dot(plane.origin_mm, normal)), 4): plane.origin_mm for plane in planes}
     places = _merged(sorted(heights))
     if len(places) == 1:
@@ -139,6 +135,14 @@ def stacked_grid(name: str, planes: Sequence[Geometry], rows: int, columns: int,
             source=first.source,
         ),
     )
+
+
+def _check_parallel(name: str, planes: Sequence[Geometry]) -> None:
+    first = planes[0]
+    for number, plane in enumerate(planes):
+        turned = not np.allclose(plane.directions, first.directions, atol=1e-4)
+        if turned or not np.allclose(plane.spacing_mm, first.spacing_mm, rtol=1e-4):
+            raise DataError(f"{name}: frame {number} is turned or scaled against frame 0; give the source's grid")
 
 
 def _merged(heights: list[float]) -> list[float]:
