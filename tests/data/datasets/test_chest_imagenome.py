@@ -107,7 +107,7 @@ def test_the_corrected_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"objects": [{"bbox_name": "x"}]}, "x has no original_x1"),
+        ({"objects": [{"bbox_name": "x"}]}, "scene graph of d1: no 'original_x1'; this is not the form"),
         ({"attributes": [{"bbox_name": "x", "attributes": [["a|b"]]}]}, r"'a\|b', expected category\|yes or no"),
     ],
 )  # fmt: skip

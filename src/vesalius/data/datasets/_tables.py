@@ -13,11 +13,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vesalius.data.records import Box
 from vesalius.errors import DataError, did_you_mean
 
 __all__ = [
-    "Aligned", "Line", "Lookup", "find", "groups", "json_lines", "number", "read_json", "read_lines", "read_rows",
-    "write_json", "write_lines", "write_rows",
+    "Aligned", "Line", "Lookup", "box_of", "find", "form", "groups", "json_lines", "number", "read_json",
+    "read_lines", "read_rows", "write_json", "write_lines", "write_rows",
 ]  # fmt: skip
 
 _LONGEST_CELL = 2**20
@@ -142,6 +143,26 @@ def read_json(path: Path, kind: type[Any]) -> Any:
     if not isinstance(content, kind):
         raise DataError(f"{path} holds a {type(content).__name__}, expected a {kind.__name__}")
     return content
+
+
+@contextmanager
+def form(where: str) -> Iterator[None]:
+    """Turn what an entry of another form than the release's raises into an error that names its place."""
+    try:
+        yield
+    except DataError as error:
+        raise (error if where in str(error) else DataError(f"{where}: {error}")) from None
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{where}: {reason}; this is not the form of the release") from None
+
+
+def box_of(corners: Iterable[float], where: str) -> Box:
+    """Return a box of left, top, right and bottom; one without area is an error that names its place."""
+    box = Box(*corners)
+    if not (box.x_min < box.x_max and box.y_min < box.y_max):
+        raise DataError(f"{where}: box {tuple(box)} has no area; expected left < right and top < bottom")
+    return box
 
 
 def number(cells: dict[str, str], column: str, where: str) -> float:

@@ -25,7 +25,7 @@ from vesalius.data.datasets import _mimic
 from vesalius.data.datasets._dicom import image_of, sex_of
 from vesalius.data.datasets._mimic import folder_of
 from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of, write_picture
-from vesalius.data.datasets._tables import number, read_rows, write_rows
+from vesalius.data.datasets._tables import box_of, form, number, read_rows, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Box, Finding, Image, Laterality, Provenance, Region, Status, Study, Text
 from vesalius.errors import DataError
@@ -199,7 +199,8 @@ def gold_boxes(root: Path) -> Iterator[GoldBox]:
     path = root / _GOLD / _BOXES
     require_files(root, [f"{_GOLD}/{_BOXES}"], ABOUT)
     for line in read_rows(path, ("image_id", "bbox_name", *_CORNERS)):
-        box = Box(*(number(line.cells, corner, f"{path}, line {line.number}") for corner in _CORNERS))
+        where = f"{path}, line {line.number}"
+        box = box_of((number(line.cells, corner, where) for corner in _CORNERS), where)
         name = line.cells["image_id"].removesuffix(".dcm")
         yield GoldBox(name, line.cells["bbox_name"], box, line.cells.get("annotator", ""))
 
@@ -228,8 +229,9 @@ def read(root: Path) -> Iterator[Sample]:
                 if graph is None:
                     gaps.note(root / _SILVER / f"{dicom}_SceneGraph.json", "no scene graph")
                     continue
-                image = _image(root, line.cells["path"], dicom, graph.get("viewpoint", ""), gaps)
-                study = _study(dicom, f"p{line.cells['subject_id']}", graph, image, origin)
+                image = _image(root, line.cells["path"], dicom, str(graph.get("viewpoint", "")), gaps)
+                with form(f"{root / _SILVER}, scene graph of {dicom}"):
+                    study = _study(dicom, f"p{line.cells['subject_id']}", graph, image, origin)
                 yield Sample(study, "gold" if dicom in gold else part)
     gaps.tell()
 
@@ -279,12 +281,7 @@ def _regions(graph: Mapping[str, Any], image: Image) -> Iterator[Region]:
     """Yield the boxes of the regions, cut at the border; a region whose box lies outside has none."""
     height, width = image.shape
     for entry in graph["objects"]:
-        try:
-            left, top, right, bottom = (float(entry[corner]) for corner in _CORNERS)
-        except (KeyError, TypeError, ValueError):
-            raise DataError(
-                f"scene graph of {image.id}: {entry.get('bbox_name')} has no {', '.join(_CORNERS)}"
-            ) from None
+        left, top, right, bottom = (float(entry[corner]) for corner in _CORNERS)
         box = Box(max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
         if box.x_min < box.x_max and box.y_min < box.y_max:
             yield Region(image=image.id, kind="box", anatomy=entry["bbox_name"], box=box)

@@ -17,7 +17,7 @@ from PIL import Image as Picture
 from vesalius.data.chexpert_labels import ALIASES, LABELS, findings_of_row
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._pictures import Case, Gaps, cases, encoded_mask, pixels_of, write_picture
-from vesalius.data.datasets._tables import Line, groups, read_json, read_rows, write_json, write_rows
+from vesalius.data.datasets._tables import Line, form, groups, read_json, read_rows, write_json, write_rows
 from vesalius.data.datasets._twin_labels import labelled
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, unpacked
 from vesalius.data.records import Finding, Image, Provenance, Region, Study
@@ -59,7 +59,9 @@ def read(root: Path) -> Iterator[Sample]:
         drawn = root / "CheXlocalize" / f"gt_annotations_{part}.json"
         outlines = read_json(drawn, dict) if drawn.exists() else {}
         for study, rows in groups(read_rows(table, ("Path", "No Finding")), _study_of):
-            yield Sample(_study(root, study, rows, masks, outlines, gaps=gaps, origin=origin), part)
+            with form(f"{segmented}, {study}"):
+                made = _study(root, study, rows, masks, outlines, gaps=gaps, origin=origin)
+            yield Sample(made, part)
     gaps.tell()
 
 
@@ -83,7 +85,7 @@ def _study(
             images.append(_image(path, found.shape))
             key = "_".join((*parts[1:3], path.stem))
             regions += _masks(root, path.stem, key, found.shape, masks.get(key, {}))
-            regions += _outlines(path.stem, outlines.get(key, {}))
+            regions += _outlines(path.stem, f"{root}, {key}", outlines.get(key, {}))
     return Study(
         id=name, patient=name.partition("/")[0], images=tuple(images), findings=tuple(dict.fromkeys(findings)),
         regions=tuple(regions), provenance=origin,
@@ -99,7 +101,7 @@ def _image(path: Path, shape: tuple[int, int]) -> Image:
 
 def _masks(root: Path, image: str, key: str, shape: tuple[int, int], stated: Mapping[str, Any]) -> Iterator[Region]:
     for label, code in stated.items():
-        concept = _concept(label, key)
+        concept = _concept(label, f"{root}, {key}")
         if tuple(code["size"]) != shape:
             raise DataError(f"{root}, {key}: mask of {label} is {code['size']}, the picture {shape} (rows, columns)")
         try:
@@ -112,7 +114,7 @@ def _masks(root: Path, image: str, key: str, shape: tuple[int, int], stated: Map
             yield Region(image=image, kind="mask", concept=concept, mask=str(path))
 
 
-def _outlines(image: str, stated: Mapping[str, Any]) -> Iterator[Region]:
+def _outlines(image: str, where: str, stated: Mapping[str, Any]) -> Iterator[Region]:
     """Yield the polygons of a picture: lists of (x, y) by finding; ``img_size`` stands among them."""
     for label, outlines in stated.items():
         if label != "img_size":
@@ -120,7 +122,7 @@ def _outlines(image: str, stated: Mapping[str, Any]) -> Iterator[Region]:
                 points = tuple((float(x), float(y)) for x, y in outline)
                 if points:
                     yield Region(
-                        image=image, kind="contour", concept=_concept(label, image), points=points, instance=number
+                        image=image, kind="contour", concept=_concept(label, where), points=points, instance=number
                     )
 
 
@@ -148,7 +150,10 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         key = f"{name.replace('/', '_')}_{path.stem}"
         masks[part][key], outlines[part][key] = _segmented(corpus, case)
         shape = (source.shape[0], source.shape[1])
-        regions = (*_masks(root, path.stem, key, shape, masks[part][key]), *_outlines(path.stem, outlines[part][key]))
+        regions = (
+            *_masks(root, path.stem, key, shape, masks[part][key]),
+            *_outlines(path.stem, key, outlines[part][key]),
+        )
         study = Study(
             id=name, patient=name.partition("/")[0], images=(_image(path, shape),),
             findings=findings_of_row(codes, source=_SOURCE, where=name), regions=regions,

@@ -21,7 +21,7 @@ from xml.sax.saxutils import escape
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._dicom import image_of
 from vesalius.data.datasets._pictures import Case, Gaps, cases, is_lateral, pixels_of, write_picture
-from vesalius.data.datasets._tables import read_json, read_rows, write_json, write_rows
+from vesalius.data.datasets._tables import form, read_json, read_rows, write_json, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Finding, Image, Laterality, Provenance, Study, Text, TextRole
 from vesalius.errors import DataError
@@ -69,12 +69,15 @@ def read_r2gen(root: Path) -> Iterator[Sample]:
             missing = [key for key in ("id", "report", "image_path") if key not in entry]
             if missing:
                 raise DataError(f"{where}: no {missing[0]!r}, expected id, report and image_path")
-            images = []
-            for name in entry["image_path"]:
-                path = root / "images" / _inside(name, where)
-                images += _opened(path, PurePosixPath(name).stem, "", gaps)
-            texts = (Text(text=entry["report"], role="findings"),) if entry["report"].strip() else ()
-            yield Sample(_study(entry["id"], entry["id"].partition("_")[0], images, texts, (), origin), split)
+            with form(where):
+                images = [
+                    image
+                    for name in entry["image_path"]
+                    for image in _opened(root / "images" / _inside(name, where), PurePosixPath(name).stem, "", gaps)
+                ]
+                texts = (Text(text=entry["report"], role="findings"),) if entry["report"].strip() else ()
+                study = _study(entry["id"], entry["id"].partition("_")[0], images, texts, (), origin)
+            yield Sample(study, split)
     gaps.tell()
 
 

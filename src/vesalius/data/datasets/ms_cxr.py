@@ -20,7 +20,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets import _mimic
 from vesalius.data.datasets._mimic import folder_of
 from vesalius.data.datasets._pictures import Gaps, box_in, cases, pixels_of, write_picture
-from vesalius.data.datasets._tables import find, number, read_json, read_rows, write_json, write_rows
+from vesalius.data.datasets._tables import box_of, find, form, number, read_json, read_rows, write_json, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Box, Dialogue, Image, Provenance, Region, Study, Turn
 from vesalius.errors import DataError, did_you_mean
@@ -70,25 +70,30 @@ def _from_table(path: Path) -> Iterator[Phrase]:
     for line in read_rows(path, _COLUMNS):
         cells, where = line.cells, f"{path}, line {line.number}"
         x, y, width, height, columns, rows = (number(cells, column, where) for column in _COLUMNS[4:])
-        yield _checked(
-            Phrase(cells["dicom_id"], cells["category_name"], cells["label_text"], cells["path"],
-                   Box(x, y, x + width, y + height), (int(rows), int(columns)), cells.get("split", "")), where,
+        phrase = Phrase(
+            cells["dicom_id"], cells["category_name"], cells["label_text"], cells["path"],
+            box_of((x, y, x + width, y + height), where), (int(rows), int(columns)), cells.get("split", ""),
         )  # fmt: skip
+        yield _checked(phrase, where)
 
 
 def _from_json(path: Path) -> Iterator[Phrase]:
     content = read_json(path, dict)
-    images = {image["id"]: image for image in content["images"]}
-    names = {category["id"]: category["name"] for category in content["categories"]}
-    for place, entry in enumerate(content["annotations"]):
-        image = images[entry["image_id"]]
-        x, y, width, height = map(float, entry["bbox"])
-        name = PurePosixPath(image["path"]).stem
-        yield _checked(
-            Phrase(name, names[entry["category_id"]], entry["label_text"], image["path"],
-                   Box(x, y, x + width, y + height), (image["height"], image["width"]),
-                   str(image.get("split", entry.get("split", "")))), f"{path}, annotations[{place}]",
-        )  # fmt: skip
+    with form(str(path)):
+        images = {image["id"]: image for image in content["images"]}
+        names = {category["id"]: category["name"] for category in content["categories"]}
+        rows = list(enumerate(content["annotations"]))
+    for place, row in rows:
+        where = f"{path}, annotations[{place}]"
+        with form(where):
+            image = images[row["image_id"]]
+            x, y, width, height = map(float, row["bbox"])
+            phrase = Phrase(
+                PurePosixPath(image["path"]).stem, names[row["category_id"]], row["label_text"], image["path"],
+                box_of((x, y, x + width, y + height), where), (int(image["height"]), int(image["width"])),
+                str(image.get("split", row.get("split", ""))),
+            )  # fmt: skip
+        yield _checked(phrase, where)
 
 
 def _checked(phrase: Phrase, where: str) -> Phrase:

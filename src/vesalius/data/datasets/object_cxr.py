@@ -113,7 +113,7 @@ def _region(place: int, shape: Shape) -> Region:
 
 
 def _box(numbers: tuple[float, ...]) -> Box:
-    """Return the box of two opposite corners, whichever they are."""
+    """Return the box around opposite corners, whichever they are."""
     x, y = numbers[0::2], numbers[1::2]
     return Box(min(x), min(y), max(x), max(y))
 

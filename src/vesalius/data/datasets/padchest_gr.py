@@ -20,7 +20,7 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._pictures import Case, Gaps, box_in, cases, pixels_of, write_picture
-from vesalius.data.datasets._tables import find, read_json, read_rows, write_json, write_rows
+from vesalius.data.datasets._tables import find, form, read_json, read_rows, write_json, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Box, Dialogue, Finding, Image, Laterality, Provenance, Region, Study, Text, Turn
 from vesalius.errors import DataError, did_you_mean
@@ -58,14 +58,18 @@ def read(root: Path) -> Iterator[Sample]:
     gaps, origin = Gaps(root, ABOUT.title), provenance(root, ABOUT)
     for place, entry in enumerate(read_json(reports, list)):
         where = f"{reports}, [{place}]"
+        if not isinstance(entry, dict):
+            raise DataError(f"{where}: a {type(entry).__name__}, expected an object")
         missing = [key for key in ("StudyID", "ImageID", "findings") if key not in entry]
         if missing:
             raise DataError(f"{where}: no {missing[0]!r}{did_you_mean(missing[0], entry)}")
-        member = members.get(entry["StudyID"])
+        member = members.get(str(entry["StudyID"]))
         if member is None:
             raise DataError(f"{where}: study {entry['StudyID']!r} is not in {table.name}")
-        image = _image(root, entry["ImageID"], where, gaps)
-        yield Sample(_study(entry, member.patient, image, where, origin), member.split)
+        image = _image(root, str(entry["ImageID"]), where, gaps)
+        with form(where):
+            study = _study(entry, member.patient, image, where, origin)
+        yield Sample(study, member.split)
     gaps.tell()
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._pictures import Case, cases
-from vesalius.data.datasets._tables import read_json, write_json
+from vesalius.data.datasets._tables import form, read_json, write_json
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Finding, Laterality, Provenance, Status, Study, Text
 from vesalius.errors import DataError, did_you_mean
@@ -88,8 +88,9 @@ def graphs(root: Path, part: str = "train") -> Iterator[Graph]:
         for annotator in ("", *_ANNOTATORS):
             graph = entry.get(annotator) if annotator else entry
             if isinstance(graph, dict) and "entities" in graph:
-                entities = tuple(_entity(key, value, where) for key, value in graph["entities"].items())
-                yield Graph(name, entry["text"], entities, annotator, entry.get("data_source") or "")
+                with form(where):
+                    entities = tuple(_entity(key, value, where) for key, value in graph["entities"].items())
+                yield Graph(name, entry["text"], entities, annotator, str(entry.get("data_source") or ""))
 
 
 def _entity(key: str, value: Mapping[str, Any], where: str) -> Entity:
@@ -100,7 +101,7 @@ def _entity(key: str, value: Mapping[str, Any], where: str) -> Entity:
             f"{where}: entity {key} has label {label!r} and relations {relations}; expected {', '.join(LABELS)} "
             f"and {', '.join(_RELATIONS)}"
         )
-    return Entity(key, value["tokens"], label, value["start_ix"], value["end_ix"], relations)
+    return Entity(key, str(value["tokens"]), label, int(value["start_ix"]), int(value["end_ix"]), relations)
 
 
 def read(root: Path) -> Iterator[Sample]:

@@ -13,7 +13,18 @@ from pathlib import Path
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._dicom import Header, image_of, sex_of, write_dicom, years_of
 from vesalius.data.datasets._pictures import Case, Gaps, box_in, cases, pixels_of
-from vesalius.data.datasets._tables import Line, find, groups, number, read_json, read_rows, write_json, write_rows
+from vesalius.data.datasets._tables import (
+    Line,
+    box_of,
+    find,
+    form,
+    groups,
+    number,
+    read_json,
+    read_rows,
+    write_json,
+    write_rows,
+)  # fmt: skip
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Box, Finding, Image, Provenance, Region, Status, Study
 from vesalius.errors import DataError
@@ -80,7 +91,8 @@ def _persons(root: Path) -> dict[str, str]:
     if path is None:
         return {}
     rows = read_json(path, list)
-    return {row["subset_img_id"]: row["img_id"].partition("_")[0] for row in rows if row.get("subset_img_id")}
+    with form(str(path)):
+        return {row["subset_img_id"]: row["img_id"].partition("_")[0] for row in rows if row.get("subset_img_id")}
 
 
 def _boxes(rows: Sequence[Line], path: Path) -> Iterator[Box]:
@@ -93,7 +105,7 @@ def _boxes(rows: Sequence[Line], path: Path) -> Iterator[Box]:
             )
         if target == "1":
             x, y, width, height = (number(row.cells, column, where) for column in _COLUMNS[1:5])
-            yield Box(x, y, x + width, y + height)
+            yield box_of((x, y, x + width, y + height), where)
 
 
 def _study(

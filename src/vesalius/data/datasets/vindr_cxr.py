@@ -18,7 +18,7 @@ from typing import NamedTuple
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._dicom import image_of, write_dicom
 from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of
-from vesalius.data.datasets._tables import number, read_rows, write_rows
+from vesalius.data.datasets._tables import box_of, number, read_rows, write_rows
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Box, Finding, Image, Provenance, Region, Status, Study
 from vesalius.errors import DataError, did_you_mean
@@ -83,7 +83,8 @@ def marks(root: Path, part: str = "train") -> Iterator[Annotation]:
         cells, where = line.cells, f"{path}, line {line.number}"
         if cells["class_name"] not in _CONCEPTS:
             raise DataError(f"{where}: class {cells['class_name']!r}{did_you_mean(cells['class_name'], _CONCEPTS)}")
-        box = Box(*(number(cells, corner, where) for corner in _CORNERS)) if cells["x_min"] else None
+        corners = (number(cells, corner, where) for corner in _CORNERS)
+        box = box_of(corners, where) if cells["x_min"] else None
         yield Annotation(cells["image_id"], cells.get("rad_id", ""), cells["class_name"], box)
 
 
