@@ -24,6 +24,9 @@ ROOT = Path(os.environ.get("VESALIUS_REAL_DATA", Path(__file__).parents[2] / "sh
 Grey = NDArray[np.float64]
 
 
+REAL_CT_MM = 3.0
+
+
 def files(folder: str) -> list[Path]:
     """Every n-th picture of a folder, at most `REAL`."""
     found = sorted(
@@ -47,8 +50,21 @@ def real_slices() -> Iterator[Grey]:
     if path.exists():
         volume = np.asarray(nibabel.load(path).dataobj, float)
         for index in np.linspace(0.2, 0.8, 20):
-            slice_ = volume[:, ::-1, int(index * volume.shape[2])].T
-            yield np.clip((slice_ + 160) / 400, 0, 1) * 255
+            yield soft_tissue(volume[:, ::-1, int(index * volume.shape[2])].T, REAL_CT_MM)
+
+
+def soft_tissue(slice_: Grey, spacing_mm: float) -> Grey:
+    """Bring a slice in HU to the pixels of the real scan, cut it to the rows and columns of the body, window it.
+
+    A row or column counts where a tenth of it is denser than fat in air: couch and clothes are thinner.
+    """
+    shape = [round(side * spacing_mm / REAL_CT_MM) for side in slice_.shape]
+    coarse = Image.fromarray(slice_.astype(np.float32), "F").resize(shape[::-1], Image.Resampling.BOX)
+    slice_ = np.asarray(coarse, float)
+    dense = slice_ > -300
+    rows, columns = (np.flatnonzero(dense.mean(axis=axis) > 0.1) for axis in (1, 0))
+    body = slice_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.asarray(np.clip((body + 160) / 400, 0, 1) * 255)
 
 
 def virtual_pictures(preset: str, number: int = 0) -> Iterator[Grey]:
@@ -61,7 +77,7 @@ def virtual_pictures(preset: str, number: int = 0) -> Iterator[Grey]:
         pixels = picture.pixels.astype(float)
         middle = pixels if picture.kind == "image" else pixels[len(pixels) // 2]
         middle = middle.mean(axis=-1) if picture.axes.endswith("C") else middle
-        yield np.clip((middle + 160) / 400, 0, 1) * 255 if picture.units == "HU" else middle
+        yield soft_tissue(middle, picture.spacing_mm[-1]) if picture.units == "HU" else middle
 
 
 KINDS: dict[str, tuple[Callable[[], Iterator[Grey]], Callable[[], Iterator[Grey]]]] = {
