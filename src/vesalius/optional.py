@@ -15,6 +15,7 @@ _EXTRA_OF = {
     "gdcm": "imaging",
     "jpeg_ls": "imaging",
     "openjpeg": "imaging",
+    "highdicom": "imaging",
     "nibabel": "imaging",
     "tifffile": "imaging",
     "accelerate": "train",
