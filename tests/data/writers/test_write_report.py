@@ -109,3 +109,12 @@ def test_another_program_reads_the_tree(tmp_path: Path) -> None:
     assert '<contains NUM:(,,"Diameter")="12.345678901234" (mm,UCUM,"mm")>' in done.stdout
     assert '<contains CODE:(,,"Finding")=(60046008,SCT,"pleural effusion")>' in done.stdout
     assert "error" not in done.stderr.lower()
+
+
+def test_without_the_package_the_message_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vesalius.errors import MissingDependency
+
+    source = make_source(tmp_path / "ct", SHAPE)
+    monkeypatch.setattr("vesalius.optional.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match=r"writing a DICOM structured report needs highdicom.*pip install"):
+        write_report(study(), {"ct": source}, tmp_path / "sr.dcm")

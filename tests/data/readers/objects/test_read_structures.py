@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,18 @@ def test_a_keyhole_leaves_no_seam() -> None:
     keyhole = [outer[0], (3.2, 1.5), (5.5, 5.5), inner[3], inner[2], inner[1], (5.5, 5.5), (3.2, 1.5), *outer[1:]]
     mask = rasterise(structure(contour(*keyhole)), Grid(SHAPE, UNIT))
     assert mask.sum() == 19 * 19 - 10 * 10
+
+
+def test_a_contour_of_very_many_points_is_filled_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    angle = np.linspace(0, 2 * np.pi, 5000, endpoint=False)
+    corners = list(zip(24.3 + 11.7 * np.cos(angle), 19.6 + 11.7 * np.sin(angle), strict=True))
+    whole = rasterise(structure(contour(*corners)), Grid(SHAPE, UNIT))
+    monkeypatch.setattr("vesalius.data.readers.objects.structures._MAX_CROSSINGS", 40 * 7)
+    assert (rasterise(structure(contour(*corners)), Grid(SHAPE, UNIT)) == whole).all()
+    zigzag = contour(*[(1.0 + 40 * (n % 2), 1.0 + 30 * (n // 2 % 2)) for n in range(200_000)])
+    begin = time.monotonic()
+    rasterise(structure(zigzag), Grid(SHAPE, UNIT))
+    assert time.monotonic() - begin < 10
 
 
 def test_contours_of_several_slices_land_on_them() -> None:

@@ -120,6 +120,7 @@ class Segmentation:
 
     def share(self, number: int) -> NDArray[np.float32]:
         """Return the probability or occupancy of a segment, 0 to 1, (slices, rows, columns)."""
+        check_size(self.source, 4 * int(np.prod(self.grid.shape)))
         result = np.zeros(self.grid.shape, np.float32)
         self._into(result, number)
         if self.kind == "FRACTIONAL":
@@ -225,7 +226,8 @@ def _size(path: Path, dataset: Dataset) -> tuple[int, int, int]:
         raise DataError(f"{path}: {total} frames of {rows} rows and {columns} columns; expected at least one of each")
     if not has(dataset, "PixelData"):
         raise DataError(f"{path}: no pixel data (7FE0,0010); the file is truncated")
-    check_size(str(path), total * rows * columns)
+    # Bits stay packed until a mask is asked for; what is compressed is checked once more before it is decoded.
+    check_size(str(path), total * rows * columns * (whole(dataset, "BitsAllocated") or 8) // 8)
     groups = len(items(dataset, "PerFrameFunctionalGroupsSequence"))
     if groups != total:
         raise DataError(

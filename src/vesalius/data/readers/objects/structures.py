@@ -34,6 +34,8 @@ SLICE_TOLERANCE = 0.1
 """Share of the distance of slices by which a contour may miss the slice that it is drawn on."""
 _EDGE_PIXELS = 1.0
 """A contour may reach this far beyond the centres of the outermost pixels: body outlines follow the picture's rim."""
+_MAX_CROSSINGS = 2**22
+"""Crossings of edges and rows that are held at once, so that a contour of a million points stays small."""
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _KNOWN = (*_CLOSED, "POINT", "OPEN_PLANAR", "OPEN_NONPLANAR")
 
@@ -229,6 +231,16 @@ def _filled(outlines: list[NDArray[np.float64]], shape: tuple[int, ...]) -> NDAr
     # Ordered by row, so that an edge and its return, as in a keyhole, are crossed at equal columns.
     swap = begin[:, 0] > end[:, 0]
     top, bottom = np.where(swap[:, None], end, begin), np.where(swap[:, None], begin, end)
+    toggles = np.zeros((rows, columns + 1), np.int32)
+    block = max(1, _MAX_CROSSINGS // rows)
+    for start in range(0, len(top), block):
+        _toggle(toggles, top[start : start + block], bottom[start : start + block])
+    return (np.cumsum(toggles, axis=1)[:, :columns] % 2).astype(np.bool_)
+
+
+def _toggle(toggles: NDArray[np.int32], top: NDArray[np.float64], bottom: NDArray[np.float64]) -> None:
+    """Count for edges, (n, 2) each end, the crossings of every row before every column, in place."""
+    rows, columns = toggles.shape
     first = np.clip(np.ceil(top[:, 0]), 0, rows).astype(np.int64)
     last = np.clip(np.ceil(bottom[:, 0]), 0, rows).astype(np.int64)
     count = last - first
@@ -236,7 +248,4 @@ def _filled(outlines: list[NDArray[np.float64]], shape: tuple[int, ...]) -> NDAr
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
     height = bottom[edge, 0] - top[edge, 0]
     cross = top[edge, 1] + (row - top[edge, 0]) * (bottom[edge, 1] - top[edge, 1]) / height
-    column = np.clip(np.ceil(cross), 0, columns).astype(np.int64)
-    toggles = np.zeros((rows, columns + 1), np.int32)
-    np.add.at(toggles, (row, column), 1)
-    return (np.cumsum(toggles, axis=1)[:, :columns] % 2).astype(np.bool_)
+    np.add.at(toggles, (row, np.clip(np.ceil(cross), 0, columns - 1).astype(np.int64)), 1)
