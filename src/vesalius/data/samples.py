@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from vesalius.data.readers import metaimage
 from vesalius.data.records import Study
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError
@@ -68,10 +69,15 @@ def _named(study: Study, writer: CorpusWriter, source: Path, path: str) -> str:
         raise DataError(f"study {study.id}: {path} lies outside the release {source}; give the folder that holds it")
     if not found.exists():
         raise DataError(f"study {study.id}: no file {path}; the release is not whole")
-    for file in sorted(found.rglob("*")) if found.is_dir() else [found]:
+    for file in sorted(found.rglob("*")) if found.is_dir() else _with_data(found):
         if file.is_file():
             _link(file, f"files/{file.relative_to(source).as_posix()}", writer)
     return f"files/{found.relative_to(source).as_posix()}"
+
+
+def _with_data(file: Path) -> list[Path]:
+    """Return a file, and the data file of a detached header of MetaImage."""
+    return [file, metaimage.describe(file).block.path] if file.suffix.lower() == ".mhd" else [file]
 
 
 def _link(file: Path, name: str, writer: CorpusWriter) -> None:
