@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from vesalius.data.readers.quiet import quiet
 from vesalius.data.records import Image
 from vesalius.errors import DataError
 from vesalius.optional import require
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 __all__ = ["Header", "header", "image_of", "sex_of", "write_dicom", "years_of"]
 
@@ -121,8 +124,8 @@ def write_dicom(
         tags: more elements by keyword.
     """
     require("pydicom", purpose=f"{path.name}: writing DICOM")
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import UID, generate_uid
+    from pydicom.dataset import Dataset
+    from pydicom.uid import generate_uid
 
     top = 2**bits - 1
     stored = np.rint(pixels.astype(np.float64) * (top / 255)).astype(np.uint8 if bits <= 8 else np.uint16)
@@ -142,6 +145,13 @@ def write_dicom(
     content = (top - stored if inverted else stored).astype(stored.dtype.newbyteorder("<")).tobytes()
     dataset.PixelData = content + b"\0" * (len(content) % 2)
     dataset["PixelData"].VR = "OB" if bits <= 8 else "OW"
+    _store(path, dataset)
+
+
+def _store(path: Path, dataset: Dataset) -> None:
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
+
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = UID(_EXPLICIT_LITTLE)
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

@@ -40,7 +40,7 @@ ABOUT = About(
     access="It is credentialed: finish the training, sign the data use agreement and download it from PhysioNet",
     home="https://physionet.org/content/chest-imagenome/",
 )  # fmt: skip
-TWIN = Twin(preset="chest", settings=("follow_up.share=0.4",), image_size=96)
+TWIN = Twin(preset="chest", settings=("follow_up.share=0.25",), image_size=96)
 
 GOLD = {
     "attributes": "gold_attributes_relations_500pts_500studies1st.txt",

@@ -31,7 +31,7 @@ ABOUT = About(
     access="It needs registration: accept the research use agreement of the Stanford AIMI Center and download it",
     home="https://aimi.stanford.edu/datasets/chexpert-chest-x-rays",
 )  # fmt: skip
-TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.35",), image_size=64)
+TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.25",), image_size=64)
 
 LABELLER, CONSENSUS = "CheXpert labeller", "three radiologists"
 """Sources of the findings of the train and of the validation part."""

@@ -33,7 +33,7 @@ ABOUT = About(
     access="It needs registration: accept the research use agreement of the Stanford AIMI Center and download it",
     home="https://aimi.stanford.edu/datasets/chexpert-plus",
 )  # fmt: skip
-TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.35",), image_size=64)
+TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.25",), image_size=64)
 
 SCOPES = {name: f"CheXbert on {name}" for name in ("report", "findings", "impression")}
 """Texts that were labelled, and the source of their findings."""

@@ -37,7 +37,7 @@ ABOUT = About(
     access="It is credentialed: finish the training, sign the data use agreement and download it from PhysioNet",
     home="https://physionet.org/content/mimic-cxr/",
 )  # fmt: skip
-TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.35",), image_size=64)
+TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.25",), image_size=64)
 
 _RECORDS, _STUDIES = "cxr-record-list.csv.gz", "cxr-study-list.csv.gz"
 _ZIP, _SECTIONED = "mimic-cxr-reports.zip", "mimic_cxr_sectioned.csv"

@@ -33,7 +33,7 @@ ABOUT = About(
     access="It is credentialed: finish the training, sign the data use agreement and download it from PhysioNet",
     home="https://physionet.org/content/mimic-cxr-jpg/",
 )  # fmt: skip
-TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.35",), image_size=64)
+TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.25",), image_size=64)
 
 LABELLERS = {"chexpert": "CheXpert labeller", "negbio": "NegBio labeller"}
 """Tables of labels and the source of their findings."""

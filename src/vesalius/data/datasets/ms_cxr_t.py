@@ -29,7 +29,7 @@ ABOUT = About(
     access="It is credentialed: finish the training, sign the data use agreement and download it from PhysioNet",
     home="https://physionet.org/content/ms-cxr-t/",
 )  # fmt: skip
-TWIN = Twin(preset="chest", settings=("follow_up.share=1", "normal=0"), image_size=96)
+TWIN = Twin(preset="chest", settings=("follow_up.share=1", "follow_up.visits=2", "normal=0"), image_size=96)
 
 FINDINGS = ("consolidation", "edema", "pleural_effusion", "pneumonia", "pneumothorax")
 RELATIONS = ("paraphrase", "contradiction")

@@ -34,7 +34,7 @@ ABOUT = About(
     access="It needs registration: accept the research use agreement of BIMCV and download it",
     home="https://bimcv.cipf.es/bimcv-projects/padchest/",
 )  # fmt: skip
-TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.35",), image_size=64)
+TWIN = Twin(preset="chest-two-views", settings=("follow_up.share=0.25",), image_size=64)
 
 _TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 _HEADER = (

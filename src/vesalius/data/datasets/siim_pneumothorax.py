@@ -144,7 +144,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     for case in cases(corpus):
         part = "test" if case.split == "test" else "train"
         name = f"9.2.840.{case.number:010d}"
-        folder = root / (_TEST if part == "test" else _TRAIN) / f"9.1.{case.number}" / f"9.2.{case.number}"
+        folder = root / (_TEST if part == "test" else _TRAIN) / f"9.1.{case.number:06d}" / f"9.2.{case.number:06d}"
         source = case.study.images[0]
         write_dicom(folder / f"{name}.dcm", pixels_of(corpus, source.path), bits=8, modality="CR",
                     tags={"ViewPosition": source.view, "PatientSex": case.study.sex})  # fmt: skip
