@@ -53,7 +53,7 @@ def _series(
         array = (1000 + 50 * number + 5 * rows + columns).astype(np.int16)
         write_slice(
             folder / f"{first + len(positions) - number:03d}.dcm", position, 0, array=array,
-            ImageOrientationPatient=[float(x) for x in orientation], PixelSpacing=list(STEPS),
+            ImageOrientationPatient=[round(float(x), 12) for x in orientation], PixelSpacing=list(STEPS),
             InstanceNumber=first + len(positions) - number, **tags,
         )  # fmt: skip
         at = np.asarray(position) + STEPS[0] * rows[..., None] * down + STEPS[1] * columns[..., None] * along
@@ -179,6 +179,7 @@ def _nifti(folder: Path, affine: NDArray[np.float64], *, form: str) -> Case:
     array = np.arange(COLUMNS * ROWS * 4, dtype=np.int16).reshape(COLUMNS, ROWS, 4)
     image = nibabel.Nifti1Image(array, None)
     image.header.set_xyzt_units("mm")
+    image.header.set_zooms(np.linalg.norm(affine[:3, :3], axis=0))
     image.set_sform(affine if form == "sform" else None, code=1 if form == "sform" else 0)
     image.set_qform(affine if form == "qform" else None, code=1 if form == "qform" else 0)
     path = folder / "volume.nii.gz"

@@ -6,10 +6,14 @@ Arguments: the reader's name, a JSON file with the cases, a folder for what was 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,8 @@ REFUSALS: list[type[Exception]] = [
     ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError,
 ]  # fmt: skip
 """What counts as a reader's refusal of a file."""
+TELLING = ("affine", "spacing", "uniform", "missing slices", "orientation")
+"""Words of a warning about the geometry."""
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -81,6 +87,25 @@ def simpleitk() -> Callable[[str], tuple[Any, np.ndarray]]:
     return load
 
 
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """Collect what is written to standard error, by C++ code, too; warnings of Python are shown every time."""
+    said = [""]
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file, warnings.catch_warnings():
+        warnings.simplefilter("always")
+        sys.stderr.flush()
+        os.dup2(file.fileno(), 2)
+        try:
+            yield said
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            said[0] = file.read().decode("utf-8", "replace")
+
+
 READERS = {"vesalius": vesalius, "monai": monai, "simpleitk": simpleitk}
 
 
@@ -94,11 +119,13 @@ def main() -> None:
     found: dict[str, Any] = {}
     for case in json.loads(listed.read_text()):
         key, path = case["name"], case["path"]
-        try:
-            tensor, affine = load(path)
-        except tuple(REFUSALS) as error:
-            found[key] = {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[-1:]}"[:300]}
-            continue
+        with overheard() as said:
+            try:
+                tensor, affine = load(path)
+            except tuple(REFUSALS) as error:
+                found[key] = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"[-300:]}
+                continue
+        found[key] = {"warned": any(word in said[0].lower() for word in TELLING)}
         if case["timed"]:
             walls, processors = [], []
             for _ in range(passes):
@@ -106,9 +133,8 @@ def main() -> None:
                 load(path)
                 walls.append(time.perf_counter() - wall)
                 processors.append(time.process_time() - processor)
-            found[key] = {"wall_s": walls, "processor_s": processors}
+            found[key] |= {"wall_s": walls, "processor_s": processors}
         np.savez(out / f"{key}.npz", values=np.asarray(tensor), affine=affine)
-        found.setdefault(key, {})
     found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     (out / "found.json").write_text(json.dumps(found))
 

@@ -1,8 +1,9 @@
 """DICOM series and NIfTI files to normalised float tensors: ours, MONAI's readers and SimpleITK.
 
 The gate is the geometry: a rate counts only where every sample has its true value at its true place. A table says
-of each odd geometry whether a reader gets it right, refuses it, or is silently wrong; where the samples lie on no
-regular grid, refusing is right. Every reader runs in a process of its own on one core, each volume several times.
+of each odd geometry whether a reader gets it right, refuses it, or is wrong with or without a warning; where the
+samples lie on no regular grid, refusing is right. Every reader runs in a process of its own on one core, each volume
+several times.
 
 `--slices` and `--side` make it smaller. ``PEER_PYTHON`` names the python of the peers' environment.
 """
@@ -30,6 +31,7 @@ PLACE_MM = 0.01
 """Error of a sample's place that counts as right: a hundredth of a millimetre."""
 VALUE = 1e-4
 """Error of a value of 0..1: float32 of HU over 2000."""
+VERDICTS = ("right", "refused", "wrong, warned", "wrong")
 REAL = Path(os.environ.get("VESALIUS_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -43,7 +45,7 @@ def large(folder: Path, *, slices: int, side: int) -> list[tuple[str, Path]]:
     smooth = 1000 + 500 * np.outer(wave, wave)
     volume = (smooth + rng.normal(0, 10, (slices, side, side))).clip(0, 4095).astype(np.uint16)
     for place, array in enumerate(volume):
-        tags = {"BitsStored": 12, "HighBit": 11, "PixelSpacing": [0.7, 0.7]}
+        tags = {"BitsStored": 12, "HighBit": 11, "PixelSpacing": [0.7, 0.7], "InstanceNumber": place + 1}
         write_slice(
             folder / "series" / f"{slices - place:04d}.dcm", (-180, -180, 1.5 * place), 0, array=array, **tags
         )
@@ -75,21 +77,26 @@ def run(name: str, listed: Path, out: Path) -> dict[str, Any]:
 
 
 def verdict(case: Case, found: dict[str, Any], out: Path) -> str:
-    """Say "right", "refused" or "wrong"; a refusal of what lies on no grid is right."""
+    """Return one of `VERDICTS`; a refusal of what lies on no grid is right."""
     if "error" in found:
         return "right" if case.no_grid else "refused"
+    return "right" if is_right(case, out) else "wrong, warned" if found["warned"] else "wrong"
+
+
+def is_right(case: Case, out: Path) -> bool:
+    """Say whether every sample has its value at its place."""
     if case.no_grid:
-        return "wrong"
+        return False
     stored = np.load(out / f"{case.name}.npz")
     values, affine = stored["values"].astype(float), stored["affine"]
     if values.ndim != 3 or values.size != len(case.values):
-        return "wrong"
+        return False
     index = np.moveaxis(np.indices(values.shape), 0, -1).reshape(-1, 3)
     places = index @ affine[:3, :3].T + affine[:3, 3]
     shown = np.clip((case.values + 1000) / 2000, 0, 1)
     ours, theirs = (np.lexsort(np.round(where, 1).T) for where in (case.places, places))
     near = np.abs(case.places[ours] - places[theirs]).max() <= PLACE_MM
-    return "right" if near and np.abs(shown[ours] - values.reshape(-1)[theirs]).max() <= VALUE else "wrong"
+    return bool(near and np.abs(shown[ours] - values.reshape(-1)[theirs]).max() <= VALUE)
 
 
 def agree(first: Path, second: Path) -> bool:
@@ -147,6 +154,7 @@ def summary(odd: list[Case], timed: list[str], found: dict[str, Any], folder: Pa
         for name, read in working.items():
             entry = read[volume]
             if "error" in entry:
+                print(f"{volume:18}{name:12} {entry['error'][:80]}")
                 times.setdefault(volume, {})[name] = entry["error"]
                 continue
             gate = agree(folder / "vesalius" / f"{volume}.npz", folder / name / f"{volume}.npz")
@@ -157,7 +165,7 @@ def summary(odd: list[Case], timed: list[str], found: dict[str, Any], folder: Pa
             }
             print(f"{volume:18}{name:12}{np.median(entry['wall_s']):8.3f} s  same as ours: {gate}")
     said = {name: Counter(row[name] for row in table.values()) for name in working}
-    counts = {name: {word: said[name][word] for word in ("right", "refused", "wrong")} for name in working}
+    counts = {name: {word: said[name][word] for word in VERDICTS} for name in working}
     print(counts)
     peaks = {name: read["peak_mib"] for name, read in working.items()}
     failed = {name: read["failed"] for name, read in found.items() if "failed" in read}

@@ -20,12 +20,16 @@ def picture(value: int) -> np.ndarray:
 
 
 def write_slice(path: Path, position: Sequence[float], value: int, **tags: Any) -> Path:
-    """Write one CT slice at a position; what `tags` state goes before the defaults, and None leaves a tag out."""
+    """Write one CT slice at a position, in decimal strings of 16 characters at most.
+
+    What `tags` state goes before the defaults, and None leaves a tag out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     stated = {
         "Modality": "CT", "SeriesInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3", "PatientID": "SECRET-1",
         "PatientName": "Doe^Jane", "ImageOrientationPatient": list(AXIAL), "PixelSpacing": [0.5, 0.25],
-        "RescaleSlope": "1", "RescaleIntercept": "-1024", "ImagePositionPatient": [float(x) for x in position],
+        "RescaleSlope": "1", "RescaleIntercept": "-1024",
+        "ImagePositionPatient": [round(float(x), 9) for x in position],
     }  # fmt: skip
     array = tags.pop("array", picture(value))
     kept = {keyword: value for keyword, value in {**stated, **tags}.items() if value is not None}

@@ -58,7 +58,7 @@ class _Header(NamedTuple):
     sex: Sex
     laterality: Laterality
     slices: tuple[Slice, ...]
-    """One for a file of one frame; a file of several is an image or a volume by itself."""
+    """One for a file of one frame with a place in the patient; a file of several is an image or volume by itself."""
 
 
 def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Plan:
@@ -148,7 +148,9 @@ def _header(path: Path, item: str) -> _Header:
         if other := not_an_image(uid):
             raise DataError(f"{path}: not an image: {other}")
         frames = dataset.get("NumberOfFrames") or 1
-        slices = tuple(slices_of(path, dataset)) if frames == 1 else ()
+        described = slices_of(path, dataset) if frames == 1 else []
+        # What has no place in the patient, such as a radiograph, is never a slice: nothing is held for it.
+        slices = tuple(one for one in described if one.geometry is not None)
         values = {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _TAGS}
     tag = values.__getitem__
     study = tag("StudyInstanceUID")
