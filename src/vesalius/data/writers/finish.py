@@ -95,15 +95,16 @@ def settled(dataset: Dataset, *, moment: datetime) -> Dataset:
     """Replace times by the moment and random UIDs by those of their order in the object, in place."""
     names: dict[str, str] = {}
     root = text(dataset, "SOPInstanceUID")
-    for element in _elements(dataset):
-        if element.keyword in _DATES:
-            element.value = moment.strftime("%Y%m%d")
-        elif element.keyword in _TIMES:
-            element.value = moment.strftime("%H%M%S")
-        elif element.keyword in _MOMENTS:
-            element.value = moment.strftime("%Y%m%d%H%M%S")
-        elif element.VR == "UI" and str(element.value).startswith(_RANDOM_ROOT):
-            element.value = names.setdefault(str(element.value), uid_of(root, str(len(names))))
+    with quiet():
+        for element in _elements(dataset):
+            if element.keyword in _DATES:
+                element.value = moment.strftime("%Y%m%d")
+            elif element.keyword in _TIMES:
+                element.value = moment.strftime("%H%M%S")
+            elif element.keyword in _MOMENTS:
+                element.value = moment.strftime("%Y%m%d%H%M%S")
+            elif element.VR == "UI" and str(element.value).startswith(_RANDOM_ROOT):
+                element.value = names.setdefault(str(element.value), uid_of(root, str(len(names))))
     return dataset
 
 
@@ -137,7 +138,7 @@ def saved(dataset: Dataset, path: Path) -> Path:
         DataError: a value that DICOM cannot hold; names the file.
     """
     try:
-        with replacing(path, scratch=path.parent, durable=False) as file:
+        with quiet(), replacing(path, scratch=path.parent, durable=False) as file:
             dataset.save_as(file, enforce_file_format=True)
     except _REFUSALS as error:
         raise DataError(f"{path}: cannot be written as DICOM: {error}") from None

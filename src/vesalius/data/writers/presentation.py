@@ -44,11 +44,12 @@ def write_presentation(
     """
     highdicom = require("highdicom", purpose="writing a DICOM presentation state")
     layer = highdicom.pr.GraphicLayer(layer_name="FINDINGS", order=1, description="Findings")
-    annotations = [
-        annotation
-        for slice_number, drawn in sorted(marks.items())
-        if (annotation := _annotation(highdicom, drawn, source, slice_number, layer)) is not None
-    ]
+    with building(Path(path)):
+        annotations = [
+            annotation
+            for slice_number, drawn in sorted(marks.items())
+            if (annotation := _annotation(highdicom, drawn, source, slice_number, layer)) is not None
+        ]
     if not annotations:
         raise DataError("nothing to draw: a presentation state needs a box, a point or an outline")
     colour = (whole(source.first, "SamplesPerPixel") or 1) > 1

@@ -51,7 +51,8 @@ def write_report(
     highdicom = require("highdicom", purpose="writing a DICOM structured report")
     if not sources:
         raise DataError(f"study {study.id!r}: no source image; a report needs the images that it rests on")
-    groups = [*_measured_groups(highdicom, study, sources), *_finding_groups(highdicom, study)]
+    with building(Path(path)):
+        groups = [*_measured_groups(highdicom, study, sources), *_finding_groups(highdicom, study)]
     if not groups:
         raise DataError(f"study {study.id!r} has neither measurements nor findings; there is nothing to report")
     evidence = [dataset for source in sources.values() for dataset in source.datasets]

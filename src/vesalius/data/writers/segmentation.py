@@ -91,7 +91,6 @@ def write_segmentation(
     array, overlap = _array(masks, source)
     if overlap and kind == "labelmap":
         raise DataError(f"segments overlap in {overlap} voxels; a label map holds one each: use kind='binary'")
-    described = [_described(highdicom, mask, number, source) for number, mask in enumerate(masks, start=1)]
     name = digest_of(array) + kind + "".join(mask.words for mask in masks)
     known = identity(source.first, "SEG", name)
     with building(Path(path)):
@@ -99,13 +98,15 @@ def write_segmentation(
             source_images=list(source.datasets),
             pixel_array=array,
             segmentation_type=kind.upper(),
-            segment_descriptions=described,
+            segment_descriptions=[
+                _described(highdicom, mask, number, source) for number, mask in enumerate(masks, start=1)
+            ],
             content_label="SEGMENTATION",
             **known,
             content_description=VIRTUAL if source.virtual else "Segmentation",
             series_description=VIRTUAL if source.virtual else "Segmentation",
         )
-    _complete(dataset, source)
+        _complete(dataset, source)
     return saved(settled(dataset, moment=moment_of(source.first, when)), Path(path))
 
 
