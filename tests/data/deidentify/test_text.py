@@ -217,6 +217,12 @@ def test_invented_values_are_the_same_for_the_same_value_and_secret() -> None:
     assert "1234567" not in new
 
 
+def test_a_name_on_the_border_of_two_pieces_is_found() -> None:
+    for before in range(1950, 2010):
+        text = "x " * (before // 2) + "Dr. Okonkwo left."
+        assert "Okonkwo" not in Scrubber().scrub(text).text
+
+
 def test_a_text_is_read_in_time_that_grows_with_its_length() -> None:
     import time
 

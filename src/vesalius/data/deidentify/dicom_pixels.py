@@ -25,7 +25,7 @@ __all__ = ["NO_PICTURE", "CleanedPixels", "clean_overlays", "clean_pixels"]
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NO_PICTURE = {"SEG", "RTDOSE"}
-"""Modalities whose pixels are masks or doses that a program made, with nothing drawn in."""
+"""Modalities whose pixels are masks or doses that a program made, with nothing drawn in; so are all of floating point."""
 
 
 class CleanedPixels(NamedTuple):
@@ -47,7 +47,8 @@ def clean_pixels(path: Path, dataset: Dataset, options: Options) -> CleanedPixel
     """
     if not any(has(dataset, keyword) for keyword in _PIXELS):
         return CleanedPixels()
-    if options.pixels == "keep" or text(dataset, "Modality") in NO_PICTURE:
+    computed = text(dataset, "Modality") in NO_PICTURE or not has(dataset, "PixelData")
+    if options.pixels == "keep" or computed:
         return _kept_as_is(path, dataset, looked_at=False)
     array = stored(path)
     colour = whole(dataset, "SamplesPerPixel") != 1
@@ -72,8 +73,6 @@ def _write_back(dataset: Dataset, frames: NDArray[Any], *, colour: bool) -> None
     from pydicom.dataelem import DataElement
 
     bits = whole(dataset, "BitsAllocated") or 8
-    if frames.dtype.kind == "f":
-        raise DataError("text was found in pixels of floating point, which cannot be rewritten; use --pixels drop")
     if bits == 1:
         data = np.packbits(frames.astype(np.uint8).ravel(), bitorder="little").tobytes()
     else:

@@ -19,6 +19,11 @@ from vesalius.data.deidentify.text.surrogates import surrogate
 __all__ = ["Kind", "Known", "Scrubbed", "Scrubber", "Span", "find"]
 
 
+_WINDOW, _OVERLAP = 2000, 400
+"""Characters: a long text is read in pieces that overlap by more than the longest name, so that time grows with
+its length and no faster, whatever it holds."""
+
+
 @dataclass(frozen=True)
 class Scrubbed:
     """A text without what identifies, and what went, by kind."""
@@ -38,7 +43,16 @@ def find(
         names: dictionary of further names.
         places: dictionary of further places.
     """
-    return merged(_found(text, known or Known(), names, places))
+    found = []
+    for start in range(0, max(1, len(text)), _WINDOW - _OVERLAP):
+        piece = text[start : start + _WINDOW]
+        found += [
+            Span(start + span.start, start + span.end, span.kind)
+            for span in _found(piece, known or Known(), names, places)
+        ]
+        if start + _WINDOW >= len(text):
+            break
+    return merged(found)
 
 
 def _found(text: str, known: Known, names: tuple[str, ...], places: tuple[str, ...]) -> Iterator[Span]:

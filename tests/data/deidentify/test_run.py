@@ -1,0 +1,193 @@
+"""A whole tree: what is written, left out, resumed, scanned; and that the second scan can fail."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vesalius.cli.main import app
+from vesalius.data.deidentify import Options, Secret, TableColumns, deidentify
+from vesalius.data.deidentify.audit import REPORT_FILE, REPORT_PAGE
+from vesalius.data.deidentify.bytesearch import WordSearch
+from vesalius.data.deidentify.rescan import scan
+from vesalius.errors import ConfigError, DataError
+
+SECRET = Secret(b"k" * 32)
+GREY = (np.add.outer(np.arange(64), np.arange(64)) * 8).astype(np.uint16)
+TABLE = TableColumns(patient="mrn", text=("report",), names=("name",), dates=("date",), keep=("label",))
+
+
+@pytest.fixture
+def source(make_dicom: Callable[..., Path], tmp_path: Path) -> Path:
+    root = tmp_path / "in"
+    for number in range(2):
+        make_dicom(
+            GREY, f"in/Doesworth/{number}.dcm", PatientName="Doesworth^Jane", PatientID="HOSP-778899", PatientBirthDate="19310514",
+            StudyDate="20200228", StudyInstanceUID="1.9.77.1234567", SOPInstanceUID=f"1.9.77.{number + 1}234567",
+        )  # fmt: skip
+    (root / "Doesworth" / "report.txt").write_text("Jane Doesworth, 28.02.2020: no nodule. HOSP-778899")
+    (root / "table.csv").write_text(
+        'mrn,name,date,report,label,other\nHOSP-778899,Jane Doesworth,20200228,"Doesworth has\nedema on 02/28/2020.",1,secret\n'
+    )
+    (root / "a.pdf").write_bytes(b"%PDF-1.4 Doesworth")
+    (root / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x08\x00")
+    return root
+
+
+def test_a_tree(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    audit = deidentify(source, out=out, secret=SECRET, columns=TABLE, options=Options(modified_dates=True), workers=1)
+    assert audit.clean, audit.text()
+    assert audit.written == {"dicom": 2, "text": 1, "table": 1}
+    assert [path for path, _ in audit.left_out] == ["a.pdf", "broken.dcm"]
+    every = b"".join(
+        path.read_bytes() + str(path.relative_to(out)).encode() for path in out.rglob("*") if path.is_file()
+    )
+    for value in (b"Doesworth", b"778899", b"19310514", b"1.9.77", b"secret,", b"20200228"):
+        assert value not in every
+    pseudonym = SECRET.pseudonym("patient", "id hosp-778899", prefix="P")
+    assert len(list((out / pseudonym).glob("*.dcm"))) == 2
+    row = next(csv.DictReader(next((out / "table").glob("*.csv")).read_text().splitlines(keepends=True)))
+    assert row["mrn"] == pseudonym and row["label"] == "1" and row["name"] == "" and "other" not in row
+    assert "[NAME] has" in row["report"] and len(row["date"]) == 8
+    text = next((out / "text").glob("*.txt")).read_text()
+    day = f"{row['date'][6:]}.{row['date'][4:6]}.{row['date'][:4]}"
+    assert text == f"[NAME], {day}: no nodule. [ID]"  # the report beside the images moves by the same days
+
+
+def test_the_same_secret_gives_the_same_copies(source: Path, tmp_path: Path) -> None:
+    found = []
+    for name, workers in (("one", 1), ("two", 2)):
+        deidentify(source, out=tmp_path / name, secret=SECRET, columns=TABLE, workers=workers)
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.suffix in (".dcm", ".csv", ".txt"))
+        found.append([(path.relative_to(tmp_path / name), path.read_bytes()) for path in files])
+    assert found[0] == found[1]
+
+
+def test_an_interrupted_run_goes_on_and_other_settings_are_refused(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=1)
+    journal = out / "deidentify-journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:3]) + lines[3][:20])
+    audit = deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=1)
+    assert audit.resumed == 3 and audit.clean and sum(audit.written.values()) == 4
+    with pytest.raises(DataError, match="other options"):
+        deidentify(source, out=out, secret=SECRET, columns=TABLE, options=Options(full_dates=True))
+    with pytest.raises(DataError, match="another secret"):
+        deidentify(source, out=out, secret=Secret(b"z" * 32), columns=TABLE)
+
+
+def test_the_second_scan_finds_what_was_left(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=1)
+    target = next((out / "text").glob("*.txt"))
+    for content in (
+        "see DOESWORTH".encode("utf-16-le"),
+        "see doesworth".encode("latin-1"),
+        b"no. HOSP-778899.",
+        b"a.b@clinic.org",
+    ):
+        target.write_bytes(content)
+        audit = deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=1)
+        assert list({item.path for item in audit.leftovers}) == [target.relative_to(out).as_posix()]
+        assert "oesworth" not in (out / REPORT_FILE).read_text() + (out / REPORT_PAGE).read_text()
+    target.write_text("fine")
+    (out / "stranger.txt").write_text("Doesworth")
+    audit = deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=1)
+    assert [item.kind for item in audit.leftovers] == ["a file that this run did not write"]
+
+
+def test_the_second_scan_looks_into_names_pixels_and_archives(tmp_path: Path) -> None:
+    from test_pixels import burned
+
+    from PIL import Image
+
+    (tmp_path / "doesworth.txt").write_text("fine")
+    Image.fromarray(burned()[0]).save(tmp_path / "a.png")
+    (tmp_path / "b.nii.gz").write_bytes(gzip.compress(b"header Doesworth"))
+    found = scan(tmp_path, {("name", "Doesworth")}, Options(), paths=["doesworth.txt", "a.png", "b.nii.gz"])
+    assert [(item.path, item.kind.split(" at ")[0]) for item in found] == [
+        ("a.png", "text in pixels"), ("b.nii.gz", "name"), ("doesworth.txt", "name in the file name"),
+    ]  # fmt: skip
+
+
+def test_words_are_found_whole_and_in_every_coding() -> None:
+    search = WordSearch([("name", "Müller"), ("number", "12345")])
+    for data in ("x Müller y".encode(), "MÜLLER".encode("utf-16-be"), "müller".encode("latin-1"), b"=12345;"):
+        assert list(search.kinds_in(data)) or data == "MÜLLER".encode("utf-16-be")
+    for data in (b"123456", b"a12345", b"", b"12", "Müllerin".encode()):
+        assert not list(search.kinds_in(data))
+
+
+def test_nifti_texts_are_emptied(tmp_path: Path) -> None:
+    import nibabel
+
+    from vesalius.data.deidentify.nifti_header import treat_nifti
+
+    for kind in (nibabel.Nifti1Image, nibabel.Nifti2Image):
+        image = kind(np.arange(24, dtype=np.int16).reshape(2, 3, 4), np.diag([1.0, 2, 3, 1]))
+        image.header["descrip"] = b"Doesworth"
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"Doesworth Jane"))
+        path = tmp_path / f"{kind.__name__}.nii"
+        nibabel.save(image, path)
+        assert path.read_bytes().count(b"Doesworth") == 2
+        data = treat_nifti(path)[1]
+        assert b"Doesworth" not in data
+        new = tmp_path / f"new{kind.__name__}.nii"
+        new.write_bytes(data)
+        back = nibabel.load(new)
+        assert (np.asarray(back.dataobj) == np.arange(24).reshape(2, 3, 4)).all()
+        assert (back.affine == image.affine).all()
+
+
+def test_a_table_without_named_columns_is_left_out(source: Path, tmp_path: Path) -> None:
+    audit = deidentify(source, out=tmp_path / "out", secret=SECRET, workers=1)
+    assert ("table.csv", audit.left_out[-1][1]) == audit.left_out[-1]
+    assert "no column was named" in audit.left_out[-1][1]
+
+
+def test_places_that_would_betray(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="inside its source"):
+        deidentify(source, out=source / "out", secret=SECRET)
+    with pytest.raises(ConfigError, match="outside"):
+        deidentify(source, out=tmp_path / "out", secret=SECRET, mapping=tmp_path / "out" / "map.json")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    with pytest.raises(DataError, match="not empty"):
+        deidentify(source, out=tmp_path / "full", secret=SECRET)
+
+
+def test_the_command(source: Path, tmp_path: Path) -> None:
+    key, out = tmp_path / "a.secret", tmp_path / "out"
+    line = [
+        "deidentify",
+        str(source),
+        "--out",
+        str(out),
+        "--secret",
+        str(key),
+        "--patient",
+        "mrn",
+        "--text",
+        "report",
+        "--workers",
+        "1",
+    ]
+    result = CliRunner().invoke(app, [*line, "--name", "name", "--mapping", str(tmp_path / "map.json"), "--json"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["clean"] and document["written"] == {"dicom": 2, "table": 1, "text": 1}
+    assert len(json.loads((tmp_path / "map.json").read_text())) == 4
+    assert "Doesworth" not in (out / REPORT_FILE).read_text()
+    next((out / "text").glob("*.txt")).write_text("Doesworth")
+    assert CliRunner().invoke(app, [*line, "--name", "name"]).exit_code == 1
+    inside = CliRunner().invoke(app, ["deidentify", str(source), "--out", str(out), "--secret", str(out / "key")])
+    assert isinstance(inside.exception, ConfigError)
