@@ -1,4 +1,4 @@
-"""Volumes of a release: described from the header of the NIfTI file, and written for twins.
+"""Volumes of a release: described from the header of the NIfTI, MetaImage or NRRD file, and written for twins.
 
 Axes are (slices, rows, columns), places patient LPS, as `vesalius.data.readers` gives them.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.geometry import Geometry
+from vesalius.data.readers import metaimage, nrrd
 from vesalius.data.readers.limits import DECODER_FAULTS
 from vesalius.data.readers.quiet import quiet
 from vesalius.data.records import Image
@@ -21,6 +22,7 @@ from vesalius.optional import require
 
 __all__ = ["on_grid_of", "require_same_grid", "volume", "write_volume"]
 
+_OTHERS = (".mhd", ".mha", ".nrrd", ".nhdr")
 _TO_MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
 _SAME_MM = 0.01
 """Grids whose voxels lie nearer to each other than this are the same: headers round to float32 and to 0.01 mm."""
@@ -32,7 +34,7 @@ def volume(path: Path, *, like: Image) -> Image:
     A file with several time points or sequences keeps its last axis first, as `vesalius.data.readers` does.
 
     Raises:
-        DataError: no such file, or no NIfTI volume.
+        DataError: no such file, or no volume in it.
     """
     shape, geometry = _header(path)
     spacing = geometry.spacing_mm if geometry else ()
@@ -48,6 +50,9 @@ def _header(path: Path) -> tuple[tuple[int, ...], Geometry | None]:
     """Return the shape as readers give it, and the geometry of the three axes in space, if it is stated."""
     if not path.is_file():
         raise DataError(f"{path}: no such volume, though the release names it; download it, or drop its row")
+    if path.suffix in _OTHERS:
+        grid = (nrrd if path.suffix in (".nrrd", ".nhdr") else metaimage).describe(path)
+        return grid.shape, grid.geometry
     nibabel = require("nibabel", purpose=f"{path}: reading NIfTI")
     faults = (*DECODER_FAULTS, nibabel.spatialimages.HeaderDataError, nibabel.filebasedimages.ImageFileError)
     try:
