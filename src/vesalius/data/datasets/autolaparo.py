@@ -76,7 +76,7 @@ def _phases(table: Path) -> list[int]:
     found = []
     for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), start=1):
         cells = line.split()
-        if number == 1 and cells[:1] == ["Frame"] or not cells:
+        if not cells or (number == 1 and cells[0] == "Frame"):
             continue
         if len(cells) != 2 or not cells[1].isdigit() or not 1 <= int(cells[1]) <= len(PHASES):
             raise DataError(

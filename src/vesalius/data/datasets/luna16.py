@@ -88,8 +88,8 @@ def _study(root: Path, path: Path, marks: Sequence[_Mark], origin: Provenance) -
             Region(image="ct", kind="points", concept=mark.concept, points=((column, row, slice_),), instance=number)
         )
         if mark.diameter_mm > 0:
-            measured.append(Measurement(name=f"diameter of mark {number}", value=mark.diameter_mm, unit="mm", image="ct",
-                                        source="annotations"))  # fmt: skip
+            measured.append(Measurement(name=f"diameter of mark {number}", value=mark.diameter_mm, unit="mm",
+                                        image="ct", source="annotations"))  # fmt: skip
     lungs = root / "seg-lungs-LUNA16" / path.name
     if lungs.exists():
         require_same_grid(path, lungs)

@@ -1,5 +1,4 @@
-"""MMCQS (MedSumm): questions of patients in Hindi-English in Roman script with a photograph, and summaries in
-English.
+"""MMCQS (MedSumm): questions of patients in Hindi-English with a photograph, and summaries in English.
 
 Two schemes of columns are about, and both are read: that of the sample file (`Codemixed_Question`, `image_path`,
 `Question_Summ_Updates`) and that of the training code (`Hinglish_Question`, `new_relative_path`,
