@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,8 @@ from vesalius.data.records import Study, Text, TextRole
 from vesalius.data.sentences import sentences
 
 __all__ = ["STEP", "Boilerplate"]
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ class Boilerplate(Step):
 
 
 def _key(sentence: str) -> str:
-    return "".join("#" if character.isdigit() else character for character in normalised(sentence))
+    return _NUMBER.sub("#", normalised(sentence))
 
 
 STEP = Boilerplate

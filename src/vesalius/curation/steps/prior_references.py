@@ -41,6 +41,10 @@ _STILL = re.compile(
     r"|previously (?:seen|noted|described)|worsening|improving|increasing|decreasing|enlarging)\b[ ,]*",
     re.IGNORECASE,
 )
+_SPACED_STOP = re.compile(r"\s+([.,;])")
+_OPEN_END = re.compile(
+    r"\b(?:is|are|was|were|remains?|appears?|has|have|been|the|a|an|of|with|and)[.]?$", re.IGNORECASE
+)
 
 
 def refers_to_prior(sentence: str) -> bool:
@@ -54,7 +58,7 @@ def without_prior(sentence: str) -> str:
     "Stable cardiomegaly compared to the prior study." becomes "Cardiomegaly."; what still speaks of a change
     ("The effusion has increased.") goes as a whole, since the change is all it says.
     """
-    bare = _STILL.sub("", _TAIL.sub("", sentence)).strip(" ,")
+    bare = _SPACED_STOP.sub(r"\1", _STILL.sub("", _TAIL.sub("", sentence))).strip(" ,")
     if refers_to_prior(bare) or len(re.findall(r"[^\W\d_]{3,}", bare)) == 0 or _hangs(bare):
         return ""
     bare = bare if bare.endswith((".", "!", "?")) else f"{bare}."
@@ -62,10 +66,10 @@ def without_prior(sentence: str) -> str:
 
 
 def _hangs(bare: str) -> bool:
-    """Say whether what is left ends in a verb without its word, such as "The heart is."."""
-    return bool(
-        re.search(r"\b(?:is|are|was|were|remains?|appears?|has|have|been|the|a|an|of|with|and)[.]?$", bare, re.I)
-    )
+    """Say whether a verb has lost its other half: "The heart is", "Is a small nodule"."""
+    if re.match(r"(?:is|are|was|were)\b", bare, re.IGNORECASE):
+        return True
+    return bool(_OPEN_END.search(bare))
 
 
 @dataclass(frozen=True, kw_only=True)
