@@ -111,6 +111,16 @@ def test_another_program_reads_the_tree(tmp_path: Path) -> None:
     assert "error" not in done.stderr.lower()
 
 
+def test_the_library_reads_the_same_groups(tmp_path: Path) -> None:
+    import highdicom
+
+    path = write_report(study(), {"ct": make_source(tmp_path / "ct", SHAPE)}, tmp_path / "sr.dcm")
+    groups = highdicom.sr.srread(path).content.get_image_measurement_groups()
+    found = [(one.value, one.unit.value) for group in groups for one in group.get_measurements()]
+    assert found == [(one.value, one.unit) for one in MEASUREMENTS]
+    assert len(groups) == 4 + len(FINDINGS)  # four pairs of image and part among the five measurements
+
+
 def test_without_the_package_the_message_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vesalius.errors import MissingDependency
 

@@ -231,3 +231,18 @@ def test_masks_on_a_real_series(tmp_path: Path, real_data: Path) -> None:
     path = write_segmentation(given, source, tmp_path / "seg.dcm")
     assert (read_segmentation(path, onto=source.grid).mask(1) == ball).all()
     assert complaints(path) == []
+
+
+@pytest.mark.real
+def test_masks_on_a_real_enhanced_multi_frame_file(tmp_path: Path, real_data: Path) -> None:
+    source = read_source([real_data / "dicom" / "files" / "eCT_Supplemental.dcm"])
+    assert source.multi_frame
+    mask = np.random.default_rng(0).random(source.grid.shape) < 0.3
+    for kind in ("binary", "labelmap"):
+        path = write_segmentation([SegmentMask(mask=mask, anatomy="liver")], source, tmp_path / "s.dcm", kind=kind)
+        assert (read_segmentation(path, onto=source.grid).mask(1) == mask).all()
+    unplaced = read_source([real_data / "dicom" / "files" / "emri_small.dcm"])
+    with pytest.raises(DataError, match=r"without a frame of reference .* one by one"):
+        write_segmentation(
+            [SegmentMask(mask=np.ones(unplaced.grid.shape, bool), anatomy="liver")], unplaced, tmp_path / "t.dcm"
+        )

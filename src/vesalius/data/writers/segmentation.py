@@ -126,8 +126,11 @@ def _complete(dataset: Any, source: Source) -> None:
 
 def _array(masks: Sequence[SegmentMask], source: Source) -> tuple[NDArray[Any], int]:
     """Return a label map where no masks overlap, else a stack with the segments last, and the overlap in voxels."""
-    if not source.placed and len(source.datasets) > 1:
-        raise DataError("images without a frame of reference (0020,0052) are segmented one by one: use Source.at")
+    if not source.placed and source.grid.shape[0] > 1:
+        raise DataError(
+            "images without a frame of reference (0020,0052) are segmented one by one, files of a series with "
+            "Source.at; frames of one file without it cannot be segmented"
+        )
     if not masks:
         raise DataError("no mask given; a segmentation needs at least one segment")
     for number, mask in enumerate(masks, start=1):

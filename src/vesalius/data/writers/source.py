@@ -50,7 +50,11 @@ class Source:
     @property
     def placed(self) -> bool:
         """Whether the images state where they lie in the patient."""
-        return bool(text(self.first, "FrameOfReferenceUID"))
+        if not text(self.first, "FrameOfReferenceUID"):
+            return False
+        with quiet(), guarded("source"):
+            geometry = frame_geometry(self.first, 0).geometry
+        return geometry is not None and bool(geometry.directions)
 
     def at(self, slice_number: int) -> Source:
         """Return one instance of a series as a source of its own."""
