@@ -6,6 +6,7 @@ mended on other seeds than the one that is reported. Prints Markdown; `--seed` n
 of images, `--ocr` measures the network's finder beside our own.
 """
 
+# ruff: noqa: E501 - one planted form beside the other
 from __future__ import annotations
 
 import argparse
@@ -396,7 +397,7 @@ def burned(
         value = value.format(f=pick(rng, FAMILY), g=pick(rng, GIVEN), n=digits(rng, 8), d=int(rng.integers(1, 9)))
         plate = Image.new("L", (base.shape[1], base.shape[0]))
         pen = ImageDraw.Draw(plate)
-        left, top, right, bottom = pen.textbbox((0, 0), value, font=font)
+        _left, top, right, bottom = pen.textbbox((0, 0), value, font=font)
         if right >= base.shape[1] - 8 or bottom >= base.shape[0] - 8:
             continue
         x = int(rng.integers(2, base.shape[1] - right - 2))

@@ -29,12 +29,14 @@ def source(make_dicom: Callable[..., Path], tmp_path: Path) -> Path:
     root = tmp_path / "in"
     for number in range(2):
         make_dicom(
-            GREY, f"in/Doesworth/{number}.dcm", PatientName="Doesworth^Jane", PatientID="HOSP-778899", PatientBirthDate="19310514",
+            GREY, f"in/Doesworth/{number}.dcm", PatientName="Doesworth^Jane", PatientID="HOSP-778899",
+            PatientBirthDate="19310514",
             StudyDate="20200228", StudyInstanceUID="1.9.77.1234567", SOPInstanceUID=f"1.9.77.{number + 1}234567",
         )  # fmt: skip
     (root / "Doesworth" / "report.txt").write_text("Jane Doesworth, 28.02.2020: no nodule. HOSP-778899")
     (root / "table.csv").write_text(
-        'mrn,name,date,report,label,other\nHOSP-778899,Jane Doesworth,20200228,"Doesworth has\nedema on 02/28/2020.",1,secret\n'
+        "mrn,name,date,report,label,other\n"
+        'HOSP-778899,Jane Doesworth,20200228,"Doesworth has\nedema on 02/28/2020.",1,secret\n'
     )
     (root / "a.pdf").write_bytes(b"%PDF-1.4 Doesworth")
     (root / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\x08\x00")
@@ -55,8 +57,12 @@ def test_a_tree(source: Path, tmp_path: Path) -> None:
     pseudonym = SECRET.pseudonym("patient", "id hosp-778899", prefix="P")
     assert len(list((out / pseudonym).glob("*.dcm"))) == 2
     row = next(csv.DictReader(next((out / "table").glob("*.csv")).read_text().splitlines(keepends=True)))
-    assert row["mrn"] == pseudonym and row["label"] == "1" and row["name"] == "" and "other" not in row
-    assert "[NAME] has" in row["report"] and len(row["date"]) == 8
+    assert row["mrn"] == pseudonym
+    assert row["label"] == "1"
+    assert row["name"] == ""
+    assert "other" not in row
+    assert "[NAME] has" in row["report"]
+    assert len(row["date"]) == 8
     text = next((out / "text").glob("*.txt")).read_text()
     day = f"{row['date'][6:]}.{row['date'][4:6]}.{row['date'][:4]}"
     assert text == f"[NAME], {day}: no nodule. [ID]"  # the report beside the images moves by the same days
@@ -78,7 +84,9 @@ def test_an_interrupted_run_goes_on_and_other_settings_are_refused(source: Path,
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(lines[:3]) + lines[3][:20])
     audit = deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=1)
-    assert audit.resumed == 3 and audit.clean and sum(audit.written.values()) == 4
+    assert audit.resumed == 3
+    assert audit.clean
+    assert sum(audit.written.values()) == 4
     with pytest.raises(DataError, match="other options"):
         deidentify(source, out=out, secret=SECRET, columns=TABLE, options=Options(full_dates=True))
     with pytest.raises(DataError, match="another secret"):
@@ -106,9 +114,8 @@ def test_the_second_scan_finds_what_was_left(source: Path, tmp_path: Path) -> No
 
 
 def test_the_second_scan_looks_into_names_pixels_and_archives(tmp_path: Path) -> None:
-    from test_pixels import burned
-
     from PIL import Image
+    from test_pixels import burned
 
     (tmp_path / "doesworth.txt").write_text("fine")
     Image.fromarray(burned()[0]).save(tmp_path / "a.png")
@@ -184,7 +191,8 @@ def test_the_command(source: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*line, "--name", "name", "--mapping", str(tmp_path / "map.json"), "--json"])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert document["clean"] and document["written"] == {"dicom": 2, "table": 1, "text": 1}
+    assert document["clean"]
+    assert document["written"] == {"dicom": 2, "table": 1, "text": 1}
     assert len(json.loads((tmp_path / "map.json").read_text())) == 4
     assert "Doesworth" not in (out / REPORT_FILE).read_text()
     next((out / "text").glob("*.txt")).write_text("Doesworth")

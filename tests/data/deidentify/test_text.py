@@ -148,7 +148,7 @@ T2 hyperintense lesion, 5 mm.
 """
 
 
-@pytest.mark.parametrize("line", [line for line in REPLACED.strip().splitlines()])
+@pytest.mark.parametrize("line", list(REPLACED.strip().splitlines()))
 def test_what_identifies_is_replaced(line: str) -> None:
     given, expected = line.split(" => ")
     assert Scrubber().scrub(given, JANE).text == expected

@@ -46,7 +46,7 @@ def test_shifted_datetime(value: str, hours: bool, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("age", "expected"),
-    # 1079 months are 89.9 years, but three digits end at 999 months; 33000 days likewise. 90 years and more become 90.
+    # 90 years and more become 90; three digits of months, weeks and days end below that.
     [
         ("045Y", "045Y"),
         ("089Y", "089Y"),

@@ -66,7 +66,7 @@ class Audit:
         }
 
     def write(self, root: Path) -> None:
-        """Write the JSON and the page. Paths of what was left out are names of the source, so they stay out of both."""
+        """Write the JSON and the page; paths of what was left out are names of the source and stay out of both."""
         document = self.as_dict()
         for group in ("left_out", "held"):
             document[group] = dict(Counter(reason for _, reason in getattr(self, group)))
@@ -101,15 +101,21 @@ class Audit:
         ]
         reasons = Counter(reason for _, reason in [*self.left_out, *self.held])
         chosen = [(name.replace("_", " "), str(value)) for name, value in self.as_dict()["options"].items()]
-        leftovers = [[Cell(item.path), Cell(item.kind, kind="words")] for item in self.leftovers[:_SHOWN]]
+        left = table(
+            [Cell("file"), Cell("kind")], ([Cell(item.path), Cell(item.kind)] for item in self.leftovers[:_SHOWN])
+        )
+        out = [[Cell(reason, kind="words"), Cell(str(count), kind="n")] for reason, count in reasons.most_common()]
+        done = table([Cell("files"), Cell("what"), Cell("count", kind="n")], rows)
+        lead = f"{self.searched} values of the source were searched in the bytes, names and pixels of every file."
+        found = paragraph(verdict) + (left if self.leftovers else "")
         sections = [
-            Section(anchor="scan", title="Second scan", body=paragraph(verdict) + (table([Cell("file"), Cell("kind")], leftovers) if leftovers else ""),
-                    lead=f"{self.searched} values of the source were searched in the bytes, names and pixels of every file."),
-            Section(anchor="done", title="What was done", body=table([Cell("files"), Cell("what"), Cell("count", kind="n")], rows) if rows else ""),
-            Section(anchor="out", title="Not copied", body=table([Cell("reason"), Cell("files", kind="n")],
-                    [[Cell(reason, kind="words"), Cell(str(count), kind="n")] for reason, count in reasons.most_common()]) if reasons else ""),
+            Section(anchor="scan", title="Second scan", body=found, lead=lead),
+            Section(anchor="done", title="What was done", body=done if rows else ""),
+            Section(
+                anchor="out", title="Not copied", body=table([Cell("reason"), Cell("files")], out) if out else ""
+            ),
             Section(anchor="options", title="Options", body=definitions(chosen), lead=EDITION),
-        ]  # fmt: skip
+        ]
         head = paragraph(f"{sum(self.written.values())} files: {_told(self.written)}.")
         return page(
             "De-identification", eyebrow="Audit", head=head, sections=sections, foot=f"vesalius {self.version}"

@@ -1,4 +1,4 @@
-"""A DICOM dataset by the confidentiality profile: every element at every depth is removed, replaced, cleaned or kept."""
+"""A DICOM dataset by the confidentiality profile: each element, at any depth, is removed, replaced or kept."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _TEXTS = {"LO", "SH", "ST", "LT", "UT", "UC"}
 _SHORT_TEXTS = {"LO", "SH"}
 _STANDARD = "1.2.840.10008."
 _CLASSES = {
-    "SOPClassUID", "ReferencedSOPClassUID", "MediaStorageSOPClassUID", "TransferSyntaxUID", "CodingSchemeUID", "ContextUID",
-    "RelatedGeneralSOPClassUID", "OriginalSpecializedSOPClassUID", "MappingResourceUID", "SOPClassesInStudy",
-    "ReferencedSOPClassUIDInFile", "ReferencedTransferSyntaxUIDInFile",
+    "SOPClassUID", "ReferencedSOPClassUID", "MediaStorageSOPClassUID", "TransferSyntaxUID", "CodingSchemeUID",
+    "ContextUID", "RelatedGeneralSOPClassUID", "OriginalSpecializedSOPClassUID", "MappingResourceUID",
+    "SOPClassesInStudy", "ReferencedSOPClassUIDInFile", "ReferencedTransferSyntaxUIDInFile",
 }  # fmt: skip
 """UIDs that name a kind of thing, not a thing."""
 _PSEUDONYMS = {"PatientID": ("patient", "P"), "PatientName": ("patient", "P"), "AccessionNumber": ("accession", "A")}
@@ -43,8 +43,10 @@ _CODES = {
     "CodingSchemeVersion",
     "CodeMeaning",
 }
-_TERMS = {"Modality", "PhotometricInterpretation", "ValueType", "RelationshipType", "ConversionType", "PatientPosition",
-          "ContinuityOfContent", "CompletionFlag", "VerificationFlag", "ImageType", "FrameType"}  # fmt: skip
+_TERMS = {
+    "Modality", "PhotometricInterpretation", "ValueType", "RelationshipType", "ConversionType",
+    "PatientPosition", "ContinuityOfContent", "CompletionFlag", "VerificationFlag", "ImageType", "FrameType",
+}  # fmt: skip
 """Code strings without which the object cannot be read; their terms are fixed by the standard."""
 _BULK = {"PixelData", "FloatPixelData", "DoubleFloatPixelData"}
 _BINARY = {"OB", "OW", "OF", "OD", "OL", "OV", "UN"}
@@ -248,15 +250,13 @@ class Treatment:
             self._unlisted_text(dataset, element, depth, cleaning)
         elif kind == "AS" and self.options.patient_characteristics:
             self._keep(dataset, element, depth, cleaning)
-        elif kind in ("PN", "AE", "UR", "AS", "UN"):
-            self._remove(dataset, element.tag, "unlisted removed")
-        elif kind == "CS" and not self._is_code_string(element):
-            self._remove(dataset, element.tag, "unlisted removed")
-        elif kind in ("IS", "DS") and any(value in self.known.numbers for value in texts_of(element)):
-            self._remove(dataset, element.tag, "unlisted removed")
-        elif kind in _BINARY and not element.keyword:
-            self._remove(dataset, element.tag, "unlisted removed")
-        elif kind in _BINARY and element.keyword not in _BULK and self._repeats_known(bytes(element.value or b"")):
+        elif (
+            kind in ("PN", "AE", "UR", "AS", "UN")
+            or (kind == "CS" and not self._is_code_string(element))
+            or (kind in ("IS", "DS") and any(value in self.known.numbers for value in texts_of(element)))
+            or (kind in _BINARY and not element.keyword)
+            or (kind in _BINARY and element.keyword not in _BULK and self._repeats_known(bytes(element.value or b"")))
+        ):
             self._remove(dataset, element.tag, "unlisted removed")
 
     def _unlisted_date(self, dataset: Dataset, element: DataElement, depth: int) -> None:
@@ -285,17 +285,13 @@ class Treatment:
 
     def _identifies(self, value: str, *, strict: bool = True) -> bool:
         """Say whether a short text names the patient; with `strict`, or anybody, a date or a long number."""
-        found = find(value, known=self.known, names=self.options.names, places=self.options.places)
-        own = {span for span in find(value, known=self.known)} - {span for span in find(value)}
+        if any(find_known(value, self.known)):
+            return True
         if not strict:
-            return bool(own)
-        found = find(value, names=self.options.names, places=self.options.places)
-        kinds = {span.kind for span in found}
-        return (
-            bool(own)
-            or bool(kinds & {"NAME", "EMAIL", "URL", "PHONE", "PLACE", "DATE"})
-            or bool(_LONG_DIGITS.search(value))
-        )
+            return False
+        kinds = {span.kind for span in find(value, names=self.options.names, places=self.options.places)}
+        telling = {"NAME", "EMAIL", "URL", "PHONE", "PLACE", "DATE"}
+        return bool(kinds & telling) or bool(_LONG_DIGITS.search(value))
 
     def _repeats_known(self, data: bytes) -> bool:
         lower = data.lower()

@@ -26,6 +26,11 @@ __all__ = ["Treated", "treat_dicom"]
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 _RAW = "1.2.840.10008.5.1.4.1.1.66"
+_READABLE = (
+    "SegmentSequence", "DeformableRegistrationSequence", "RegistrationSequence", "SurfaceSequence",
+    "FiducialSetSequence", "TrackSetSequence",
+)  # fmt: skip
+"""One of them is in every object whose class lies below that of raw data and that is not raw."""
 _EXPLICIT = "1.2.840.10008.1.2.1"
 _NATIVE = ("1.2.840.10008.1.2", _EXPLICIT, "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99")
 _ROOT = "2.25.313386529385961253963419217433217138688"
@@ -80,8 +85,7 @@ def _refuse(path: Path, dataset: Dataset) -> None:
     if kind.startswith(_DOCUMENTS) or "EncapsulatedDocument" in dataset:
         raise DataError(f"{path}: an encapsulated document (PDF or the like) cannot be scrubbed; convert it to text")
     if kind == _RAW or kind.startswith(_RAW + "."):
-        is_known = any(tag in dataset for tag in ("SegmentSequence", "DeformableRegistrationSequence", "RegistrationSequence",
-                                                  "SurfaceSequence", "FiducialSetSequence", "TrackSetSequence"))  # fmt: skip
+        is_known = any(keyword in dataset for keyword in _READABLE)
         if not is_known:
             raise DataError(f"{path}: raw data in a form of its maker's own cannot be looked into")
 

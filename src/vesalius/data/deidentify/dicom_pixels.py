@@ -25,7 +25,7 @@ __all__ = ["NO_PICTURE", "CleanedPixels", "clean_overlays", "clean_pixels"]
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 NO_PICTURE = {"SEG", "RTDOSE"}
-"""Modalities whose pixels are masks or doses that a program made, with nothing drawn in; so are all of floating point."""
+"""Modalities whose pixels are masks or doses that a program made; so are all of floating point."""
 
 
 class CleanedPixels(NamedTuple):

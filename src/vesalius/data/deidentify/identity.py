@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 __all__ = ["known_of", "patient_key", "walk"]
 
 _NUMBERS = {
-    "PatientID", "OtherPatientIDs", "AccessionNumber", "AdmissionID", "IssuerOfPatientID", "StudyID", "MedicalRecordLocator",
-    "RequestedProcedureID", "FillerOrderNumberImagingServiceRequest", "PlacerOrderNumberImagingServiceRequest",
-    "MilitaryRank", "PatientTelephoneNumbers", "InsurancePlanIdentification", "ServiceEpisodeID", "SpecimenIdentifier",
-    "ContainerIdentifier", "RouteOfAdmissions", "ClinicalTrialSubjectID", "RegionOfResidence", "DeviceSerialNumber",
+    "PatientID", "OtherPatientIDs", "AccessionNumber", "AdmissionID", "IssuerOfPatientID", "StudyID",
+    "MedicalRecordLocator", "RequestedProcedureID", "FillerOrderNumberImagingServiceRequest",
+    "PlacerOrderNumberImagingServiceRequest", "MilitaryRank", "PatientTelephoneNumbers",
+    "InsurancePlanIdentification", "ServiceEpisodeID", "SpecimenIdentifier", "ContainerIdentifier",
+    "RouteOfAdmissions", "ClinicalTrialSubjectID", "RegionOfResidence", "DeviceSerialNumber",
 }  # fmt: skip
 _PLACES = {
-    "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "PatientAddress", "CurrentPatientLocation",
-    "StationName", "CountryOfResidence", "ClinicalTrialSiteName", "PatientInstitutionResidence", "ReferringPhysicianAddress",
-    "VerifyingOrganization", "CustodialOrganizationName",
+    "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "PatientAddress",
+    "CurrentPatientLocation", "StationName", "CountryOfResidence", "ClinicalTrialSiteName",
+    "PatientInstitutionResidence", "ReferringPhysicianAddress", "VerifyingOrganization",
+    "CustodialOrganizationName",
 }  # fmt: skip
 _PERSONS = {"PatientMotherBirthName", "ResponsibleOrganization", "PatientBirthName", "OperatorsName"}
 _SHORT_NUMBER = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -59,7 +60,7 @@ def _outside(kept: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...]
     if not kept:
         return
     rows = sorted({0, shape[0], *(min(edge, shape[0]) for top, _, bottom, _ in kept for edge in (top, bottom))})
-    for top, bottom in zip(rows[:-1], rows[1:], strict=True):
+    for top, bottom in itertools.pairwise(rows):
         at = 0
         here = sorted((left, right) for t, left, b, right in kept if t <= top and b >= bottom)
         for left, right in [*here, (shape[1], shape[1])]:

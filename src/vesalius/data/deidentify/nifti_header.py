@@ -83,4 +83,4 @@ def _voxel_bytes(data: bytes, order: str, size: int) -> int:
     count = 1
     for length in dims[1 : 1 + max(0, min(7, dims[0]))]:
         count *= max(1, length)
-    return (count * bits + 7) // 8
+    return int(count * bits + 7) // 8

@@ -28,8 +28,9 @@ _STANDARD = "1.2.840.10008."
 _KINDS_OF_THINGS = re.compile(r"ClassUID|TransferSyntax|CodingSchemeUID|ContextUID|MappingResource")
 _WORDS = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _PLACEHOLDERS = {
-    "text", "test", "code", "name", "date", "none", "null", "unknown", "anonymous", "anonymized", "anonymised", "removed",
-    "patient", "phantom", "first", "last", "here", "enter", "verifying", "observer", "operator", "number", "container",
+    "text", "test", "code", "name", "date", "none", "null", "unknown", "anonymous", "anonymized", "anonymised",
+    "removed", "patient", "phantom", "first", "last", "here", "enter", "verifying", "observer", "operator",
+    "number", "container",
 }  # fmt: skip
 """Words that stand where a name was not given; they name nobody and are words of the standard too."""
 _DUMMIES = {"19000101", "00000000"}

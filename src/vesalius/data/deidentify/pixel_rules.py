@@ -12,26 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["Expectation", "expectation"]
 
 _MODALITIES = {
-    "US",
-    "IVUS",
-    "ES",
-    "XA",
-    "RF",
-    "XC",
-    "GM",
-    "OT",
-    "OP",
-    "OPT",
-    "DOC",
-    "SC",
-    "DS",
-    "BMD",
-    "PX",
-    "IO",
-    "ECG",
-    "MG",
-    "EPS",
-}
+    "US", "IVUS", "ES", "XA", "RF", "XC", "GM", "OT", "OP", "OPT", "DOC", "SC", "DS", "BMD", "PX", "IO", "ECG",
+    "MG", "EPS",
+}  # fmt: skip
 """Their pictures often hold names and dates as pixels."""
 _CONVERSIONS = {"WSD", "SD", "SI", "DV", "DF", "DRW", "SYN"}
 """ConversionType of what was photographed, scanned or drawn by a program (PS3.3 C.8.6.1)."""

@@ -16,9 +16,9 @@ Action = Literal["dummy", "empty", "remove", "keep", "clean", "map", "unlisted"]
 
 EDITION = "PS3.15 2024b, Table E.1-1"
 _TEMPORAL = {"DA", "DT", "TM"}
-# What to do where the table leaves the choice to the kind of object. Neither the file nor the dictionary says whether
-# an attribute is of type 1, 2 or 3 in the object at hand, so the choice is the one that is right for all of them and
-# tells nothing: a dummy is allowed for every type, an empty value for types 2 and 3, and references are mapped.
+# What to do where the table leaves the choice to the kind of object. Neither the file nor the dictionary says
+# whether an attribute is of type 1, 2 or 3 in the object at hand, so the choice is the one that is right for all of
+# them and tells nothing: a dummy is allowed for every type, an empty value for types 2 and 3, references are mapped.
 _BASIC: dict[str, Action] = {
     "D": "dummy", "Z": "empty", "X": "remove", "K": "keep", "C": "clean", "U": "map",
     "Z/D": "dummy", "X/Z": "empty", "X/D": "dummy", "X/Z/D": "dummy", "X/Z/U*": "map",
@@ -57,8 +57,8 @@ def rule_of(group: int, element: int) -> Rule | None:
 def action_of(group: int, element: int, vr: str, options: Options) -> Action:
     """Return what to do with a standard element; "unlisted" where the table says nothing.
 
-    Where several options speak, cleaning goes before keeping. Two choices are stricter than the table: the date of a
-    device's calibration is kept only with an option for dates, and curves are removed for want of a way to clean them.
+    Where several options speak, cleaning goes before keeping. Two choices are stricter than the table: the date of
+    a device's calibration is kept only with an option for dates, and curves are removed, as nothing cleans them.
     """
     rule = rule_of(group, element)
     if rule is None:

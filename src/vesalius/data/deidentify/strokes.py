@@ -1,8 +1,8 @@
 """Text in pixels, found without a network: thin strokes of even brightness that stand in a row.
 
-Letters that somebody burned into an image are a few pixels thick, as bright (or dark) as each other, far from what
-surrounds them, of the same height and on one line. Anatomy is rarely all of that. Works on grey values at three sizes,
-in both polarities.
+Letters that somebody burned into an image are a few pixels thick, as bright (or dark) as each other, far from
+what surrounds them, of the same height and on one line. Anatomy is rarely all of that. Works on grey values at
+three sizes, in both polarities.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def _smaller(picture: NDArray[Any], scale: int) -> NDArray[Any]:
         return picture
     height, width = (size // scale * scale for size in picture.shape)
     blocks = picture[:height, :width].reshape(height // scale, scale, width // scale, scale)
-    return blocks.mean(axis=(1, 3))
+    averaged: NDArray[Any] = blocks.mean(axis=(1, 3))
+    return averaged
 
 
 def _lines(picture: NDArray[Any], sign: int, sensitive: bool) -> Iterator[Box]:

@@ -96,7 +96,7 @@ def _row(
     patient = f"id {number.casefold()}" if number else f"row {json.dumps(cells, sort_keys=True, default=str)}"
     known = Known(
         persons=values(columns.names), places=values(columns.places),
-        numbers=(*values((columns.patient,) if columns.patient else ()), *values(columns.accession), *values(columns.numbers)),
+        numbers=((number,) if number else ()) + values(columns.accession) + values(columns.numbers),
     )  # fmt: skip
     days = secret.shift_days(patient, whole_weeks=options.keep_weekdays)
     scrubber = scrubber_of(options, secret, days)

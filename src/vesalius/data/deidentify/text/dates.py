@@ -1,6 +1,6 @@
 """Dates and times of day in texts: found in many forms, moved by days in the form in which they stand.
 
-English, German and French. What looks like a date and is a measure is left: "3/4", "T12/L1", "2/6 systolic", "120/80".
+English, German and French. What looks like a date and is a measure is left: "3/4", "T12/L1", "2/6 systolic".
 """
 
 # ruff: noqa: E501 - a pattern is easier to check in one piece
@@ -154,9 +154,7 @@ def _written(match: re.Match[str], name: str, order: tuple[str, str], day: date)
         pieces.append(_field(field, old, value, padded=padded))
         at = match.end(field)
     tail = match.string[at : match.end()]
-    if "time" in match.groupdict() and match["time"]:
-        tail = ""
-    elif name == "plain":
+    if ("time" in match.groupdict() and match["time"]) or name == "plain":
         tail = ""
     return "".join(pieces) + tail
 

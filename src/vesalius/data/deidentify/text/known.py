@@ -13,11 +13,16 @@ from vesalius.data.deidentify.text.vocabulary import is_ordinary, words
 __all__ = ["Known", "find_known", "name_parts"]
 
 _JOINS = re.compile(r"[\s^=,;.\\]+")
-_TITLES = {"dr", "prof", "mr", "mrs", "ms", "md", "phd", "jr", "sr", "ii", "iii", "herr", "frau", "mme", "m", "miss", "sir",
-           "med", "pd", "dipl", "von", "van", "de", "der", "di", "da", "del", "la", "le", "el", "al", "bin", "ibn", "do",
-           "anonymous", "anonymized", "unknown", "none", "test", "removed", "patient", "phantom", "na", "nn"}  # fmt: skip
+_TITLES = {
+    "dr", "prof", "mr", "mrs", "ms", "md", "phd", "jr", "sr", "ii", "iii", "herr", "frau", "mme", "m", "miss",
+    "sir", "med", "pd", "dipl", "von", "van", "de", "der", "di", "da", "del", "la", "le", "el", "al", "bin",
+    "ibn", "do", "anonymous", "anonymized", "unknown", "none", "test", "removed", "patient", "phantom", "na",
+    "nn",
+}  # fmt: skip
 _ACCENTS = {
-    "a": "aàáâãäåā", "c": "cçćč", "e": "eèéêëēę", "i": "iìíîïī", "n": "nñń", "o": "oòóôõöøō", "u": "uùúûüū", "s": "sśšş",
+    "a": "aàáâãäåā",
+    "c": "cçćč", "e": "eèéêëēę", "i": "iìíîïī", "n": "nñń", "o": "oòóôõöøō", "u": "uùúûüū",
+    "s": "sśšş",
     "y": "yýÿ", "z": "zžźż", "l": "lł", "d": "dđ", "g": "gğ", "r": "rř", "t": "tť",
 }  # fmt: skip
 _UMLAUTS = {"ä": "(?:ä|ae|a)", "ö": "(?:ö|oe|o)", "ü": "(?:ü|ue|u)", "ß": "(?:ß|ss)", "é": "[ée]"}

@@ -83,7 +83,7 @@ def _trimmed(text: str, start: int, end: int, *, strict: bool = False) -> Iterat
 
     After a title, a single word is a name whatever else it means.
     """
-    found = [match for match in re.finditer(r"[^\s,]+", text[start:end])]
+    found = list(re.finditer(r"[^\s,]+", text[start:end]))
     bare = [re.sub(r"['’]s$", "", match.group()).strip(".,") for match in found]
     while len(found) > 1 and _is_plain_word(bare[-1]):
         found, bare = found[:-1], bare[:-1]

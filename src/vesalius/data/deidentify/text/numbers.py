@@ -46,8 +46,8 @@ _PLAIN: tuple[tuple[str, Kind], ...] = (
     (r"(?<![\w.])(?P<found>0\d(?:[ .]\d{2}){4})(?!\w)", "PHONE"),
     (r"(?<![\w.])(?P<found>0\d{2,4}[ ]\d{3,4}[ ]?\d{3,5})(?!\w)", "PHONE"),
     (r"(?<![\w.])(?P<found>[2-9]\d{2}-\d{4})(?![\w-])", "PHONE"),
-    (r"\b(?:tel(?:ephone)?|phone|ph|fax|mobile|cell|pager|beeper|contact|call(?:back)?|telefon|handy|téléphone|portable|durchwahl|ext(?:ension)?)\.?(?:[ \t]*(?:number|no|nr|nummer))?"
-     r"[ \t]*\.?[ \t]*[:#]?[ \t]*(?:at[ \t]|is[ \t])?(?P<found>[+(]?\d[\d ()./x-]{1,20}\d)(?!\w)", "PHONE"),
+    ((r"\b(?:tel(?:ephone)?|phone|ph|fax|mobile|cell|pager|beeper|contact|call(?:back)?|telefon|handy|téléphone|portable|durchwahl|ext(?:ension)?)\.?(?:[ \t]*(?:number|no|nr|nummer))?"
+     r"[ \t]*\.?[ \t]*[:#]?[ \t]*(?:at[ \t]|is[ \t])?(?P<found>[+(]?\d[\d ()./x-]{1,20}\d)(?!\w)"), "PHONE"),
     (r"(?<![\w-])(?P<found>[A-ZÄÖÜ]{1,3}-[A-ZÄÖÜ]{1,2} ?\d{2,4}[EH]?)(?!\w)", "ID"),
     (r"(?<![\w-])(?P<found>[A-Z]{2}-\d{3}-[A-Z]{2})(?![\w-])", "ID"),
     (r"(?<![\w-])(?P<found>[A-HJ-NPR-Z0-9]{17})(?<=\d{4})(?!\w)", "ID"),

@@ -8,8 +8,10 @@ from vesalius.data.deidentify.text.spans import Kind
 __all__ = ["surrogate"]
 
 _GIVEN = ("Alex", "Robin", "Kim", "Sascha", "Noa", "Dana", "Jo", "Luca", "Mika", "Toni", "Ariel", "Jules")
-_FAMILY = ("Almond", "Birkel", "Corvin", "Delmar", "Elster", "Farrow", "Galton", "Holm", "Ivers", "Jarrow", "Kestner",
-           "Lindell", "Marlow", "Norden", "Orwin", "Prentis", "Quill", "Rowan", "Selby", "Tamsin", "Umber", "Vester")  # fmt: skip
+_FAMILY = (
+    "Almond", "Birkel", "Corvin", "Delmar", "Elster", "Farrow", "Galton", "Holm", "Ivers", "Jarrow", "Kestner",
+    "Lindell", "Marlow", "Norden", "Orwin", "Prentis", "Quill", "Rowan", "Selby", "Tamsin", "Umber", "Vester",
+)  # fmt: skip
 _PLACES = ("Aldermoor", "Brackwater", "Coldhaven", "Dunmarsh", "Eastmere", "Fallowfield", "Greyport", "Hollowbrook")
 
 
