@@ -108,7 +108,7 @@ def _findings(codes: Mapping[str, str], where: str) -> Iterator[Finding]:
 
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
-    """Write the workbook, the two tables and the volumes; the second report lacks a heading, the third has no text."""
+    """Write the workbook, the two tables and the volumes; one report lacks a heading, one is empty."""
     base = root / "merlinabdominalctdataset"
     studies = sorted(corpus, key=lambda study: study.id)
     concepts = sorted({part.concept for study in studies for part in study.findings} - {"no_finding"})[:30]

@@ -1,5 +1,4 @@
-"""SurgVLP lectures in the form of their loader: videos of operations with two transcripts each (SVL; not released as
-video).
+"""SVL, SurgVLP lectures (not released as video): videos of operations with two transcripts each.
 
 `train.csv` names the videos (column `video_path`); each of two folders of transcripts holds ``<video id>.csv`` with
 start, end and text in seconds. What was said becomes events of speech, by recogniser; texts of the hierarchy
