@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import nibabel
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 import SimpleITK
 from PIL import Image
-from series_files import heights, write_enhanced, write_series
+from series_files import heights, write_enhanced, write_series, write_slice
 
 from vesalius.data import readers
+from vesalius.data.readers import series
 from vesalius.data.readers.volume import BlockVolume, SeriesVolume, open_volume
 from vesalius.errors import DataError
 
@@ -184,8 +186,8 @@ def test_negative_ends_count_from_the_end(tmp_path: Path) -> None:
     assert (volume.read((slice(-3, -1), slice(None), slice(0, 1))).array == array()[-3:-1, :, :1]).all()
 
 
-def test_a_bomb_is_refused_and_its_box_is_not(tmp_path: Path) -> None:
-    # 512 MiB of zeros pack to half a MiB
+def test_a_claim_beyond_the_packed_bytes_is_refused_and_a_box_is_not(tmp_path: Path) -> None:
+    # the header claims 512 MiB, the file holds 4, packed to some 20 kB, which hold 20 MiB at most
     header = nibabel.Nifti1Image(np.zeros((1, 1, 1), np.uint8), np.eye(4)).header
     header.set_data_shape((1024, 1024, 512))
     header["vox_offset"] = 352
@@ -197,8 +199,29 @@ def test_a_bomb_is_refused_and_its_box_is_not(tmp_path: Path) -> None:
             file.write(bytes(2**20))
     volume = open_volume(path)
     assert not volume.read((slice(0, 2), slice(0, 9), slice(0, 9))).array.any()
-    with pytest.raises(DataError, match="decompression bomb"):
+    with pytest.raises(DataError, match="cannot unpack to the 536870912 of its header"):
         volume.read()
+
+
+def test_a_mask_that_packs_to_a_thousandth_is_read(tmp_path: Path) -> None:
+    mask = np.zeros((64, 512, 512), np.uint8)
+    mask[5, 5, 5] = 1
+    nibabel.save(nibabel.Nifti1Image(mask.T, np.eye(4)), tmp_path / "a.nii.gz")
+    assert open_volume(tmp_path / "a.nii.gz").read().array.sum() == 1
+    assert readers.read(tmp_path / "a.nii.gz").array.sum() == 1
+
+
+def test_a_series_takes_the_memory_of_one_volume(tmp_path: Path) -> None:
+    for place in range(40):
+        write_slice(tmp_path / f"{place}.dcm", (0, 0, place), 0, array=np.full((256, 256), place, np.int16))
+    found = series.find_volumes(tmp_path)
+    series.load(found.stacks[0])
+    tracemalloc.start()
+    pixels, _ = series.load(found.stacks[0])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # the volume, and for one slice its file, its samples and what decoding makes of them
+    assert peak < pixels.array.nbytes + 8 * 256 * 256 * 2
 
 
 def test_a_picture_is_no_volume(tmp_path: Path) -> None:

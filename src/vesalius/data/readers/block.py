@@ -30,6 +30,8 @@ __all__ = ["Block", "Grid", "Packing", "boxed", "cropped"]
 Packing = Literal["", "gzip", "zlib", "bzip2"]
 
 _PIECE_BYTES = 2**20
+_DEFLATE_RATIO = 1032
+"""Most that deflate packs: 258 bytes into two bits."""
 
 
 class _Stream(Protocol):
@@ -68,7 +70,8 @@ class Block:
         sides = tuple(box) if box is not None else tuple(slice(0, length) for length in self.shape)
         wanted = math.prod(side.stop - side.start for side in sides) * self.dtype.itemsize
         whole = wanted == self.num_bytes
-        check_size(str(self.path), wanted, self.path.stat().st_size if self.packing and whole else None)
+        check_size(str(self.path), wanted)
+        self._check_packed(wanted)
         try:
             with quiet(), self.path.open("rb") as file:
                 counted = _Counted(file)
@@ -80,6 +83,15 @@ class Block:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             raise DataError(f"{self.path}: broken or truncated samples: {reason}; copy it again") from None
         return array.astype(self.dtype.newbyteorder("="), copy=False), counted.num_bytes
+
+    def _check_packed(self, wanted: int) -> None:
+        """Refuse what the packed bytes cannot hold, before memory is taken; masks may truly pack to a thousandth."""
+        stored = self.path.stat().st_size
+        if self.packing in ("gzip", "zlib") and wanted > _DEFLATE_RATIO * stored:
+            raise DataError(
+                f"{self.path}: broken or truncated: {stored} bytes cannot unpack to the {wanted} of its header; copy "
+                "it again"
+            )
 
 
 class _Counted:

@@ -17,7 +17,6 @@ import numpy as np
 from vesalius.data.geometry import Geometry, Vector
 from vesalius.data.readers.beside import beside
 from vesalius.data.readers.block import Block, Grid
-from vesalius.data.readers.limits import check_size
 from vesalius.data.readers.pixels import Axes, Pixels
 from vesalius.errors import DataError
 
@@ -58,7 +57,6 @@ def describe(path: Path) -> Grid:
         )
     shape = (*reversed(sizes), *((3,) if channels == 3 else ()))
     block = _block(path, header, end, shape)
-    check_size(str(path), block.num_bytes, block.path.stat().st_size if block.packing else None)
     info = {"format": "metaimage", "units_reason": "MetaImage does not state the meaning of its values"}
     if letters.startswith("T"):
         info["frames"] = str(shape[0])

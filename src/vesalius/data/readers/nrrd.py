@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from vesalius.data.geometry import Geometry, Vector
 from vesalius.data.readers.beside import beside
 from vesalius.data.readers.block import Block, Grid, Packing
-from vesalius.data.readers.limits import check_size
 from vesalius.data.readers.pixels import Axes, Pixels
 from vesalius.errors import DataError
 
@@ -87,8 +86,6 @@ def describe(path: Path) -> Grid:
     letters = _letters(path, axes)
     shape = tuple(axis.length for axis in reversed(axes))
     block = _block(path, header, end, dtype=dtype, shape=shape, packing=_PACKINGS[encoding])
-    stored = block.path.stat().st_size
-    check_size(str(path), block.num_bytes, stored if block.packing else None)
     info = {"format": "nrrd", "units_reason": "NRRD does not state the meaning of its values"}
     if letters.startswith("T"):
         info["frames"] = str(shape[0])
