@@ -18,8 +18,11 @@ UID = "1.3.6.1.4.1.14519.5.2.1.6279.6001.105756658031515062000744821260"
 
 def _meta(path: Path, *, matrix: str = "1 0 0 0 1 0 0 0 1") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = ("ObjectType = Image", "NDims = 3", f"TransformMatrix = {matrix}", "Offset = 10 -20 -300",
-            "ElementSpacing = 0.5 0.5 2.5", "DimSize = 4 3 2", "ElementType = MET_SHORT", f"ElementDataFile = {path.stem}.raw")  # fmt: skip
+    rows = (
+        "ObjectType = Image", "NDims = 3", f"TransformMatrix = {matrix}", "Offset = 10 -20 -300",
+        "ElementSpacing = 0.5 0.5 2.5", "DimSize = 4 3 2", "ElementType = MET_SHORT",
+        f"ElementDataFile = {path.stem}.raw",
+    )  # fmt: skip
     lines(path, *rows)
     path.with_suffix(".raw").write_bytes(np.zeros((2, 3, 4), "<i2").tobytes())
 

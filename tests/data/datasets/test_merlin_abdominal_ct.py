@@ -42,7 +42,8 @@ def test_codes_texts_and_people(release: Path) -> None:
 def test_headings() -> None:
     text = "No comparison. Lower thorax: Clear. Liver and biliary tree: No mass: benign. Spleen: Normal."
     assert sections(text) == {
-        "": "No comparison.", "Lower thorax": "Clear.", "Liver and biliary tree": "No mass: benign.", "Spleen": "Normal.",
+        "": "No comparison.", "Lower thorax": "Clear.", "Liver and biliary tree": "No mass: benign.",
+        "Spleen": "Normal.",
     }  # fmt: skip
 
 

@@ -10,7 +10,10 @@ from release_files import lines, picture
 from vesalius.data.datasets.quilt_1m import read
 from vesalius.errors import DataError
 
-HEADER = ",caption,image_path,subset,split,pathology,roi_text,noisy_text,corrected_text,med_umls_ids,magnification,height,width"
+HEADER = (
+    ",caption,image_path,subset,split,pathology,roi_text,noisy_text,corrected_text,med_umls_ids,magnification,"
+    "height,width"
+)
 ROWS = (
     "0,Cells have dark nuclei.,abc_image_1.jpg,quilt,train,\"['Breast', 'Skin']\",[],,,[],1.0,64,64",
     "1,A second caption.,abc_image_1.jpg,quilt,val,\"['Breast']\",[],,,[],1.0,64,64",

@@ -1,5 +1,4 @@
-"""RadGenome-ChestCT: sentences of CT-RATE's reports by region, with masks of ten regions on volumes brought to one
-grid.
+"""RadGenome-ChestCT: sentences of CT-RATE's reports by region, with masks of ten regions of the chest.
 
 A study is a volume; rows without a region are of the whole scan. Regions are called as the release calls them,
 "trachea and bronchie" with its slip is "trachea and bronchi" here. Masks lie in a folder of the volume's name, one
