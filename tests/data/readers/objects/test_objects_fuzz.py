@@ -110,10 +110,10 @@ def test_huge_claims_are_refused_at_once(seeds: dict[str, bytes], tmp_path: Path
     dataset = dcmread(path)
     dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames, 60000, 60000
     dataset.save_as(path)
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(DataError, match=r"file: its header announces .* GiB"):
         read_segmentation(path)
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_planes_far_apart_do_not_make_a_huge_grid(seeds: dict[str, bytes], tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_report_of_endless_depth_is_bounded(tmp_path: Path, depth: int, stated
     path = write_report_by_hand(tmp_path / "file", content("CONTAINER", None))
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.index(nested(0, stated=False))] + nested(depth, stated=stated))
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(DataError, match=r"file: .*(deeper than 64|recursion)"):
         read_report(path)
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5

@@ -101,9 +101,9 @@ def test_a_contour_of_very_many_points_is_filled_in_pieces(monkeypatch: pytest.M
     monkeypatch.setattr("vesalius.data.readers.objects.structures._MAX_CROSSINGS", 40 * 7)
     assert (rasterise(structure(contour(*corners)), Grid(SHAPE, UNIT)) == whole).all()
     zigzag = contour(*[(1.0 + 40 * (n % 2), 1.0 + 30 * (n // 2 % 2)) for n in range(200_000)])
-    begin = time.monotonic()
+    begin = time.process_time()
     rasterise(structure(zigzag), Grid(SHAPE, UNIT))
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_contours_of_several_slices_land_on_them() -> None:
