@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from cxr_files import picture, text
 
 from vesalius.data.chexpert_labels import said_by
-from vesalius.data.datasets.mimic_cxr_jpg import LABELLERS, READERS, read
+from vesalius.data.datasets.mimic_cxr_jpg import LABELLERS, READERS, read, read_r2gen
 from vesalius.errors import DataError
 
 METADATA_HEADER = (
@@ -81,3 +82,19 @@ def test_a_cut_table(release: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-12])
     with pytest.raises(DataError, match=r"metadata\.csv\.gz is broken or truncated"):
         list(read(release))
+
+
+def test_the_form_of_r2gen(release: Path) -> None:
+    entry = {"id": "d1", "study_id": 50414267, "subject_id": 10000032, "report": "lungs are clear .",
+             "split": "train", "image_path": ["p10/p10000032/s50414267/d1.jpg"]}  # fmt: skip
+    text(release / "annotation.json", json.dumps({"train": [entry], "val": [], "test": [entry | {"report": " "}]}))
+    (first, train), (second, test) = read_r2gen(release)
+    assert (first.id, first.patient, train, test) == ("s50414267/d1", "p10000032", "train", "test")
+    assert ([image.id for image in first.images], first.text("findings")) == (["d1"], "lungs are clear .")
+    assert second.texts == ()
+    text(release / "annotation.json", json.dumps({"train": [{"id": "d1", "image_path": ["../x.jpg"]}]}))
+    with pytest.raises(DataError, match=r"train\[0\]: the path '../x.jpg' leaves the release"):
+        list(read_r2gen(release))
+    text(release / "annotation.json", json.dumps({"train": [{"id": "d1", "image_path": []}]}))
+    with pytest.raises(DataError, match=r"train\[0\]: no 'report'; this is not the form of the release"):
+        list(read_r2gen(release))

@@ -6,27 +6,40 @@ of version 2.1.0. All are kept and `Finding.source` names whose they are: take o
 no finding. "validate" is called "val" here. Reports are no part of this project; where those of MIMIC-CXR lie beside
 the folders of the studies, they are read too.
 
+`read_r2gen` reads ``annotation.json``, the form of report papers: one picture and the findings section, cleaned.
+
 The JPEG files were equalised by histogram: their grey values are not those of a DICOM file shown by its window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from vesalius.data.chexpert_labels import LABELS, findings_of_row
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets import _mimic
 from vesalius.data.datasets._mimic import Visit, folder_of, in_time
 from vesalius.data.datasets._pictures import Case, Gaps, cases, pixels_of, write_picture
-from vesalius.data.datasets._tables import Aligned, Line, find, groups, number, read_rows, write_lines, write_rows
+from vesalius.data.datasets._tables import (
+    Aligned,
+    Line,
+    find,
+    form,
+    groups,
+    number,
+    read_json,
+    read_rows,
+    write_lines,
+    write_rows,
+)  # fmt: skip
 from vesalius.data.datasets._twin_labels import labelled
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Finding, Image, Provenance, Study, Text
 from vesalius.data.sections import report_texts
 from vesalius.errors import DataError
 
-__all__ = ["ABOUT", "LABELLERS", "READERS", "TWIN", "read", "write"]
+__all__ = ["ABOUT", "LABELLERS", "READERS", "TWIN", "read", "read_r2gen", "write"]
 
 ABOUT = About(
     title="MIMIC-CXR-JPG", slug="mimic_cxr_jpg", licence="PhysioNet Credentialed Health Data License 1.5.0",
@@ -47,6 +60,7 @@ _METADATA_COLUMNS = (
 )  # fmt: skip
 _NEEDED = ("dicom_id", "study_id", "ViewPosition", "Rows", "Columns", "StudyDate", "StudyTime")
 _ALPHABETICAL = sorted(LABELS)
+_R2GEN = "annotation.json"
 _MAX_REPORT_BYTES = 2**20
 _UNLABELLED = 3
 """Study of a twin that the tables of labels lack."""
@@ -80,6 +94,32 @@ def read(root: Path) -> Iterator[Sample]:
             visits.append(_visit(root, rows, findings, part_of.get(study, ""), gaps=gaps, origin=origin))
         yield from in_time(visits)
     gaps.tell()
+
+
+def read_r2gen(root: Path) -> Iterator[Sample]:
+    """Yield the entries of ``annotation.json``, one picture each; splits "train", "val" and "test"."""
+    require_files(root, [_R2GEN], ABOUT)
+    gaps, origin = Gaps(root, ABOUT.title), provenance(root, ABOUT)
+    for split, entries in read_json(root / _R2GEN, dict).items():
+        for place, entry in enumerate(entries):
+            with form(f"{root / _R2GEN}, {split}[{place}]"):
+                images = [image for name in entry["image_path"] for image in _r2gen_image(root, name, gaps)]
+                texts = (Text(text=entry["report"], role="findings"),) if entry["report"].strip() else ()
+                study = Study(
+                    id=f"s{entry['study_id']}/{entry['id']}", patient=f"p{entry['subject_id']}",
+                    images=tuple(images), texts=texts, provenance=origin,
+                )  # fmt: skip
+            yield Sample(study, split)
+    gaps.tell()
+
+
+def _r2gen_image(root: Path, name: str, gaps: Gaps) -> list[Image]:
+    if ".." in PurePosixPath(name).parts or name.startswith("/"):
+        raise DataError(f"the path {name!r} leaves the release")
+    places = [root / folder / name for folder in ("files", "images", "")]
+    path = next((path for path in places if path.is_file()), places[0])
+    found = gaps.head(path)
+    return [_image(path, found.shape, "")] if found else []
 
 
 def _path(root: Path, name: str) -> Path:
