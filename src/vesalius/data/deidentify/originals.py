@@ -17,7 +17,7 @@ from vesalius.errors import DataError
 if TYPE_CHECKING:
     from pydicom import DataElement
 
-__all__ = ["originals_of_dicom", "originals_of_table"]
+__all__ = ["originals_of_dicom", "originals_of_table", "without_makers"]
 
 _NUMBERED = re.compile(
     r"PatientID|OtherPatientID|Accession|AdmissionID|OrderNumber|SerialNumber|Telephone|MedicalRecord|Insurance|TrialSubject|"
@@ -37,7 +37,10 @@ _DUMMIES = {"19000101", "00000000"}
 
 
 def originals_of_dicom(path: Path, options: Options) -> set[tuple[str, str]]:
-    """Return pairs of kind and value of one file; empty where it cannot be read, as then it is not copied either."""
+    """Return pairs of kind and value of one file; empty where it cannot be read, as then it is not copied either.
+
+    Names of makers come as the kind "maker": a station or a place that is called by one names nobody.
+    """
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
@@ -54,7 +57,9 @@ def originals_of_dicom(path: Path, options: Options) -> set[tuple[str, str]]:
 
 def _of_element(element: DataElement, options: Options) -> Iterator[tuple[str, str]]:
     for value in _values(element):
-        if element.VR == "PN":
+        if element.keyword in ("Manufacturer", "ManufacturerModelName"):
+            yield "maker", value
+        elif element.VR == "PN":
             yield from (("name", word) for word in _WORDS.findall(value) if _tells(word))
         elif element.VR == "UI" and not options.uids and not value.startswith(_STANDARD):
             if len(value) > 8 and not _KINDS_OF_THINGS.search(element.keyword):
@@ -67,6 +72,16 @@ def _of_element(element: DataElement, options: Options) -> Iterator[tuple[str, s
             yield from (("number", value) for _ in range(_is_telling_number(value)))
         elif _PLACED.search(element.keyword) and element.VR != "SQ" and not _place_stays(element.keyword, options):
             yield from (("place", value) for _ in range(_is_telling_place(value)))
+
+
+def without_makers(words: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return what is to be searched: no makers, and no place that is part of a maker's name."""
+    makers = " ".join(value.lower() for kind, value in words if kind == "maker")
+    return {
+        (kind, value)
+        for kind, value in words
+        if kind != "maker" and not (kind == "place" and value.lower() in makers)
+    }
 
 
 def _dates_go(keyword: str, options: Options) -> bool:

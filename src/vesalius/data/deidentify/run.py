@@ -17,7 +17,7 @@ from vesalius.data.deidentify.audit import REPORT_FILE, REPORT_PAGE, Audit
 from vesalius.data.deidentify.files import Source, classed, treat_file
 from vesalius.data.deidentify.journal import Entry, Journal
 from vesalius.data.deidentify.options import Options
-from vesalius.data.deidentify.originals import originals_of_dicom, originals_of_table
+from vesalius.data.deidentify.originals import originals_of_dicom, originals_of_table, without_makers
 from vesalius.data.deidentify.private import check_safe_private
 from vesalius.data.deidentify.rescan import Leftover, scan
 from vesalius.data.deidentify.secret import Secret
@@ -185,6 +185,7 @@ def _audited(order: _Order, entries: list[tuple[str, Entry]], *, resumed: int, p
             counts[entry.kind].update(entry.counts)
             outputs += [entry.output] if entry.output else []
             advance(1)
+    words = without_makers(words)
     return Audit(
         options=order.options,
         written=Counter(entry.kind for _, entry in entries if entry.output),

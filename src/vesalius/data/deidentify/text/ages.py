@@ -25,6 +25,7 @@ _PATTERNS = (
     re.compile(rf"\b(?P<found>(?:(?:one|two|three|four|five|six|seven|eight|nine|ein|zwei|drei|vier|fünf|sechs|sieben|"
                rf"acht|neun)(?:und|[ -])?|one[ -])?(?:{_TENS})(?:[ -](?:and[ -])?(?:one|two|three|four|five|six|seven|eight|nine|"
                rf"un|deux|trois|quatre|cinq|six|sept|huit|neuf|ten|onze|et[ -]onze))?)[ -]?{_UNITS}", re.IGNORECASE),
+    re.compile(rf"(?i:\b(?:pt|patient|he|she)\b\.?[ \t]+(?:is|was)[ \t]+){_OLD}(?![\w%]|[.,]\d|[ \t]*(?:mm|cm|kg|bpm|days?|months?)\b)"),
     re.compile(r"\b(?P<found>nonagenarian|centenarian|supercentenarian|nonagénaire|centenaire)s?\b", re.IGNORECASE),
 )  # fmt: skip
 

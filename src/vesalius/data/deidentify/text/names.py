@@ -21,11 +21,12 @@ _SHORT = rf"[{_UP}](?=[ ][{_UP}])"
 _FULL = rf"(?:(?:{_CAP}|{_INITIAL}|{_SHORT})(?:,[ \t]?|[ \t]+|(?<=\.))){{0,5}}?{_CAP}(?:[ \t]+{_CAP}|[ \t]+{_INITIAL}|[ ](?:Jr|Sr|II|III|IV)\b\.?){{0,3}}"
 _TITLE = (
     r"(?:Dr|DR|Drs|Doctor|Doktor|Docteur|Prof|PROF|Professor|Professeur|Pr|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mister|Herrn?|Frau|Fr|Hr|PD|Priv|Doz|OA|OÄ|CA|AA|"
+    r"Physician|physician|Surgeon|surgeon|Radiologist|radiologist|[Pp]t\.|(?:Assistenz|Ober|Chef|Fach|Stations)?(?:arzt|ärztin)|(?:Assistenz|Ober|Chef|Fach|Stations)?(?:Arzt|Ärztin)|"
     r"Mme|MME|Mlle|M|Monsieur|Madame|Sir|Dame|Lord|Lady|Nurse|Sister|Schwester|Pfleger|Captain|Sgt|Rev|Father|Se[ñn]ora?|Sra?)"
 )
 _DEGREE = r"(?:M\.?[ ]?D\.?|D\.?O\.?|Ph\.?D\.?|MBBS|MBChB|FRCR|FRCPC?|FACR|FACS|R\.?N\.?|R\.?T\.?(?:\(R\))?|RDMS|P\.?A\.?-?C?|N\.?P\.?|DPM|DDS|MPH|BSc|MSc|FACC|FRCS|DO)"
 _TITLED = re.compile(
-    rf"(?<![\w.])(?:{_TITLE}\b\.?(?:[ \t]?(?:med|habil|dent|rer|nat|univ|h\.c|Dr|Prof|Priv|Doz|phil)\b\.?-?)*[ \t]+)+(?P<found>{_FULL}|(?:{_INITIAL}[ ]?){{1,3}}(?!\w))"
+    rf"(?<![\w.])(?:{_TITLE}\b\.?(?:[ \t]?(?:med|habil|dent|rer|nat|univ|h\.c|Dr|Prof|Priv|Doz|phil)\b\.?-?)*(?:[ \t]+|(?<=[DdPp][Rr]\.)|(?<=rof\.)))+(?P<found>{_FULL}|(?:{_INITIAL}[ ]?){{1,3}}(?!\w))"
 )
 _UPPER_TITLED = re.compile(
     r"(?<![\w.])(?:DR|PROF|MR|MRS|MS)\b\.?[ \t]+(?P<found>[A-Z][A-Z'’-]+(?:[ \t][A-Z][A-Z'’-]+)?)(?!\w)"

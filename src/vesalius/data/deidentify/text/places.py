@@ -18,7 +18,7 @@ _NAMED = rf"(?:{_WORD}(?:[ \t]+(?:of|and|de|des|du|la|le|les|der|the|für|am|an|
 _HOUSE = (
     r"(?:Hospitals?|Clinics?|Klinik(?:um|en)?|Krankenhaus|Spital|Infirmary|Sanatorium|Hospice|(?:Medical|Health|Cancer|Heart|Imaging|Trauma|Surgery|Diagnostic|Radiology|Care)"
     r"[ \t](?:Cent(?:er|re)|System|Institute|Associates|Group|Partners|Clinic|Trust|Campus)|Health(?:care)?(?=[\s,.;]|$)(?:[ \t](?:System|Network|Trust))?|"
-    r"Nursing[ \t]Home|Care[ \t]Home|University|Universität|Medical[ \t]School|NHS[ \t](?:Foundation[ \t])?Trust|Polyclinic|Rehab(?:ilitation)?[ \t]Cent(?:er|re)|Praxis|MVZ)"
+    r"Nursing[ \t]Home|Care[ \t]Home|University|Universität|Medical[ \t]School|NHS[ \t](?:Foundation[ \t])?Trust|Polyclinic|Hosp|Imaging|Rehab(?:ilitation)?[ \t]Cent(?:er|re)|Praxis|MVZ)"
 )
 _PATTERNS = tuple(
     re.compile(form)
@@ -26,7 +26,7 @@ _PATTERNS = tuple(
         rf"(?<![\w])(?P<found>{_NAMED}{{1,6}}{_HOUSE}(?:[ \t]+(?:of|at|in|de)[ \t]+{_WORD}(?:[ \t]+{_WORD})?|[ \t]+(?!No\b|The\b|There\b){_WORD})?)(?!\w)",
         rf"(?<![\w])(?P<found>(?:University|Universitäts|Uni|General|Royal|Community|Children'?s|County|City|District|Memorial|Veterans|St\.?)[ -]?(?:Hospital|Klinik(?:um)?|klinik(?:um)?|spital|Medical Cent(?:er|re)|Infirmary)(?:[ \t]+(?:of[ \t]+|de[ \t]+)?{_WORD})?)(?!\w)",
         rf"(?<![\w])(?P<found>[{_UP}]\w*(?:klinik(?:um)?|krankenhaus|spital|hospital)(?:[ \t]+{_WORD}(?:[ \t]+{_WORD})?)?)(?!\w)",
-        rf"(?<![\w])(?P<found>(?:Klinik(?:um)?|Krankenhaus|Spital|Hôpital|Hopital|Clinique|CHU|CHRU|CHR|Centre[ \t]hospitalier(?:[ \t]\w+)?|Hospital|Institut)[ \t]+(?:(?:de|du|des|la|le|der|am|an der|zum|St\.|Saint|Sainte|régional|universitaire|privé)[ \t-]+)*{_WORD}(?:[ \t-]+(?:(?:de|du|la)[ \t]+)?{_WORD}){{0,2}})(?!\w)",
+        rf"(?<![\w])(?P<found>(?:Klinik(?:um)?|Krankenhaus|Spital|Hôpital|Hopital|hôpital|[Cc]linique|CHU|CHRU|CHR|Centre[ \t]hospitalier(?:[ \t]\w+)?|Hospital|Institut)[ \t]+(?:(?:de|du|des|la|le|der|am|an der|zum|St\.|Saint|Sainte|régional|universitaire|privé)[ \t-]+)*{_WORD}(?:[ \t-]+(?:(?:de|du|la)[ \t]+)?{_WORD}){{0,2}})(?!\w)",
         r"(?<![\w])(?P<found>(?:[Ww]ard|WARD|[Rr]oom|ROOM|[Rr]m\.?|[Bb]ed|BED|[Bb]ay|[Ff]loor|Unit|UNIT|Station|STATION|Zimmer|Bett|Chambre|chambre|Salle|Lit|Suite|Apt\.?|Apartment|Bldg\.?|Building|Pavilion|Wing|Étage|Abteilung)[ \t]*(?:[#:]|[Nn]o\.?|[Nn]r\.?)?[ \t]*(?=[\w-]*\d)[A-Z]{0,3}-?\d{1,4}(?:[-/ ]?[A-Z0-9]{1,3})?)(?![\w]|[ \t]?(?:mm|cm))",
         rf"(?<![\w])(?P<found>\d{{1,5}}[A-Za-z]?,?[ \t]+(?:[NSEW]\.?[ \t]+)?(?:{_WORD}[ \t]+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Square|Sq|Terrace|Circle|Highway|Hwy|Parkway|Pkwy|Crescent|Close|Row)\b\.?)",
         rf"(?<![\w])(?P<found>(?:{_WORD}[ -])?[{_UP}][\wäöüß]*-?(?:[Ss]traße|[Ss]trasse|[Ss]tr\.|[Gg]asse|[Aa]llee|[Pp]latz|[Ww]eg|[Rr]ing|[Uu]fer|[Dd]amm)[ \t]+\d{{1,4}}[ ]?[a-z]?)(?!\w)",
