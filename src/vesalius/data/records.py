@@ -72,7 +72,7 @@ class Image:
 
     id: str
     path: str
-    """Relative to the corpus root, or absolute."""
+    """Relative to the corpus root, or absolute; a folder where the slices of a volume are files of their own."""
     modality: str
     """DICOM modality code where one exists: CR, DX, CT, MR, US, PT, ES, SM, OP, OPT, XC…"""
     kind: ImageKind = "image"

@@ -56,6 +56,10 @@ _INFO = {
 def read(path: Path, *, frame: int | None = None) -> Pixels:
     """Read a DICOM image: all frames, or the one asked for without decoding the others.
 
+    Args:
+        path: the file.
+        frame: counted as the file stores them, whatever order a volume of them has.
+
     Raises:
         DataError: no pixels, an unknown transfer syntax, truncated or broken data; names the file and the
             tag.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.data.readers import sniff
 from vesalius.data.readers.block import boxed, cropped
 from vesalius.data.readers.dicom import Sample, guarded, open_dataset, sample
 from vesalius.data.readers.dicom_classes import not_an_image
@@ -275,8 +276,6 @@ def _hidden(path: Path, folder: Path) -> bool:
 
 def _no_dicom(path: Path) -> str:
     """Say what a file is that is no DICOM, and "" of DICOM."""
-    from vesalius.data.readers import sniff
-
     try:
         kind = sniff(path)
     except DataError as error:
