@@ -141,11 +141,11 @@ def parse(text: str) -> dict[str, str]:
     """
     pattern = re.compile(rf"^[\s*#\d.]*({'|'.join(map(re.escape, PARTS))})[\s*]*:\s*", re.MULTILINE | re.IGNORECASE)
     marks = list(pattern.finditer(text))
-    ends = [*[mark.start() for mark in marks[1:]], len(text)]
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
     names = {part.lower(): part for part in PARTS}
     found = {
         names[mark[1].lower()]: " ".join(text[mark.end() : end].split())
-        for mark, end in zip(marks, ends, strict=True)
+        for mark, end in zip(marks, ends, strict=False)
     }
     missing = [part for part in PARTS if not found.get(part)]
     if missing:

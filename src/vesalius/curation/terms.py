@@ -70,10 +70,16 @@ def humanised(name: str) -> str:
 
 @cache
 def concept_names(concept: str) -> tuple[str, ...]:
-    """Names of a concept, the commonest first."""
-    if concept in finding_names():
-        return tuple(grammar(finding(concept).region).findings[concept].names)
-    return (humanised(concept),)
+    """Names of a concept, first the one for sentences.
+
+    Reports of one region say "nodule" where they mean one of the lung; a sentence of any picture needs both words.
+    """
+    plain = humanised(concept)
+    if concept not in finding_names():
+        return (plain,)
+    names = grammar(finding(concept).region).findings[concept].names
+    first = plain if " " in plain and (plain in names or " " not in names[0]) else names[0]
+    return tuple(dict.fromkeys((first, *names, plain)))
 
 
 @cache
