@@ -12,7 +12,7 @@ from vesalius.data.datasets._rasters import described
 from vesalius.data.datasets._virtual import masks, pixels, union
 from vesalius.data.records import Finding, Image, Laterality, Provenance, Region, Study
 
-__all__ = ["FIELD", "VESSELS", "field_of_view", "photograph", "vessels"]
+__all__ = ["FIELD", "VESSELS", "field_of_view", "photograph", "seen_as", "vessels"]
 
 VESSELS = "retinal vessels"
 FIELD = "field of view"
@@ -46,6 +46,11 @@ def photograph(
     return Study(
         id=name, patient=patient, images=(image,), findings=findings, regions=tuple(regions), provenance=origin
     )
+
+
+def seen_as(side: str, image: Image, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a virtual photograph or mask, mirrored where the eye is the other one: a twin needs both of a patient."""
+    return values if image.laterality in ("", side) else np.ascontiguousarray(values[:, ::-1])
 
 
 def vessels(corpus: Corpus, study: Study) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets._fundus import VESSELS, photograph, vessels
+from vesalius.data.datasets._fundus import VESSELS, photograph, seen_as, vessels
 from vesalius.data.datasets._rasters import binary_mask, save_picture
 from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, studies_of
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
@@ -74,8 +74,9 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             children[study.patient] = number
         left = root / f"Image_{children[study.patient]:02d}L.jpg"
         path = left.with_name(left.name.replace("L.", "R.")) if left.exists() else left
-        save_picture(path, pixels(corpus, study.images[0]))
-        drawn = vessels(corpus, study)
+        side = "left" if path == left else "right"
+        save_picture(path, seen_as(side, study.images[0], pixels(corpus, study.images[0])))
+        drawn = seen_as(side, study.images[0], vessels(corpus, study))
         for reader, mask in zip(_READERS, (drawn, drawn & np.roll(drawn, 1, axis=1)), strict=True):
             Pillow.fromarray(mask).convert("1").save(path.with_name(f"{path.stem}_{reader}.png"))
         made.append((path, origin))

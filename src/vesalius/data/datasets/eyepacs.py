@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from vesalius.data.corpus import Corpus
+from vesalius.data.datasets._fundus import seen_as
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._rasters import described, save_picture
 from vesalius.data.datasets._retinopathy import grade_of, graded
@@ -93,7 +94,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         side = "right" if any(eye.name == f"{number}_left" for eye in rows[split]) else "left"
         name = f"{number}_{side}"
         path = root / split / f"{name}.jpeg"
-        save_picture(path, pixels(corpus, study.images[0]))
+        save_picture(path, seen_as(side, study.images[0], pixels(corpus, study.images[0])))
         rows[split].append(_Eye(name, grade_of(study), path, "twin"))
     made, origin = [], is_virtual(ABOUT)
     for split, eyes in rows.items():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from vesalius.data.corpus import Corpus
+from vesalius.data.datasets._fundus import seen_as
 from vesalius.data.datasets._labels import closed, rows_of
 from vesalius.data.datasets._paths import first_of
 from vesalius.data.datasets._rasters import described, save_picture
@@ -118,7 +119,8 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     for number, studies in visits.items():
         eyes = [studies[0], studies[-1]]
         for study, (side, _) in zip(eyes, _SIDES, strict=True):
-            save_picture(folder / f"{number}_{side}.jpg", pixels(corpus, study.images[0]))
+            values = seen_as(side, study.images[0], pixels(corpus, study.images[0]))
+            save_picture(folder / f"{number}_{side}.jpg", values)
         shown = [[name for name in present(study) if name in _SPOKEN] for study in eyes]
         words = ["，".join(_SPOKEN[name] for name in names) or "normal fundus" for names in shown]
         words[0] = f"lens dust，{words[0]}" if number == 1 else words[0]
