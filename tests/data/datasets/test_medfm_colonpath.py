@@ -36,5 +36,5 @@ def test_lists_parts_and_patients(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such experiment"):
         few_shot(colon, shots=2, experiment=1)
     lines(endo / "trainval.txt", "7_x_1.png 0,1")
-    with pytest.raises(DataError, match="line 1: .*expected a file and 4 flags"):
+    with pytest.raises(DataError, match=r"line 1: .*expected a file and 4 flags"):
         list(read(tmp_path))
