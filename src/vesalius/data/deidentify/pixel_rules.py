@@ -18,7 +18,7 @@ _MODALITIES = {
 """Their pictures often hold names and dates as pixels."""
 _CONVERSIONS = {"WSD", "SD", "SI", "DV", "DF", "DRW", "SYN"}
 """ConversionType of what was photographed, scanned or drawn by a program (PS3.3 C.8.6.1)."""
-_KINDS = ("SECONDARY", "SCREEN", "DOSE", "REPORT", "SCREENSHOT", "SAVE", "CAPTURE", "SUMMARY", "POST_PROC", "FUSED")
+_KINDS = ("SCREEN", "DOSE", "REPORT", "SCREENSHOT", "SAVE", "CAPTURE", "SUMMARY", "POST_PROC", "FUSED")
 _SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
 _ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
 

@@ -211,7 +211,7 @@ def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
     if float(letters.bottom.max() - letters.top.min()) > 2.2 * middle:
         return False
     pen = float(np.median(np.abs(letters.value - np.median(letters.value))))
-    return run >= 1.2 and pen <= (16 if sensitive else 9)
+    return run >= 1.2 and pen <= (16 if sensitive else 4)
 
 
 def _larger(box: Box, scale: int, shape: tuple[int, ...]) -> Box:
