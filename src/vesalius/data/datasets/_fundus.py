@@ -49,7 +49,7 @@ def photograph(
 
 
 def seen_as(side: str, image: Image, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a virtual photograph or mask, mirrored where the eye is the other one: a twin needs both of a patient."""
+    """Return a virtual photograph or mask, mirrored where the eye is the other one of the patient."""
     return values if image.laterality in ("", side) else np.ascontiguousarray(values[:, ::-1])
 
 
