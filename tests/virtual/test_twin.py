@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vesalius.data.datasets.base import dataset, dataset_names
+from vesalius.data.datasets.base import dataset
 from vesalius.errors import ConfigError, DataError
 from vesalius.virtual.twin import write_twin
 
 
-@pytest.mark.parametrize("name", dataset_names())
-def test_a_twin_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
-    made = write_twin(name, tmp_path / "twin", patients=8, seed=3)
-    found = list(dataset(name).read(tmp_path / "twin"))
+def test_a_twin_is_read_as_it_was_written_and_every_picture_says_that_it_is_virtual(tmp_path: Path) -> None:
+    made = write_twin("nih_cxr14", tmp_path / "twin", patients=8, seed=3)
+    found = list(dataset("nih_cxr14").read(tmp_path / "twin"))
     assert found == made
     assert len(made) >= 8
     assert all(sample.study.provenance.virtual for sample in made)
