@@ -18,9 +18,6 @@ from vesalius.curation.steps.sample import largest_remainders
 from vesalius.errors import ConfigError, DataError
 
 
-@pytest.mark.evidence(
-    "infimed-foundation", "L2", "the gate keeps and drops the card's two examples with the axis as reason"
-)
 def test_the_cards_gate() -> None:
     least = dict.fromkeys(AXES, 3.0)
     assert gate(dict(zip(AXES, (4, 5, 3, 4, 5), strict=True)), least=least) == ""
