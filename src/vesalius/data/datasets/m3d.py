@@ -31,10 +31,10 @@ from vesalius.data.records import Dialogue, Image, Provenance, Study, Text, Turn
 from vesalius.errors import DataError
 from vesalius.optional import require
 
-__all__ = ["ABOUT", "TYPES", "TWIN", "caption_of", "read", "write"]
+__all__ = ["ABOUT", "TWIN", "TYPES", "caption_of", "read", "write"]
 
 ABOUT = About(
-    title="M3D-Cap and M3D-VQA", slug="m3d", licence="Apache-2.0 as its page states; pictures by the terms of their site",
+    title="M3D-Cap and M3D-VQA", slug="m3d", licence="Apache-2.0; pictures as their site states",
     access="It is open: download M3D_Cap_npy, M3D_Cap.json and the tables of M3D-VQA from the hub",
     home="https://huggingface.co/datasets/GoodBaiBai88/M3D-Cap",
 )  # fmt: skip
@@ -151,9 +151,9 @@ def _tiff(values: NDArray[np.float32]) -> bytes:
 
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
-    """Write arrays with texts of the three kinds, and two questions each; the test table is the one of five thousand."""
+    """Write arrays with texts of the three kinds, and two questions each; the test table is the cut one."""
     lists: dict[str, list[dict[str, str]]] = {part: [] for part in _PARTS}
-    made = []
+    made: list[Sample] = []
     for part, ours in (("train", "train"), ("validation", "val"), ("test", "test")):
         rows: list[Sequence[object]] = []
         for number, name in enumerate(sorted(studies_of(corpus, ours))):
@@ -168,8 +168,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
                 f"title: Chest.\n{heading}{said}" if heading else said, encoding="utf-8"
             )
             lists[part].append({"image": f"{folder}/Axial_C.npy", "text": f"{folder}/text.txt"})
-            asked = [_Asked("plane", "In which plane is it?", ("axial", "coronal", "sagittal", "oblique"), "A"),
-                     _Asked("abnormality", "Is there a finding?", ("yes", "no", "both", "neither"), "A" if present(study) else "B")]  # fmt: skip
+            asked = _asked(study)
             for one in asked:
                 kind = next(key for key, word in TYPES.items() if word == one.kind)
                 answer = one.options["ABCD".index(one.answer)]
@@ -180,3 +179,12 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         write_rows(root / _PARTS[part][-1], _HEADER, rows)
     (root / _LIST).write_text(json.dumps(lists, indent=1), encoding="utf-8")
     return made
+
+
+def _asked(study: Study) -> list[_Asked]:
+    """Return a question for the plane and one for a finding."""
+    answer = "A" if present(study) else "B"
+    return [
+        _Asked("plane", "In which plane is it?", ("axial", "coronal", "sagittal", "oblique"), "A"),
+        _Asked("abnormality", "Is there a finding?", ("yes", "no", "both", "neither"), answer),
+    ]
