@@ -454,7 +454,7 @@ def main() -> None:
     print(f"{planted} identifiers planted.")
     tables = {"texts": texts, "headers": headers, **{f"pixels {name}": found for name, found in pixels.items()}}
     figures = {
-        part: {kind: [sum(found), len(found)] for kind, found in kinds.items()} for part, kinds in tables.items()
+        part: {kind: [int(sum(found)), len(found)] for kind, found in kinds.items()} for part, kinds in tables.items()
     }
     save("deidentify", {"seed": arguments.seed, "planted": planted, "found": figures, "false_alarms": alarms})
 
