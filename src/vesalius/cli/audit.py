@@ -36,17 +36,9 @@ def audit(
     from vesalius.curation.leakage import audit as run
     from vesalius.curation.leakage_page import audit_page
     from vesalius.curation.parts import open_part
-    from vesalius.errors import ConfigError, did_you_mean
 
-    def listed(text: str) -> tuple[str, ...]:
-        found = tuple(word.strip().replace("-", "_") for word in text.split(",") if word.strip())
-        for word in found:
-            if word not in KINDS:
-                raise ConfigError(f"unknown kind {word!r}{did_you_mean(word, KINDS)}")
-        return found
-
-    failing = KINDS if fail_on == "any" else listed(fail_on)
-    stated = {"bits": bits, "agreement": agreement, "jaccard": jaccard, "kinds": listed(kinds) or None}
+    failing = KINDS if fail_on == "any" else _kinds(fail_on)
+    stated = {"bits": bits, "agreement": agreement, "jaccard": jaccard, "kinds": _kinds(kinds) or None}
     given = {key: value for key, value in stated.items() if value is not None}
     settings = validate(AuditSettings, given, where="audit")
     learnt, asked = open_part(train), open_part(test)
@@ -61,3 +53,15 @@ def audit(
     if found:
         say(f"shared: {', '.join(found)} (--fail-on)")
         raise typer.Exit(1)
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    """Read kinds separated by commas; near-image and near_image are the same."""
+    from vesalius.curation.leakage import KINDS
+    from vesalius.errors import ConfigError, did_you_mean
+
+    found = tuple(word.strip().replace("-", "_") for word in text.split(",") if word.strip())
+    for word in found:
+        if word not in KINDS:
+            raise ConfigError(f"unknown kind {word!r}{did_you_mean(word, KINDS)}")
+    return found

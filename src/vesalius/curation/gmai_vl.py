@@ -25,7 +25,10 @@ from vesalius.data.records import Box, Dialogue, Region, Study, Text, Turn
 from vesalius.errors import ConfigError
 from vesalius.paper import Paper
 
-__all__ = ["PAPER", "STEP", "Facts", "GmaiVL", "Writer", "check", "effective_shares", "extract", "write_caption"]
+__all__ = [
+    "PAPER", "STEP", "Facts", "GmaiVL", "Writer", "check", "converter", "effective_shares", "extract", "facts_of",
+    "write_caption",
+]  # fmt: skip
 
 PAPER = Paper(
     slug="gmai-vl",
@@ -125,7 +128,7 @@ def _base(study: Study, region: Region, number: int, side: str) -> Facts:
     )  # fmt: skip
 
 
-def spoken(label: str) -> str:
+def _spoken(label: str) -> str:
     """Return a label as a radiologist would say it; codes and class names in plain words."""
     return concept_names(label)[0] if "_" in label else humanised(label)
 
@@ -134,7 +137,7 @@ def write_caption(facts: Facts) -> str:
     """Write a caption that states the facts and nothing else."""
     where = f" of the {facts.organ}" if facts.organ else ""
     side = f" on the patient's {facts.side}" if facts.side else ""
-    name = spoken(facts.label)
+    name = _spoken(facts.label)
     if facts.label == "no_finding":
         return f"A {facts.picture}{where} without an abnormal finding."
     if facts.task == "classification":
@@ -155,7 +158,7 @@ def check(text: str, facts: Facts) -> str:
         return "modality missing"
     if facts.label == "no_finding":
         return ""
-    if not any(contains(text, name) for name in (*concept_names(facts.label), spoken(facts.label))):
+    if not any(contains(text, name) for name in (*concept_names(facts.label), _spoken(facts.label))):
         return "label missing"
     if any(one.status == "absent" for one in read_findings(text, [facts.label])):
         return "label denied"

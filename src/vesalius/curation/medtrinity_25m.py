@@ -33,7 +33,8 @@ from vesalius.paper import Paper
 from vesalius.virtual.preset import finding_names
 
 __all__ = [
-    "PAPER", "PARTS", "STEP", "Captioner", "Material", "MedTrinity25M", "Roi", "coarse_caption", "frame_captioner",
+    "PAPER", "PARTS", "STEP", "Captioner", "Material", "MedTrinity25M", "Roi", "coarse_caption", "describer",
+    "frame_captioner", "material_of",
     "parse", "prompt", "rois_of_mask", "verify",
 ]  # fmt: skip
 
@@ -251,9 +252,9 @@ def _rois(study: Study, files: Files) -> list[Roi]:
     if masks:
         found = [rois_of_mask(study, part, files, laterality=sides[part.concept]) for part in masks]
         return [roi for rois in found for roi in rois if roi.box is not None]
-    rows, columns = (
-        (*study.images[0].shape, 1, 1)[-4:-2] if len(study.images[0].shape) < 2 else study.images[0].shape[-2:]
-    )
+    if len(study.images[0].shape) < 2:
+        return []
+    rows, columns = study.images[0].shape[-2:]
     boxes = [part for part in mine if part.kind == "box" and part.box is not None]
     return [
         Roi(part.concept, part.box, 100 * _area(part.box) / (rows * columns), position(part.box, (rows, columns)),

@@ -86,20 +86,7 @@ def curate(source: Corpus, recipe: Recipe, out: str | Path, *, progress: Progres
         raise DataError(f"{root} holds a corpus already: choose a new folder for --out")
     if root.resolve() == source.root.resolve():
         raise DataError(f"{root} is the corpus to be curated itself: choose another folder for --out")
-    studies: Iterable[Study] = source
-    steps: list[StepReport] = []
-    folders: list[Path] = []
-    number_in = len(source)
-    for folder, step in zip(_folders(source, recipe, root), recipe.steps, strict=True):
-        with (progress or _silent)(step.name, number_in) as advance:
-            stage = Stage(studies=studies, files=source, seed=recipe.seed)
-            stored = store_step(step, stage, folder, advance=advance)
-        steps.append(_report_of(step, stored.tally, resumed=stored.resumed))
-        folders.append(folder)
-        studies, number_in = stored.studies, len(stored.studies)
-        if not number_in:
-            raise DataError(_nothing_left(steps))
-    assert isinstance(studies, StoredStudies)
+    steps, folders, studies = _run(source, recipe, root, progress or _silent)
     content_hash = _write(source, studies, root, name=recipe.name, progress=progress or _silent)
     report = CurationReport(
         recipe=recipe.name,
@@ -113,6 +100,25 @@ def curate(source: Corpus, recipe: Recipe, out: str | Path, *, progress: Progres
     )
     _publish(report, root, folders)
     return report
+
+
+def _run(
+    source: Corpus, recipe: Recipe, root: Path, progress: Progress
+) -> tuple[list[StepReport], list[Path], StoredStudies]:
+    """Run the steps one after the other; return their reports, their folders, and the studies after the last."""
+    studies: Iterable[Study] = source
+    steps: list[StepReport] = []
+    folders = list(_folders(source, recipe, root))
+    number_in = len(source)
+    for folder, step in zip(folders, recipe.steps, strict=True):
+        with progress(step.name, number_in) as advance:
+            stage = Stage(studies=studies, files=source, seed=recipe.seed)
+            stored = store_step(step, stage, folder, advance=advance)
+        steps.append(_report_of(step, stored.tally, resumed=stored.resumed))
+        studies, number_in = stored.studies, len(stored.studies)
+        if not number_in:
+            raise DataError(_nothing_left(steps))
+    return steps, folders, stored.studies
 
 
 def curate_studies(
