@@ -26,13 +26,14 @@ from vesalius.errors import DataError
 __all__ = ["ABOUT", "CLASSES", "TWIN", "read", "write"]
 
 ABOUT = About(
-    title="CC-CCII", slug="cc_ccii", licence="open, for research; credit the China National Center for Bioinformation",
+    title="CC-CCII", slug="cc_ccii", licence="open, for research, with credit",
     access="It is open: download the archives COVID19-1.zip and so on and unpack them side by side",
     home="https://ncov-ai.big.ac.cn/download",
 )  # fmt: skip
 TWIN = Twin(
     preset="chest-ct", image_size=24,
-    settings=("prevalence.ground_glass=0.4", "prevalence.consolidation=0.3", "follow_up.share=0.4", "follow_up.visits=2"),
+    settings=("prevalence.ground_glass=0.4", "prevalence.consolidation=0.3", "follow_up.share=0.4",
+              "follow_up.visits=2"),
 )  # fmt: skip
 
 CLASSES = {"NCP": "covid_19_pneumonia", "CP": "common_pneumonia", "Normal": ""}

@@ -76,7 +76,9 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         pairs.append((name, study.text("caption")))
         if number % 2 == 0:
             label = (present(study) or ["normal_tissue"])[0]
-            classes.append((name, str(number), label.replace("_", " ")))
+            own = f"classes/{study.id[:16]}.jpg"
+            save_picture(root / own, pixels(corpus, study.images[0]))
+            classes.append((own, str(number), label.replace("_", " ")))
     for stem, header, rows in (("classes_test", _CLASSES, classes), ("pairs", _PAIRS, pairs)):
         write_rows(root / f"{stem}.csv", header, rows)
         for line, row in enumerate(rows, start=2):
