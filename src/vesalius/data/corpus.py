@@ -20,7 +20,9 @@ from vesalius.data.fingerprint import study_key
 from vesalius.data.manifest import Counts, Manifest, value_counts
 from vesalius.data.media import inside
 from vesalius.data.merge import Source, merge
-from vesalius.data.records import Status, Study
+from vesalius.data.readers import Pixels
+from vesalius.data.readers import read as read_pixels
+from vesalius.data.records import Image, Status, Study
 from vesalius.data.samples import write_samples
 from vesalius.data.schema import SCHEMA, to_studies
 from vesalius.data.shards import Rows, ShardReader
@@ -161,6 +163,10 @@ class Corpus:
     def path(self, relative: str) -> Path:
         """Return where a file of the corpus is; a path that leaves the root is an error."""
         return inside(self.root, relative)
+
+    def read(self, image: Image) -> Pixels:
+        """Open an image of the corpus, its frame where the record is of one, in the units that the record states."""
+        return read_pixels(self.path(image.path), frame=image.frame).meant_as(image.units)
 
     @property
     def ids(self) -> list[str]:

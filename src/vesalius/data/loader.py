@@ -168,7 +168,7 @@ class PairDataset:
         """Read every record once, rows in order of their ids; return whether 8 bits hold all of the images."""
         import pyarrow as pa
 
-        rows: list[tuple[str, list[tuple[str, int]], list[str]]] = []
+        rows: list[tuple[str, list[tuple[str, int, str]], list[str]]] = []
         eight_bits = True
         for study in self._corpus:
             images, said = self._selection.images(study), self._selection.sentences(study)
@@ -178,7 +178,9 @@ class PairDataset:
                 continue
             images = images if self._selection.draw_images else images[:1]
             eight_bits = eight_bits and all(image.units in ("display", "rgb") for image in images)
-            files = [(image.path, _EVALUATION if image.frame is None else image.frame) for image in images]
+            files = [
+                (image.path, _EVALUATION if image.frame is None else image.frame, image.units) for image in images
+            ]
             rows.append((study.id, files, said))
         if not rows:
             raise DataError(f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}")
@@ -188,8 +190,9 @@ class PairDataset:
         # Arrow columns hold strings without a Python object each: small, and not copied into worker processes.
         self.ids = pa.array([study for study, _, _ in rows])
         """Study id of every row."""
-        self._paths = pa.array([path for path, _ in files])
-        self._frames = np.array([frame for _, frame in files], dtype=np.int64)
+        self._paths = pa.array([path for path, _, _ in files])
+        self._frames = np.array([frame for _, frame, _ in files], dtype=np.int64)
+        self._units = pa.array([units for _, _, units in files]).dictionary_encode()
         self._ends = np.cumsum([0, *(len(ours) for _, ours, _ in rows)], dtype=np.int64)
         self._sentences = pa.array([said for _, _, said in rows], type=pa.list_(pa.string()))
         return eight_bits
@@ -222,7 +225,8 @@ class PairDataset:
         frame = int(self._frames[number])
         try:
             pixels = read(self._corpus.path(path), frame=None if frame == _EVALUATION else frame)
-            return self.cache.put(number, self._processor(pixels))
+            meant = pixels.meant_as(self._units[number].as_py())
+            return self.cache.put(number, self._processor(meant))
         except DataError as error:
             self._note_unreadable(number, row, path, error)
             return None

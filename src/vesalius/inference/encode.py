@@ -176,10 +176,8 @@ def read_image(corpus: Corpus, image: Image, *, study: str) -> Pixels:
     Raises:
         DataError: names the study and why its image cannot be read.
     """
-    from vesalius.data import readers
-
     try:
-        return readers.read(corpus.path(image.path), frame=image.frame)
+        return corpus.read(image)
     except (DataError, OSError) as error:
         raise DataError(
             f"study {study!r}, image {image.id!r}: {error}; mend the file or leave the study out, "

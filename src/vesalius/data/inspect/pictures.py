@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.readers import Pixels, read
+from vesalius.data.readers import Pixels
 from vesalius.data.records import Image, Study
 from vesalius.errors import VesaliusError
 
@@ -62,7 +62,7 @@ def sample_images(
     for study, image in chosen:
         name = f"{study.id}/{image.id}"
         try:
-            pixels = read(corpus.path(image.path), frame=image.frame)
+            pixels = corpus.read(image)
         except VesaliusError as error:
             faults["unreadable"].append(f"{name}: {error}")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -125,6 +125,16 @@ class Pixels:
     def channels(self) -> int:
         """Number of colour channels, 1 for grey."""
         return self.array.shape[-1] if self.axes.endswith("C") else 1
+
+    def meant_as(self, units: str) -> Pixels:
+        """Return the same samples with the units that a record states, where the format says less than the record.
+
+        A PNG says that its values are for display; a record may know that they are stored ones, of fewer bits than
+        the file could hold, and that black is not 0.
+        """
+        if units != "stored" or self.units != "display":
+            return self
+        return replace(self, units="stored", presentation=Presentation(inverted=self.presentation.inverted))
 
     def require_geometry(self, *, position: bool = False) -> Geometry:
         """Return the geometry, or say what the file lacks.

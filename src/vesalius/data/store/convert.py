@@ -68,7 +68,7 @@ def store_corpus(
 
 
 def _store(store: VolumeStore, corpus: Corpus, study: Study, image: Image) -> None:
-    pixels = read(corpus.path(image.path), frame=image.frame)
+    pixels = corpus.read(image)
     store.add(volume_name(study, image), pixels, labels=_labels(corpus, study, image))
 
 
