@@ -28,8 +28,8 @@ def release(tmp_path: Path) -> Path:
     uids = _write_series(folder, np.arange(144, dtype=np.int16).reshape(3, 6, 8), GRID, "2.25.1")
 
     def roi(place: int, edges: str, inclusion: str = "TRUE") -> str:
-        return f"<roi><imageZposition>-1</imageZposition><imageSOP_UID>{uids[place]}</imageSOP_UID>" \
-               f"<inclusion>{inclusion}</inclusion>{edges}</roi>"  # fmt: skip
+        named = f"<imageSOP_UID>{uids[place]}</imageSOP_UID><inclusion>{inclusion}</inclusion>"
+        return f"<roi><imageZposition>-1</imageZposition>{named}{edges}</roi>"
 
     large = (
         "<unblindedReadNodule><noduleID>Nodule 001</noduleID><characteristics><subtlety>5</subtlety>"
