@@ -41,7 +41,14 @@ _TRAIN, _TEST = "ICIAR2018_BACH_Challenge/Photos", "ICIAR2018_BACH_Challenge_Tes
 
 def read(root: Path) -> Iterator[Sample]:
     """Yield the pictures in the order of the table, or by folder and name; then those to test, by number."""
-    base = next((place for place in (root / _TRAIN, root / "Photos", root) if (place / "Normal").is_dir()), None)
+    base = next(
+        (
+            place
+            for place in (root / _TRAIN, root / "Photos", root)
+            if any((place / name).is_dir() for name in CLASSES)
+        ),
+        None,
+    )
     tests = root / _TEST
     if base is None and not tests.is_dir():
         require_files(root, [f"{_TRAIN}/Normal", f"{_TRAIN}/{_TABLE}"], ABOUT)

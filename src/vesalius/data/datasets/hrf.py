@@ -27,9 +27,15 @@ ABOUT = About(
     access="It is open: download all.zip from the pattern recognition lab in Erlangen and unpack it",
     home="https://www5.cs.fau.de/research/data/fundus-images/",
 )  # fmt: skip
+_OTHERS = (
+    "hypertensive_retinopathy", "retinal_vein_occlusion", "macular_oedema", "age_related_macular_degeneration",
+    "myopic_fundus", "epiretinal_membrane", "macular_hole", "cataract",
+)  # fmt: skip
 TWIN = Twin(
-    preset="fundus", settings=("prevalence.diabetic_retinopathy=0.4", "prevalence.glaucoma=0.4"), image_size=64
-)
+    preset="fundus", image_size=64,
+    settings=("prevalence.diabetic_retinopathy=0.4", "prevalence.glaucoma=0.3", "normal=0.3",
+              *(f"prevalence.{name}=0" for name in _OTHERS)),
+)  # fmt: skip
 
 CONDITIONS = {"dr": "diabetic_retinopathy", "g": "glaucoma", "h": ""}
 """Letters of the names, and what they state."""

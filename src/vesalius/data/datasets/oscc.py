@@ -26,7 +26,14 @@ ABOUT = About(
     access="It is open: download both sets from Mendeley Data and unpack them",
     home="https://doi.org/10.17632/ftmp4cvtmb.1",
 )  # fmt: skip
-TWIN = Twin(preset="pathology", settings=("prevalence.squamous_cell_carcinoma=0.6",), image_size=64)
+_OTHERS = (
+    "colorectal_adenocarcinoma", "colonic_adenoma", "breast_carcinoma", "prostate_carcinoma", "lymphoma",
+    "steatosis_of_liver_tissue", "chronic_inflammation",
+)  # fmt: skip
+TWIN = Twin(
+    preset="pathology", image_size=64,
+    settings=("prevalence.squamous_cell_carcinoma=0.5", *(f"prevalence.{name}=0" for name in _OTHERS)),
+)  # fmt: skip
 
 _CONCEPT = "squamous_cell_carcinoma"
 _FOLDERS = {
@@ -65,13 +72,11 @@ def _study(path: Path, origin: Provenance) -> Study:
 
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
-    """Write the four folders by turns; other diseases of the population are left out."""
+    """Write the four folders by turns."""
     counts: dict[str, int] = {}
     paths = []
     for place, study in enumerate(sorted(corpus, key=lambda study: study.id)):
         shown = present(study)
-        if shown and _CONCEPT not in shown:
-            continue
         top, magnification = [("First Set", 100), ("Second Set", 400)][place % 2]
         kind = "OSCC" if shown else "Normal"
         stem = f"{kind}_{magnification}x"
