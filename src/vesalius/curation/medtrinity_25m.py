@@ -66,6 +66,8 @@ class Roi(NamedTuple):
     """On a grid of three by three, such as "right-centre", the viewer's right."""
     laterality: str = ""
     """The patient's side where the record states it."""
+    frame: int | None = None
+    """Slice of a volume or frame of a clip, counted from 0."""
 
 
 class Material(NamedTuple):
@@ -91,7 +93,14 @@ def rois_of_mask(study: Study, region: Region, files: Files, *, laterality: str 
     if not parts:
         return [Roi(concept, None, 100.0, "whole image")]
     return [
-        Roi(concept, part.box, 100 * part.area / flat.mask.size, position(part.box, flat.mask.shape), laterality)
+        Roi(
+            concept,
+            part.box,
+            100 * part.area / flat.mask.size,
+            position(part.box, flat.mask.shape),
+            laterality,
+            flat.frame,
+        )
         for part in parts
     ]
 
@@ -172,7 +181,8 @@ def verify(text: str, material: Material) -> str:
         return "finding denied"
     own = {finding.concept for finding in material.findings}
     others = read_findings(text, sorted(set(finding_names()) - own))
-    if any(one.status == "present" for one in others):
+    # Short names, such as "mass", belong to several findings: only one's own full name counts against a text.
+    if any(one.status == "present" and contains(text, concept_names(one.concept)[0]) for one in others):
         return "foreign finding"
     return "side contradicted" if _side_contradicted(parts["Region of interest"], material.rois) else ""
 
@@ -258,7 +268,7 @@ def _rois(study: Study, files: Files) -> list[Roi]:
     boxes = [part for part in mine if part.kind == "box" and part.box is not None]
     return [
         Roi(part.concept, part.box, 100 * _area(part.box) / (rows * columns), position(part.box, (rows, columns)),
-            sides[part.concept])
+            sides[part.concept], part.frame)
         for part in boxes if part.box is not None
     ]  # fmt: skip
 
@@ -283,7 +293,8 @@ def _words(roi: Roi) -> str:
     name = concept_names(roi.concept)[0] if roi.concept else "region"
     side = f", the patient's {roi.laterality}" if roi.laterality in _SIDES else ""
     box = "" if roi.box is None else f", box [{', '.join(f'{value:g}' for value in roi.box)}]"
-    return f"{name} at {roi.position}{side}, {roi.area_percent:.1f} % of the image{box}"
+    where = "" if roi.frame is None else f" of slice or frame {roi.frame + 1}"
+    return f"{name} at {roi.position}{where}{side}, {roi.area_percent:.1f} % of the image{box}"
 
 
 def _look(finding: Finding) -> str:
