@@ -35,7 +35,7 @@ from vesalius.virtual.population import make
 VECTORS, WIDTH, PLANTED, COSINE = 100_000, 512, 500, 0.95
 PATIENTS = {"chest": 300, "mixed": 200}
 SIZE = 256
-REPORTS = 2000
+REPORTS = 1000
 SEED = 11
 
 
@@ -141,7 +141,7 @@ def images(folder: Path, preset: str, patients: int) -> dict[str, Any]:
 def reports(folder: Path, patients: int) -> dict[str, Any]:
     """Return how many reports of different patients are called nearly the same, and the recall of edited ones."""
     how = AuditSettings()
-    corpus = make(folder, patients=patients, preset="chest", seed=SEED, image_size=32)
+    corpus = make(folder, patients=patients, preset="chest", seed=SEED, image_size=128)
     side = Side.of(corpus, corpus, pictures=False, least_words=how.least_words)
     names = list(side.runs)
     start = time.perf_counter()
