@@ -21,7 +21,7 @@ __all__ = ["AGREEMENT", "BITS", "Candidate", "Look", "Seen", "look", "look_at", 
 BITS = 2
 """Bits of 64 by which the pHash or dHash of a copy may differ. Films of one kind often hash within a few bits of
 each other, so hashes alone name few candidates; the descriptors name the others."""
-AGREEMENT = 0.82
+AGREEMENT = 0.85
 """Agreement of fine detail from which two pictures are one."""
 _COSINE = 0.5
 """Of descriptors, from which two pictures are candidates."""
