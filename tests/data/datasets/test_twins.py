@@ -13,9 +13,12 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.virtual.twin import write_twin
 
 PATIENTS = 6
+_FILMED = ("autolaparo", "hyper_kvasir", "kvasir_seg", "medmnist", "scared")
+"""Their twins take clips of colonoscopies and operations, or ten examinations: several seconds each."""
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in _FILMED else []) for name in dataset_names()]
 
 
-@pytest.mark.parametrize("name", dataset_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_twin_is_read_as_written_and_opens_as_a_corpus(name: str, tmp_path: Path) -> None:
     root = tmp_path / name
     made = write_twin(name, root, patients=PATIENTS)
