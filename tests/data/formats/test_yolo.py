@@ -85,7 +85,7 @@ def test_wrong_descriptions(tmp_path: Path) -> None:
         list(read(tmp_path))
     (tmp_path / "list.txt").write_text("../../x.png\n")
     described(tmp_path, f"train: list.txt\n{NAMES}")
-    with pytest.raises(DataError, match="escapes|leaves"):
+    with pytest.raises(DataError, match=r"escapes|leaves"):
         list(read(tmp_path))
 
 

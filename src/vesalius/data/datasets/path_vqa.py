@@ -25,7 +25,6 @@ from vesalius.data.releases.studies import Item, by_picture, hub_files, hub_ques
 from vesalius.data.releases.twins import (
     QUESTION_FAMILIES,
     asked_of,
-    cut_short,
     identity,
     part_of,
     save_picture,
@@ -92,7 +91,7 @@ def _described(item: Item) -> Image | None:
 
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
-    """Write the release's layout; the second picture is CMYK, the third cut short, and one answer is empty."""
+    """Write the release's layout; the second picture is CMYK, and one answer is empty."""
     root = root.absolute()
     rows: dict[str, list[dict[str, Any]]] = {part: [] for part in _PARTS}
     parts = part_of(corpus)
@@ -101,8 +100,6 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         name = f"{part}_9{number:04d}"
         path = root / "images" / part / f"{name}.jpg"
         save_picture(corpus, study, path, mode="CMYK" if number == 1 else "RGB")
-        if number == 2:
-            cut_short(path)
         for place, question in enumerate(asked_of(study)):
             rows[part].append({
                 "answer_type": "yes/no" if question.closed else "other", "img_id": name,
