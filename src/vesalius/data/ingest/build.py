@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from vesalius.data import readers
 from vesalius.data.fingerprint import file_sha256, folder_sha256
+from vesalius.data.ingest.attach import Place, attach, place_of
 from vesalius.data.ingest.plan import ImagePlan, StudyPlan
 from vesalius.data.ingest.report import Problem
 from vesalius.data.readers import Pixels, series
@@ -36,20 +37,22 @@ class Built(NamedTuple):
     """A record and the files that it names, None where no image could be opened; and the problems."""
 
     study: Study | None
-    media: Mapping[str, Path]
+    media: Mapping[str, bytes | Path]
     problems: tuple[Problem, ...]
 
 
 class _Opened(NamedTuple):
     image: Image
     media: Mapping[str, Path]
+    place: Place
 
 
 def build(plan: StudyPlan) -> Built:
     """Open every image of a study; what cannot be opened is a problem, the rest goes in."""
     images: list[Image] = []
-    media: dict[str, Path] = {}
+    media: dict[str, bytes | Path] = {}
     problems: list[Problem] = []
+    places: list[Place] = []
     for planned in plan.images:
         whole = _volume(planned, problems) if planned.slices else None
         opened = [whole] if whole else [_single(one, problems) for one in planned.slices or (planned,)]
@@ -57,7 +60,12 @@ def build(plan: StudyPlan) -> Built:
             if found is not None:
                 images.append(found.image)
                 media.update(found.media)
-    study = replace(plan.study, images=tuple(images)) if images else None
+                places.append(found.place)
+    if not images:
+        return Built(None, {}, tuple(problems))
+    study = replace(plan.study, images=tuple(images))
+    for one in plan.objects:
+        study = attach(one, study, places, media, problems)
     return Built(study, media, tuple(problems))
 
 
@@ -71,7 +79,8 @@ def _single(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
     file, pixels = opened
     digest = file_sha256(file)
     path = f"media/{digest[:2]}/{digest}{_suffix(file, pixels)}"
-    return _Opened(_record(planned, pixels, path=path, digest=digest), {path: file})
+    record = _record(planned, pixels, path=path, digest=digest)
+    return _Opened(record, {path: file}, place_of(planned, record, pixels))
 
 
 def _volume(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
@@ -107,7 +116,8 @@ def _named_by_content(planned: ImagePlan, pixels: Pixels, files: Sequence[Path])
     digest = folder_sha256({name: file_sha256(file) for name, file in names.items()})
     path = f"media/{digest[:2]}/{digest}"
     record = _record(planned, pixels, path=path, digest=digest)
-    return _Opened(record, {f"{path}/{name}": file for name, file in names.items()})
+    media = {f"{path}/{name}": file for name, file in names.items()}
+    return _Opened(record, media, place_of(planned, record, pixels))
 
 
 def _series(files: list[Path]) -> tuple[Pixels | None, str]:

@@ -6,22 +6,23 @@ patient. This is no de-identification: the copied files keep their headers.
 
 Files of a series that form a volume are one record, of kind "volume", with the id ``<series>``. Others stay a row
 of images, one record a file; their ids, ``<series>/<instance>``, sort by series and slice, and position and
-orientation are in the records. Objects that are no images, such as reports and segmentations, are listed as such.
+orientation are in the records. Segmentations, structure sets and structured reports become regions, measurements,
+findings and texts of the study whose images they refer to; other objects that are no images are listed as such.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from vesalius.data.ingest.columns import Columns, Sex, modality_code, read_age, read_laterality, read_sex
-from vesalius.data.ingest.plan import ImagePlan, Plan, StudyPlan, short_names
+from vesalius.data.ingest.dicom_objects import object_in, with_objects
+from vesalius.data.ingest.plan import ImagePlan, ObjectPlan, Plan, StudyPlan, short_names
 from vesalius.data.ingest.report import REPORT_FILE, Problem
 from vesalius.data.readers import sniff
-from vesalius.data.readers.dicom_classes import not_an_image
 from vesalius.data.readers.dicom_slices import Slice, slices_of
 from vesalius.data.readers.dicom_stacks import arrange
 from vesalius.data.readers.quiet import quiet
@@ -54,6 +55,7 @@ class _Header(NamedTuple):
     series: str
     instance: int
     sop: str
+    series_uid: str
     age: float | None
     sex: Sex
     laterality: Laterality
@@ -74,6 +76,7 @@ def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Pl
     plan = Plan()
     pictures: list[Path] = []
     headers: list[_Header] = []
+    objects: list[ObjectPlan] = []
     for path in _files(folder):
         item = path.relative_to(folder).as_posix()
         if path.suffix.lower() in _NO_IMAGES or path.name == "LICENSE":
@@ -81,13 +84,17 @@ def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Pl
             continue
         try:
             if sniff(path) == "dicom":
-                headers.append(_header(path, item))
+                found = _header(path, item)
+                if isinstance(found, ObjectPlan):
+                    objects.append(found)
+                else:
+                    headers.append(found)
             else:
                 pictures.append(path)
         except DataError as error:
             plan.problems.append(Problem(item, _short(error, path)))
     plan.studies += _pictures(folder, pictures, columns, provenance)
-    plan.studies += _dicom(headers, columns, plan, provenance)
+    plan.studies += with_objects(_dicom(headers, columns, plan, provenance), objects, plan)
     return plan
 
 
@@ -138,38 +145,44 @@ def _pictures(folder: Path, pictures: Sequence[Path], columns: Columns, provenan
     return studies
 
 
-def _header(path: Path, item: str) -> _Header:
+def _header(path: Path, item: str) -> _Header | ObjectPlan:
     """Read the tags that group a file; no patient's name is read."""
     from vesalius.data.readers.dicom import guarded, open_dataset
 
     dataset = open_dataset(path, pixels=False)
     with quiet(), guarded(str(path)):
         uid = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-        if other := not_an_image(uid):
-            raise DataError(f"{path}: not an image: {other}")
+        values = {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _TAGS}
+        patient, study = _names(values, item)
+        if found := object_in(path, item, dataset, uid, study):
+            return found
         frames = dataset.get("NumberOfFrames") or 1
         described = slices_of(path, dataset) if frames == 1 else []
         # What has no place in the patient, such as a radiograph, is never a slice: nothing is held for it.
         slices = tuple(one for one in described if one.geometry is not None)
-        values = {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _TAGS}
     tag = values.__getitem__
-    study = tag("StudyInstanceUID")
-    number, issuer = tag("PatientID"), tag("IssuerOfPatientID")
-    # Without a number the study is all that is known to be of one patient, and without that the file.
-    patient = f"{issuer}\0{number}" if number else f"\0\0{study or item}"
     return _Header(
         path=path,
         item=item,
-        patient=f"patient-{_digest(patient)}",
-        study=f"study-{_digest(patient, study or item)}",
+        patient=patient,
+        study=study,
         series=_digest(tag("SeriesInstanceUID"))[:6],
         instance=int(tag("InstanceNumber")) if tag("InstanceNumber").isdigit() else 0,
         sop=tag("SOPInstanceUID"),
+        series_uid=tag("SeriesInstanceUID"),
         age=read_age(tag("PatientAge")),
         sex=read_sex(tag("PatientSex")),
         laterality=read_laterality(tag("ImageLaterality") or tag("Laterality")),
         slices=slices,
     )
+
+
+def _names(values: Mapping[str, str], item: str) -> tuple[str, str]:
+    """Return the pseudonym of the patient and the id of the study."""
+    study, number, issuer = values["StudyInstanceUID"], values["PatientID"], values["IssuerOfPatientID"]
+    # Without a number the study is all that is known to be of one patient, and without that the file.
+    patient = f"{issuer}\0{number}" if number else f"\0\0{study or item}"
+    return f"patient-{_digest(patient)}", f"study-{_digest(patient, study or item)}"
 
 
 def _digest(*parts: str) -> str:
@@ -209,6 +222,8 @@ def _dicom_study(
             view=columns.value({}, "view"),
             body_part=columns.value({}, "body_part"),
             laterality=header.laterality,
+            sop=header.sop,
+            series_uid=header.series_uid,
         )
         for header, *copies in instances.values()
     ]

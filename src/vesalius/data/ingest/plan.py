@@ -11,7 +11,7 @@ from vesalius.data.ingest.report import Problem
 from vesalius.data.records import Laterality, Study
 from vesalius.errors import DataError
 
-__all__ = ["ImagePlan", "Plan", "StudyPlan", "short_names", "within"]
+__all__ = ["ImagePlan", "ObjectPlan", "Plan", "StudyPlan", "short_names", "within"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,31 @@ class ImagePlan:
     """Path and item of files with the same SOP instance; one is opened where those before are bad."""
     slices: tuple[ImagePlan, ...] = ()
     """Files of which this is the volume, in its order; they go in one by one where they turn out to be none."""
+    sop: str = ""
+    """UID of a DICOM file, to find what refers to it; it goes into no record."""
+    series_uid: str = ""
+
+    @property
+    def instances(self) -> tuple[str, ...]:
+        """UIDs of the file, or of the slices in their order."""
+        return tuple(one.sop for one in self.slices or (self,) if one.sop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPlan:
+    """A DICOM object that speaks of images, and what it refers to."""
+
+    path: Path
+    item: str
+    kind: str
+    """segmentation, structures or report."""
+    what: str
+    """The same in words."""
+    sop: str
+    study: str
+    """Id that a study of its patient and study UID has."""
+    instances: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +64,7 @@ class StudyPlan:
     study: Study
     images: tuple[ImagePlan, ...]
     split: str = ""
+    objects: tuple[ObjectPlan, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)

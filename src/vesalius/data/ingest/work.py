@@ -89,7 +89,8 @@ def _work(job: Job, worker: int, control: _Control) -> None:
             if built.study is not None:
                 if job.link:
                     for name, source in built.media.items():
-                        link_into(job.root, name, source)
+                        if isinstance(source, Path):
+                            link_into(job.root, name, source)
                 writer.add(built.study, media=built.media)
             control.done()
         raise _Stopped
@@ -201,7 +202,8 @@ class _Team:
     def _epitaph(self, worker: int, code: int) -> str:
         index = self._shared.current[worker]
         plan = self._job.plans[index] if index >= 0 else None
-        where = f" while it read {', '.join(image.item for image in plan.images)}" if plan else ""
+        items = [one.item for one in (*plan.images, *plan.objects)] if plan else []
+        where = f" while it read {', '.join(items)}" if items else ""
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         hint = "; mostly memory ran out, fewer workers need less" if code == -signal.SIGKILL else ""
         return (
