@@ -11,7 +11,7 @@ from vesalius.curation.steps.clean_text import clean
 from vesalius.curation.steps.figure_captions import figure_number, mentions, panels
 from vesalius.curation.steps.prior_references import refers_to_prior, without_prior
 from vesalius.curation.steps.sections import cut
-from vesalius.data.records import Image, Prior, Study, Text
+from vesalius.data.records import Dialogue, Image, Prior, Study, Text, Turn
 from vesalius.metrics.proportions import wilson
 from vesalius.virtual.patient import draw_patient
 from vesalius.virtual.text.languages import say
@@ -171,3 +171,29 @@ def test_figure_step_cuts_captions_by_panel() -> None:
     captions = [(text.images, text.text) for text in kept[0].texts if text.role == "caption"]
     assert captions == [(("fig2a",), "Axial CT. Arterial phase."), (("fig2b",), "Axial CT. Venous phase.")]
     assert kept[0].text("summary") == "Figure 2 shows its rim."
+
+
+def test_questions_with_their_answers_become_texts() -> None:
+    asked = Dialogue(
+        id="1", turns=(Turn(role="user", text="Is there an effusion?", images=("i",)),), answer="no",
+        answer_type="closed", options=("yes", "no"),
+    )  # fmt: skip
+    told = Dialogue(
+        id="2", turns=(Turn(role="user", text="What is it?"), Turn(role="assistant", text="A film.")),
+        answer_type="open",
+    )  # fmt: skip
+    silent = Dialogue(id="3", turns=(Turn(role="user", text="Why?"),))
+    studies = [
+        study("a", path="p.png", dialogues=(asked, told, silent)),
+        study("b", path="p.png", dialogues=(silent,)),
+        study("c", path="p.png", text="A report.", dialogues=(silent,)),
+    ]
+    kept, dropped = run(step_kind("dialogue_texts")(), studies)
+    assert [(text.text, text.images) for text in kept[0].texts] == [
+        ("Is there an effusion? no", ("i",)), ("What is it? A film.", ()),
+    ]  # fmt: skip
+    assert dropped == {"b": "no answered question"}
+    assert kept[1].texts == studies[2].texts
+    (kept, _) = run(step_kind("dialogue_texts")(kinds=("open",)), studies[:1])
+    assert [text.text for text in kept[0].texts] == ["What is it? A film."]
+    assert run(step_kind("dialogue_texts")(kinds=("open",)), kept)[0] == kept
