@@ -157,3 +157,8 @@ def test_impossible_protocols(how: dict[str, object], message: str) -> None:
         ct.Protocol(grid=GRID, **how)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="window of width 0"):
         ct.window(np.zeros(1, np.int16), 0, 40)
+
+
+def test_slices_far_apart_are_thin_slabs_with_gaps() -> None:
+    far = Grid((4, 8, 8), (25.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+    assert ct.Protocol(grid=far).thickness_mm == 20.0

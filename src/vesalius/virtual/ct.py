@@ -45,6 +45,8 @@ _TEXTURE = {
 _GRADIENT_HU = 40.0
 """Rise of the density of the lung from the highest to the lowest place of a supine chest."""
 
+_THICKEST_MM = 20.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
@@ -59,7 +61,7 @@ class Protocol:
     ctdi_mgy: float = 10.0
     """Dose, CTDIvol of the 32 cm phantom; of a head scan a half of what the 16 cm phantom gives."""
     slice_mm: float | None = None
-    """Slice thickness; the increment where none is given."""
+    """Slice thickness, at most 20 mm; the increment where none is given, and 20 mm with gaps where that is larger."""
     metal: bool = True
     """Streaks round metal."""
     table: bool = True
@@ -72,13 +74,13 @@ class Protocol:
             raise ConfigError(f"unknown CT kernel {self.kernel!r}{did_you_mean(self.kernel, KERNELS)}")
         if not self.ctdi_mgy > 0:
             raise ConfigError(f"dose of {self.ctdi_mgy} mGy: expected more than 0")
-        if not 0 < self.thickness_mm <= 20:
-            raise ConfigError(f"slices of {self.thickness_mm} mm: expected more than 0 to 20 mm")
+        if not 0 < self.thickness_mm <= _THICKEST_MM:
+            raise ConfigError(f"slices of {self.thickness_mm} mm: expected more than 0 to {_THICKEST_MM:g} mm")
 
     @property
     def thickness_mm(self) -> float:
         """Slice thickness."""
-        return self.grid.spacing_mm[0] if self.slice_mm is None else self.slice_mm
+        return min(self.grid.spacing_mm[0], _THICKEST_MM) if self.slice_mm is None else self.slice_mm
 
 
 @dataclass(frozen=True, eq=False)
