@@ -303,13 +303,10 @@ def open_slide(path: str | Path) -> Slide:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file; give the path relative to the current folder, or absolute")
-    vendor = openslide_vendor(path)
-    if vendor:
-        source = OpenSlideSource(path)
-        # Of a plain TIFF it knows the pages that follow the first, not the levels that OME puts below it.
-        if vendor != _GENERIC or len(source.levels) >= tiff_levels(path):
-            return Slide(path, source)
-        source.close()
+    # A plain TIFF is not for OpenSlide: it knows neither OME's levels nor its spacing, and ends the process where a
+    # broken header claims tiles that no memory holds.
+    if openslide_vendor(path) not in ("", _GENERIC):
+        return Slide(path, OpenSlideSource(path))
     if _head(path).startswith(_TIFF_MAGIC):
         return Slide(path, TiffSource(path))
     raise DataError(f"{path}: OpenSlide does not know this file and it is no TIFF; expected a whole slide")

@@ -21,7 +21,6 @@ from vesalius.optional import require
 
 __all__ = ["Level", "OpenSlideSource", "Source", "TiffSource", "openslide_vendor", "tiff_levels"]
 
-_GENERIC = "generic-tiff"
 _MM_PER_MICROMETRE = 1e-3
 _MM_OF_UNIT = {"µm": 1e-3, "um": 1e-3, "mm": 1.0, "cm": 10.0, "nm": 1e-6, "m": 1e3}
 _CENTIMETRE = 3
@@ -90,11 +89,22 @@ class OpenSlideSource:
             self.levels = tuple(Level((rows, columns), float(step)) for (columns, rows), step in sizes)
             properties = self._file.properties
             vendor = properties.get("openslide.vendor", "")
+            self._check_tiles(properties)
             self.spacing_mm = _micrometres(properties.get("openslide.mpp-y"), properties.get("openslide.mpp-x"))
             self._background = _colour(properties.get("openslide.background-color", "FFFFFF"))
         except self._faults as error:
             raise DataError(f"{path}: broken or truncated slide: {_reason(error)}; copy it again") from None
         self.info = {"format": "slide", "vendor": vendor} | _objective(properties)
+
+    def _check_tiles(self, properties: Any) -> None:
+        """Refuse tiles that no memory holds: OpenSlide would end the process over them."""
+        for level in range(len(self.levels)):
+            sides = [properties.get(f"openslide.level[{level}].tile-{side}", "0") for side in ("width", "height")]
+            if 4 * int(sides[0]) * int(sides[1]) > _MAX_SEGMENT_BYTES:
+                self._file.close()
+                raise DataError(
+                    f"{self._path}: level {level} claims tiles of {sides[0]} × {sides[1]} pixels; copy it again"
+                )
 
     def pixels(self, level: int, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
         """Return the rectangle whose first pixel is (x, y) of the level, (height, width, 3).

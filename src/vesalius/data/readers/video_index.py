@@ -94,6 +94,8 @@ def _index(pts: list[int], keys: list[tuple[int, int]], end: int) -> FrameIndex:
     if not pts:
         raise ValueError("no frame can be read")
     times = np.array(sorted(pts), np.int64)
+    if len(times) > 1 and np.diff(times).min() == 0:
+        raise ValueError("two frames have one time, so that a frame cannot be told by it; convert the video to MP4")
     last_step = int(times[-1] - times[-2]) if len(times) > 1 else 0
     pairs = np.array(keys, np.int64).reshape(-1, 2)
     return FrameIndex(times, pairs[:, 0], pairs[:, 1], end if end > times[-1] else int(times[-1]) + last_step)
