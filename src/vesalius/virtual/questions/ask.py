@@ -117,8 +117,10 @@ def _chosen(families: Sequence[str], language: str) -> tuple[str, ...]:
 
 def _splits(corpus: Corpus) -> dict[str, str]:
     found = dict.fromkeys(corpus.ids, "")
-    for name in ("train", "val", "test") if corpus.has_split else ():
-        found.update(dict.fromkeys(corpus.split(name).ids, name))
+    known = corpus.manifest.splits["default"].patients if corpus.has_split else {}
+    for name in ("train", "val", "test"):
+        if name in known:
+            found.update(dict.fromkeys(corpus.split(name).ids, name))
     return found
 
 
