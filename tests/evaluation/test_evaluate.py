@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from vesalius.curation.leakage import Contamination
 from vesalius.data.corpus import Corpus, from_studies
 from vesalius.errors import CapabilityError, ConfigError, DataError
 from vesalius.evaluation.results import SCORES_FILE, open_evaluation, read_predictions
@@ -338,3 +339,20 @@ def test_a_killed_evaluation_goes_on(make_bands: Callable[..., Corpus], tmp_path
     log.unlink()
     assert start("0").wait(timeout=60) == 0
     assert not log.exists()
+
+
+def test_marks_of_an_audit_are_shown(corpus: Corpus, band_model: type, tmp_path: Path) -> None:
+    tested = list(corpus.split("test").ids)
+    marks = Contamination(
+        train="bands:train", test=corpus.name, test_hash=corpus.content_hash,
+        kinds={tested[0]: ("patient", "report"), tested[1]: ("report",), "elsewhere": ("file",)},
+    )  # fmt: skip
+    path = marks.write(tmp_path / "marks.json")
+    settings = {**QUICK, "controls": False, "tasks": ["retrieval"], "contamination": str(path)}
+    found = evaluate(band_model(), on=corpus, out=tmp_path / "out", **settings)
+    assert found.document["warnings"][-1] == (
+        "2 of the 34 studies were found in bands:train (report 2, patient 1): the scores are too high."
+    )
+    other = Contamination(train="a", test="b", test_hash="c").write(tmp_path / "other.json")
+    with pytest.raises(DataError, match="marks of the corpus 'b', not of 'bands'"):
+        evaluate(band_model(), on=corpus, out=tmp_path / "out", **{**settings, "contamination": str(other)})

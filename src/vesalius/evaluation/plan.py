@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vesalius.curation.leakage import Contamination
 from vesalius.data.corpus import Corpus
 from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mean
 from vesalius.inference.predictor import Predictor
@@ -16,6 +18,7 @@ __all__ = [
     "able_tasks",
     "choose_tasks",
     "choose_views",
+    "contamination_warnings",
     "default_folder",
     "run_folder",
     "warnings_of",
@@ -127,6 +130,30 @@ def warnings_of(predictor: Predictor, corpus: Corpus, split: str) -> list[str]:
     if stated > MOST_CONCEPTS:
         warnings.append(f"The corpus states {stated} findings; the {MOST_CONCEPTS} most frequent ones are scored.")
     return warnings
+
+
+def contamination_warnings(path: str, corpus: Corpus, view: Corpus) -> tuple[str, ...]:
+    """Return what the marks of `vesalius audit` say of the studies that are evaluated; nothing without marks.
+
+    Raises:
+        DataError: no such marks, or they are of another corpus.
+    """
+    if not path:
+        return ()
+    marks = Contamination.read(path)
+    if marks.test_hash != corpus.content_hash:
+        raise DataError(
+            f"{path}: marks of the corpus {marks.test!r}, not of {corpus.name!r} as it is: audit it again"
+        )
+    inside = set(view.ids)
+    counts = Counter(kind for name, kinds in marks.kinds.items() if name in inside for kind in kinds)
+    touched = len(marks.studies() & inside)
+    if not touched:
+        return (f"None of the {len(inside)} studies was found in {marks.train} by the audit of {Path(path).name}.",)
+    listed = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
+    return (
+        f"{touched} of the {len(inside)} studies were found in {marks.train} ({listed}): the scores are too high.",
+    )
 
 
 def _filled(view: Corpus, corpus: Corpus, split: str) -> Corpus:

@@ -19,6 +19,7 @@ from vesalius.evaluation.plan import (
     able_tasks,
     choose_tasks,
     choose_views,
+    contamination_warnings,
     default_folder,
     run_folder,
     warnings_of,
@@ -66,10 +67,13 @@ def evaluate(
     predictor = open_predictor(model, device=chosen.device)
     corpus = on if isinstance(on, Corpus) else Corpus.open(on)
     views = choose_views(corpus, split)
+    touched = contamination_warnings(chosen.contamination, corpus, views["test"])
     fitting, skipped = able_tasks(wished, predictor, views, required=tasks is not None)
     folder = Path(out) if out is not None else default_folder(model, predictor, corpus=corpus.name, split=split)
     folder.mkdir(parents=True, exist_ok=True)
-    job = _Job(corpus=corpus, split=split, views=views, folder=folder, settings=chosen, progress=progress)
+    job = _Job(corpus=corpus, split=split, views=views, folder=folder, settings=chosen, progress=progress,
+        touched=touched,
+    )  # fmt: skip
     systems, without = job.systems(predictor, fitting)
     answers = ask(systems, fitting, passport=job.passport, required=tasks is not None, progress=progress)
     scored = score_answers(answers, resamples=chosen.resamples, seed=chosen.seed, progress=progress)
@@ -137,6 +141,8 @@ class _Job:
     folder: Path
     settings: EvaluationSettings
     progress: Progress | None
+    touched: tuple[str, ...] = ()
+    """What an audit says of the test studies."""
 
     def systems(self, predictor: Predictor, tasks: Sequence[Task]) -> tuple[list[System], list[dict[str, str]]]:
         store = BlockStore(self.folder / "embeddings", reuse=self.settings.resume)
@@ -206,7 +212,7 @@ class _Job:
             "corpus": any_passport["dataset"],
             "settings": {"resamples": self.settings.resamples, "seed": self.settings.seed},
             "skipped": [dict(row) for row in skipped],
-            "warnings": warnings_of(predictor, self.corpus, self.split),
+            "warnings": [*warnings_of(predictor, self.corpus, self.split), *self.touched],
             "concepts": list(self.concepts()),
             "command": self.settings.command,
             "code": {"vesalius": __version__},

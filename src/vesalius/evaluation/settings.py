@@ -27,6 +27,8 @@ class EvaluationSettings(Config):
     text_roles: tuple[str, ...] = ()
     """Roles that make the text of a study; empty for those that the model learnt from, else all."""
     device: str = "auto"
+    contamination: str = ""
+    """Marks that `vesalius audit --mark` wrote for this corpus; the report says how many studies are touched."""
     command: str = ""
     """Command line that is kept in the passports; empty for a call from Python."""
 

@@ -256,9 +256,10 @@ def sweep(
         chunk = max(1, _CHUNK // int((2 * half + 1) ** 2))
         for first in range(0, chosen.shape[1], chunk):
             flat, cover = _stamp(chosen[:, first : first + chunk], int(half), aspect, lack, frame)
-            low = int(flat.min())
-            added = np.bincount(flat - low, weights=cover)
-            padded[low : low + len(added)] += added
+            if len(flat):  # the discs of a chunk may be smaller than what a pixel shows
+                low = int(flat.min())
+                added = np.bincount(flat - low, weights=cover)
+                padded[low : low + len(added)] += added
     inside, own = frame.window(camera.size)
     picture[inside] += padded.reshape(frame.height, frame.width)[own].astype(np.float32)
 
