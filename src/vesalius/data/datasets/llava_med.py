@@ -162,12 +162,8 @@ def _captions(path: Path) -> dict[str, str]:
     """Read the caption of every figure of the conversations; nothing where the file is not there."""
     if not path.exists():
         return {}
-    document = json_value(path)
-    rows = (
-        Row({}, f"{path}, {domain} {number}").inside("item", item)
-        for domain, items in document.items()
-        for number, item in enumerate(items, start=1)
-    )
+    document = Row({}, str(path)).inside("document", json_value(path))
+    rows = (row for domain in document.cells for row in document.parts(domain))
     return {row.text("pair_id"): row.optional("fig_caption") for row in rows}
 
 

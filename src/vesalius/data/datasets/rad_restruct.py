@@ -55,14 +55,21 @@ def read(root: Path) -> Iterator[Sample]:
     root = root.absolute()
     wanted = [_MAPPING, *(f"{part}_ids.json" for part in _PARTS), *(f"{part}_qa_pairs" for part in _PARTS)]
     require_files(root, wanted, ABOUT)
-    pictures = json_value(root / _MAPPING)
+    pictures = Row({}, str(root / _MAPPING)).inside("mapping", json_value(root / _MAPPING))
     origin = provenance(root, ABOUT)
     for part in _PARTS:
-        for report in map(str, json_value(root / f"{part}_ids.json")):
+        for report in _names(root / f"{part}_ids.json"):
             path = root / f"{part}_qa_pairs" / f"{report}.json"
             if not path.exists():
                 raise DataError(f"{root}: no {part}_qa_pairs/{report}.json, which {part}_ids.json names")
-            yield Sample(_study(report, json_value(path), str(path), root, pictures.get(report, []), origin), part)
+            yield Sample(_study(report, json_value(path), str(path), root, pictures.items(report), origin), part)
+
+
+def _names(path: Path) -> list[str]:
+    value = json_value(path)
+    if not isinstance(value, list) or not all(isinstance(name, str | int) for name in value):
+        raise DataError(f"{path}: expected a list of names of reports")
+    return [str(name) for name in value]
 
 
 def vectors(root: Path, part: str) -> Iterator[tuple[str, dict[str, bool]]]:
@@ -71,11 +78,12 @@ def vectors(root: Path, part: str) -> Iterator[tuple[str, dict[str, bool]]]:
     Raises:
         DataError: a vector is missing.
     """
-    for report in map(str, json_value(root / f"{part}_ids.json")):
+    for report in _names(root / f"{part}_ids.json"):
         path = root / f"{part}_vectorized_answers" / f"{report}.json"
         if not path.exists():
             raise DataError(f"{path}: no such vector, though {part}_ids.json names the report")
-        yield report, {str(key): bool(value) for key, value in json_value(path).items()}
+        vector = Row({}, str(path)).inside("vector", json_value(path))
+        yield report, {str(key): bool(value) for key, value in vector.cells.items()}
 
 
 def _study(report: str, items: Any, where: str, root: Path, stems: Iterable[str], origin: Provenance) -> Study:
@@ -108,7 +116,10 @@ def _dialogue(name: str, item: Any, where: str, images: list[str]) -> Dialogue:
         answer_type=_TYPES[kind], source=f"rad_restruct/{kind}/{'_'.join(path) if isinstance(path, list) else path}",
     )  # fmt: skip
     before: list[Turn] = []
-    for earlier, answered in history:
+    for pair in history:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise DataError(f"{where}: a step of the history is no pair of question and answers")
+        earlier, answered = pair
         before += [Turn(role="user", text=str(earlier)), Turn(role="assistant", text=_joined(answered))]
     turns = [*before, *dialogue.turns]
     return replace(dialogue, turns=(replace(turns[0], images=tuple(images)), *turns[1:]))

@@ -15,6 +15,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
 from vesalius.data.records import Finding, Provenance, Study, Text
 from vesalius.data.releases.pictures import picture
+from vesalius.data.releases.rows import text_lines
 from vesalius.data.releases.studies import captioned
 from vesalius.data.releases.twins import (
     cut_short,
@@ -87,17 +88,16 @@ def _with_findings(study: Study, stated: list[Finding]) -> Study:
 def _captions(path: Path) -> Iterator[tuple[str, str]]:
     """Yield name and caption; a line that does not begin with a name goes on with the caption before it."""
     name, caption = "", ""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            first, tab, rest = line.rstrip("\n").partition("\t")
-            if tab and re.fullmatch(r"\w+_\d+", first):
-                if name:
-                    yield name, caption
-                name, caption = first, rest
-            elif name:
-                caption += f" {line}"
-            elif line.strip():
-                raise DataError(f"{path}, line {number}: {line[:40]!r}, expected a name, a tab and a caption")
+    for number, line in enumerate(text_lines(path), start=1):
+        first, tab, rest = line.rstrip("\n").partition("\t")
+        if tab and re.fullmatch(r"\w+_\d+", first):
+            if name:
+                yield name, caption
+            name, caption = first, rest
+        elif name:
+            caption += f" {line}"
+        elif line.strip():
+            raise DataError(f"{path}, line {number}: {line[:40]!r}, expected a name, a tab and a caption")
     if name:
         yield name, caption
 
@@ -106,8 +106,7 @@ def _lists(path: Path) -> dict[str, list[str]]:
     """Read the cells behind each name, without empty ones; nothing where the file is not there."""
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8-sig") as file:
-        rows = [line.rstrip("\n").split("\t") for line in file]
+    rows = [line.rstrip("\n").split("\t") for line in text_lines(path)]
     return {row[0]: [cell.strip() for cell in row[1:] if cell.strip()] for row in rows if row[0]}
 
 

@@ -24,7 +24,7 @@ from vesalius.data.datasets.base import About, Sample, Twin, provenance, require
 from vesalius.data.records import Box, Image, Region
 from vesalius.data.releases.pictures import first_of, modality_of, picture
 from vesalius.data.releases.questions import answer_kind, asked
-from vesalius.data.releases.rows import Row, csv_rows, json_list, json_value
+from vesalius.data.releases.rows import Row, csv_rows, json_list, text_lines
 from vesalius.data.releases.slake_twin import write_release
 from vesalius.data.releases.studies import Item, by_picture
 from vesalius.data.releases.twins import QUESTION_FAMILIES, virtual_origin
@@ -133,7 +133,7 @@ def _classes(path: Path) -> dict[int, str]:
     """Read the grey value of every class; nothing where the list is not there."""
     found: dict[int, str] = {}
     if path.exists():
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        for number, line in enumerate(text_lines(path), start=1):
             match = _CLASS.match(line)
             if line.strip() and not match:
                 raise DataError(f"{path}, line {number}: {line!r}, expected the name of a class and its grey value")
@@ -150,8 +150,7 @@ def _regions(image: Image, *, classes: dict[int, str]) -> tuple[Region, ...]:
 def _boxes(path: Path, image: Image) -> Iterator[Region]:
     if not path.exists():
         return
-    for number, entry in enumerate(json_value(path), start=1):
-        row = Row(entry if isinstance(entry, dict) else {}, f"{path}, item {number}")
+    for row in json_list(path):
         for name in row.cells:
             place = row.items(name)
             if len(place) != 4 or not all(isinstance(value, int | float) for value in place):

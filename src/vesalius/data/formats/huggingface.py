@@ -23,7 +23,7 @@ from vesalius.data.ingest.columns import concept_name
 from vesalius.data.records import Box, Dialogue, Finding, Image, Provenance, Region, Study, Text
 from vesalius.data.releases.pictures import modality_of, picture_in
 from vesalius.data.releases.questions import asked, conversation
-from vesalius.data.releases.rows import Row, parquet_rows
+from vesalius.data.releases.rows import Row, json_value, parquet_rows
 from vesalius.data.samples import Sample
 from vesalius.errors import DataError
 
@@ -93,12 +93,13 @@ def _arrow_files(folder: Path) -> list[str]:
     path = folder / "state.json"
     if not path.exists():
         return []
-    state = json.loads(path.read_text(encoding="utf-8"))
-    return [Path(str(entry["filename"])).name for entry in state.get("_data_files", [])]
+    state = Row({}, str(path)).inside("state", json_value(path))
+    return [Path(entry.text("filename")).name for entry in state.parts("_data_files")]
 
 
 def _info_classes(path: Path) -> dict[str, list[str]]:
-    return _classes(json.loads(path.read_text(encoding="utf-8")).get("features") or {})
+    info = Row({}, str(path)).inside("info", json_value(path))
+    return _classes(info.part("features").cells) if info.has("features") else {}
 
 
 def _parquet_features(path: Path) -> Mapping[str, Any]:
@@ -106,9 +107,12 @@ def _parquet_features(path: Path) -> Mapping[str, Any]:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: no whole Parquet file: {error}; copy it again") from None
-    document = json.loads(metadata.get(b"huggingface", b"{}"))
-    found: Mapping[str, Any] = document.get("info", {}).get("features", {})
-    return found
+    try:
+        document = json.loads(metadata.get(b"huggingface", b"{}"))
+        found = document["info"]["features"] if document else {}
+    except (ValueError, KeyError, TypeError):
+        raise DataError(f"{path}: its features are no JSON of the datasets library; write it again") from None
+    return found if isinstance(found, dict) else {}
 
 
 def _classes(features: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -131,7 +135,7 @@ def _arrow_rows(path: Path) -> Iterator[Row]:
                 for place in range(batch.num_rows):
                     number += 1
                     yield Row(batch.slice(place, 1).to_pylist()[0], f"{path}, row {number}")
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: no whole Arrow file: {error}; copy it again") from None
 
 

@@ -18,6 +18,7 @@ from vesalius.data.formats.base import copy_picture, origin_of, picture_below
 from vesalius.data.ingest.columns import concept_name
 from vesalius.data.media import inside
 from vesalius.data.records import Box, Image, Region, Study
+from vesalius.data.releases.rows import text_lines
 from vesalius.data.releases.twins import write_text
 from vesalius.data.samples import Sample
 from vesalius.errors import ConfigError, DataError
@@ -56,7 +57,7 @@ def read(root: Path) -> Iterator[Sample]:
             name = path.relative_to(base.resolve()).as_posix()
             image = picture_below(base, name, where=str(base))
             label = _label_file(path)
-            lines = label.read_text(encoding="utf-8").splitlines() if label.exists() else []
+            lines = list(text_lines(label)) if label.exists() else []
             regions = [
                 region
                 for number, line in enumerate(lines, start=1)
@@ -101,9 +102,7 @@ def _pictures(base: Path, place: str) -> list[Path]:
     if folder.is_dir():
         return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if folder.suffix == ".txt" and folder.exists():
-        return [
-            inside(base, line.strip()) for line in folder.read_text(encoding="utf-8").splitlines() if line.strip()
-        ]
+        return [inside(base, line.strip()) for line in text_lines(folder) if line.strip()]
     raise DataError(f"{base}: the description names {place!r}, which is neither a folder nor a list there")
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from vesalius.errors import DataError
 
-__all__ = ["Row", "csv_rows", "json_lines", "json_list", "json_value", "parquet_rows"]
+__all__ = ["Row", "csv_rows", "json_lines", "json_list", "json_value", "parquet_rows", "text_lines"]
 
 _POINTER = "version https://git-lfs"
 _CHUNK = 1 << 20
@@ -110,15 +110,16 @@ def json_lines(path: Path) -> Iterator[Row]:
     Raises:
         DataError: names file and line.
     """
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         if number == 1:
             _refuse_pointer(path, line)
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number}: no JSON: {error.msg}; expected one object a line") from None
+        except (json.JSONDecodeError, RecursionError) as error:
+            told = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            raise DataError(f"{path}, line {number}: no JSON: {told}; expected one object a line") from None
         if not isinstance(value, dict):
             raise DataError(f"{path}, line {number}: {_short(value)}, expected an object")
         yield Row(value, f"{path}, line {number}")
@@ -157,12 +158,14 @@ def json_value(path: Path) -> Any:
     size = path.stat().st_size
     if size > _LARGEST_VALUE:
         raise DataError(f"{path}: {size / 2**30:.1f} GiB, more than is read at once; expected at most 1 GiB")
-    content = "".join(_lines(path))
+    content = "".join(text_lines(path))
     _refuse_pointer(path, content)
     try:
         return json.loads(content)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}: no JSON: {error.msg}") from None
+    except RecursionError:
+        raise DataError(f"{path}: nested too deeply to be data") from None
 
 
 def csv_rows(
@@ -182,7 +185,7 @@ def csv_rows(
     """
     csv.field_size_limit(_LONGEST_CELL)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    rows = csv.reader(_lines(path, newline=""), delimiter=delimiter, quoting=quoting)
+    rows = csv.reader(text_lines(path, newline=""), delimiter=delimiter, quoting=quoting)
     try:
         names = next(rows, []) if header else list(columns)
         missing = [name for name in columns if name not in names]
@@ -217,11 +220,11 @@ def parquet_rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[Row]
                 for cells in batch.to_pylist():
                     number += 1
                     yield Row(cells, f"{path}, row {number}")
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: no whole Parquet file: {error}; copy it again") from None
 
 
-def _lines(path: Path, *, newline: str | None = None) -> Iterator[str]:
+def text_lines(path: Path, *, newline: str | None = None) -> Iterator[str]:
     """Yield the lines of a UTF-8 text, with or without a byte order mark."""
     number = 0
     try:
