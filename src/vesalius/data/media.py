@@ -121,6 +121,8 @@ class MediaStore:
 
     def _same(self, name: str, target: Path, data: bytes | Path) -> MediaFile:
         found = self.describe(name)
+        if isinstance(data, Path) and data.samefile(target):
+            return found
         given = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else file_sha256(data)
         if given != found.sha256:
             raise DataError(f"media file {name!r} exists in {self.root} with other content; give it another name")
