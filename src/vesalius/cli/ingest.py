@@ -41,6 +41,17 @@ def ingest(
     site: Annotated[str, typer.Option(help=_COLUMN)] = "",
     licence: Annotated[str, typer.Option(help=_COLUMN)] = "",
     measurement: Annotated[list[str] | None, typer.Option(help="Column of numbers, or COLUMN:NAME:UNIT.")] = None,
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of mask files, COLUMN:NAME of what is marked, or COLUMN:NAME:anatomy."),
+    ] = None,
+    box: Annotated[
+        str, typer.Option(help="Columns x_min,y_min,x_max,y_max in pixels, and a fifth for the name.")
+    ] = "",
+    question: Annotated[str, typer.Option(help="Column of questions; rows of one --study make one study.")] = "",
+    answer: Annotated[str, typer.Option(help=_COLUMN)] = "",
+    options: Annotated[str, typer.Option(help="Column of answers to choose from.")] = "",
+    answer_type: Annotated[str, typer.Option(help="Column, or =VALUE, such as open, closed or choice.")] = "",
     delimiter: Annotated[str, typer.Option(help="Characters that part the labels in one cell.")] = ",;|",
     negative: Annotated[
         list[str] | None, typer.Option(help="Further labels that mean that nothing was found.")

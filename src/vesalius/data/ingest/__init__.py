@@ -101,7 +101,8 @@ def _plan(source: Path, root: Path, columns: Columns, name: str) -> Plan:
     else:
         raise DataError(f"{source}: expected a folder or a table ({', '.join(TABLE_SUFFIXES)})")
     if not plan.studies:
-        raise DataError(f"{source}: nothing to ingest{_first_reasons(plan.problems)}")
+        hint = "".join(f"; {count} {note}" for note, count in plan.notes.items())
+        raise DataError(f"{source}: nothing to ingest{_first_reasons(plan.problems)}{hint}")
     return plan
 
 

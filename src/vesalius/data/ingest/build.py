@@ -13,6 +13,7 @@ from typing import NamedTuple
 from vesalius.data import readers
 from vesalius.data.fingerprint import file_sha256, folder_sha256
 from vesalius.data.ingest.attach import Place, attach, place_of
+from vesalius.data.ingest.marks import suffix_of, with_marks
 from vesalius.data.ingest.plan import ImagePlan, StudyPlan
 from vesalius.data.ingest.report import Problem
 from vesalius.data.readers import Pixels, series
@@ -22,9 +23,6 @@ from vesalius.errors import DataError
 
 __all__ = ["Built", "build", "link_into"]
 
-_SUFFIX = {
-    "png": ".png", "jpeg": ".jpg", "tiff": ".tif", "dicom": ".dcm", "nrrd": ".nrrd", "metaimage": ".mha",
-}  # fmt: skip
 _DETACHABLE = ("nrrd", "metaimage")
 _KINDS: dict[str, ImageKind] = {"Y": "image", "Z": "volume", "T": "video"}
 _UNSTATED = "OT"
@@ -61,9 +59,9 @@ def build(plan: StudyPlan) -> Built:
                 images.append(found.image)
                 media.update(found.media)
                 places.append(found.place)
-    if not images:
+    if plan.images and not images:
         return Built(None, {}, tuple(problems))
-    study = replace(plan.study, images=tuple(images))
+    study = with_marks(replace(plan.study, images=tuple(images)), plan.images, media, problems)
     for one in plan.objects:
         study = attach(one, study, places, media, problems)
     return Built(study, media, tuple(problems))
@@ -78,7 +76,7 @@ def _single(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
         return None
     file, pixels = opened
     digest = file_sha256(file)
-    path = f"media/{digest[:2]}/{digest}{_suffix(file, pixels)}"
+    path = f"media/{digest[:2]}/{digest}{suffix_of(file, pixels)}"
     record = _record(planned, pixels, path=path, digest=digest)
     return _Opened(record, {path: file}, place_of(planned, record, pixels))
 
@@ -170,14 +168,6 @@ def link_into(root: Path, name: str, source: Path) -> None:
             f"{source} cannot be linked into {root}: {error.strerror}; a link needs one file system, so "
             "put the corpus there or leave --link out to copy"
         ) from None
-
-
-def _suffix(path: Path, pixels: Pixels) -> str:
-    """Suffix of the format that was found, whatever the file was called."""
-    if pixels.info["format"] == "nifti":
-        with path.open("rb") as file:
-            return ".nii.gz" if file.read(2) == b"\x1f\x8b" else ".nii"
-    return _SUFFIX[pixels.info["format"]]
 
 
 def _record(planned: ImagePlan, pixels: Pixels, *, path: str, digest: str) -> Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple, cast, get_args
 
@@ -25,6 +25,7 @@ Sex = Literal["F", "M", "O", ""]
 NO_FINDING = "no_finding"
 
 _NO_COLUMNS = ("delimiter", "negative", "closed", "language", "encoding", "root")
+_WITH_MEANING = ("text", "measurement", "mask")
 _MODALITY = {
     "xray": "DX",
     "radiograph": "DX",
@@ -90,6 +91,16 @@ class Columns(Config):
     """What may be done with a row's image and text."""
     measurement: tuple[str, ...] = ()
     """Numbers; ``column:name:unit`` gives name and UCUM unit, else the column's name and 1."""
+    mask: tuple[str, ...] = ()
+    """Paths of mask files on the image's grid; ``column:name`` says what is marked, ``column:name:anatomy`` that it
+    is a part of the body; without a name the column's own."""
+    box: str = ""
+    """Columns of x_min, y_min, x_max and y_max in pixels, parted by commas; a fifth names what is in the box."""
+    question: str = ""
+    answer: str = ""
+    options: str = ""
+    """Answers to choose from: a JSON list, or parted like labels."""
+    answer_type: str = ""
     delimiter: str = ",;|"
     """Characters that part the labels in one cell."""
     negative: tuple[str, ...] = ("no finding", "no findings", "normal", "healthy", "none")
@@ -103,6 +114,13 @@ class Columns(Config):
     """Folder that image paths are relative to; empty for the folder of the table."""
 
     def __post_init__(self) -> None:
+        if self.box and self.box.count(",") not in (3, 4):
+            raise ConfigError(f"box {self.box!r}: expected x_min,y_min,x_max,y_max as columns, and one for the name")
+        if not self.question and (self.answer or self.options or self.answer_type):
+            raise ConfigError("an answer without a question: name its column with --question")
+        for item in self.mask:
+            if item.count(":") > 2 or (item.count(":") == 2 and not item.endswith(":anatomy")):
+                raise ConfigError(f"mask {item!r}: expected column, column:name or column:name:anatomy")
         for item in self.measurement:
             if item.count(":") > 2:
                 raise ConfigError(f"measurement {item!r}: expected column, column:name or column:name:unit")
@@ -117,9 +135,15 @@ class Columns(Config):
             if field.name in _NO_COLUMNS:
                 continue
             value = getattr(self, field.name)
-            for item in (value,) if isinstance(value, str) else value:
+            for item in self._items(field.name, value):
                 if item and not item.startswith("="):
-                    yield field.name, item.split(":")[0] if field.name in ("text", "measurement") else item
+                    yield field.name, item.split(":")[0] if field.name in _WITH_MEANING else item
+
+    @staticmethod
+    def _items(meaning: str, value: str | tuple[str, ...]) -> Sequence[str]:
+        if isinstance(value, tuple):
+            return value
+        return value.split(",") if meaning == "box" else (value,)
 
     def texts(self) -> tuple[TextColumn, ...]:
         """Return the columns of texts with their roles."""
@@ -150,11 +174,13 @@ class Columns(Config):
                 if status:
                     yield self._concept(column), status
                 continue
-            parting = f"[{re.escape(self.delimiter)}]"
-            items = stated if isinstance(stated, list) else re.split(parting, cell(stated))
-            for item in items:
-                if cell(item):
-                    yield self._concept(cell(item)), "present"
+            for item in self.parted(stated):
+                yield self._concept(item), "present"
+
+    def parted(self, stated: Any) -> list[str]:
+        """Return the entries of a cell that is a list or has several, parted by the delimiter."""
+        items = stated if isinstance(stated, list) else re.split(f"[{re.escape(self.delimiter)}]", cell(stated))
+        return [cell(item) for item in items if cell(item)]
 
     def numeric(self, rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
         """Return the label columns whose cells are all 1, 0, -1 or empty, and not all empty."""

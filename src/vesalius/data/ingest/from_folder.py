@@ -22,6 +22,7 @@ from vesalius.data.ingest.columns import Columns, Sex, modality_code, read_age, 
 from vesalius.data.ingest.dicom_objects import object_in, with_objects
 from vesalius.data.ingest.plan import ImagePlan, ObjectPlan, Plan, StudyPlan, short_names
 from vesalius.data.ingest.report import REPORT_FILE, Problem
+from vesalius.data.ingest.table import TABLE_SUFFIXES
 from vesalius.data.readers import sniff
 from vesalius.data.readers.dicom_slices import Slice, slices_of
 from vesalius.data.readers.dicom_stacks import arrange
@@ -40,6 +41,7 @@ _TAGS = (
     "SOPInstanceUID", "PatientAge", "PatientSex", "ImageLaterality", "Laterality",
 )  # fmt: skip
 _HEADERS_STAY = "DICOM files keep their headers, with all that they say of the patient"
+_TABLES = "tables in the folder were not read; where one describes the pictures, name it"
 _VOLUME = "volumes were made of DICOM series"
 _NO_VOLUME = ("slices are missing", "uneven spacing", "incomplete frames", "several images at one position")
 _MEANINGS = ("patient", "study", "split", "age", "sex", "view", "modality", "body_part", "site")
@@ -93,6 +95,7 @@ def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Pl
                 pictures.append(path)
         except DataError as error:
             plan.problems.append(Problem(item, _short(error, path)))
+    _note_tables(folder, plan)
     plan.studies += _pictures(folder, pictures, columns, provenance)
     plan.studies += with_objects(_dicom(headers, columns, plan, provenance), objects, plan)
     return plan
@@ -108,6 +111,14 @@ def _files(folder: Path) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _note_tables(folder: Path, plan: Plan) -> None:
+    """Say that a table at the top of the folder, which is not read, may be what describes the pictures."""
+    tables = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in TABLE_SUFFIXES)
+    tables = [name for name in tables if name != REPORT_FILE]
+    if tables:
+        plan.notes[f"{_TABLES}: vesalius ingest {folder.name}/{tables[0]} --image COLUMN"] += len(tables)
 
 
 def _pictures(folder: Path, pictures: Sequence[Path], columns: Columns, provenance: Provenance) -> list[StudyPlan]:

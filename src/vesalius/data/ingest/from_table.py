@@ -19,6 +19,7 @@ from vesalius.data.ingest.columns import (
 )
 from vesalius.data.ingest.plan import ImagePlan, Plan, StudyPlan, short_names, within
 from vesalius.data.ingest.report import Problem
+from vesalius.data.ingest.row_records import dialogues, with_regions
 from vesalius.data.ingest.table import Row, Table
 from vesalius.data.records import Finding, Measurement, Provenance, Status, Study, Text
 from vesalius.data.splits import one_split_a_patient
@@ -41,25 +42,34 @@ class _Line(NamedTuple):
 def plan_table(table: Table, columns: Columns, *, provenance: Provenance) -> Plan:
     """Group the rows of a table into studies.
 
+    Rows without an image column are texts and questions alone.
+
     Raises:
-        ConfigError: no image column is named.
+        ConfigError: neither images, texts nor questions are named.
         DataError: a column is missing, one file stands in two rows that are not one study, or a patient
             lies in two parts of the split.
     """
-    if not columns.image:
+    if not (columns.image or columns.text or columns.question):
         known = ", ".join(table.columns)
-        raise ConfigError(f"{table.path}: name the column of image paths with --image; it has {known}")
+        raise ConfigError(
+            f"{table.path}: name the column of image paths with --image, or of words alone with --text or "
+            f"--question; it has {known}"
+        )
     table.require(columns)
     plan = Plan(problems=[Problem(f"{table.path.name} line {line}", reason) for line, reason in table.broken])
     lines = _lines(table, columns, plan)
     groups = _groups(table, lines, columns)
+    if not columns.image:
+        plan.notes["studies of words alone: no --image column"] += len(groups)
     labels = _Labels([row.cells for row in table.rows], columns, plan)
     for (patient, study), group in groups.items():
-        images = _images(group, columns, short_names(name for line in group for name, _ in line.files))
+        ids = short_names(name for line in group for name, _ in line.files)
+        images = _images(group, columns, ids, plan)
         rows = [line.row.cells for line in group]
         template = replace(
             _study(study, patient, group, columns, plan),
             findings=labels.findings(rows),
+            dialogues=dialogues([(line.row.cells, [ids[name] for name, _ in line.files]) for line in group], columns),
             provenance=replace(provenance, licence=_first(rows, "licence", columns, plan, str) or ""),
         )
         plan.studies.append(StudyPlan(study=template, images=images, split=_split(group, columns)))
@@ -75,7 +85,7 @@ def _lines(table: Table, columns: Columns, plan: Plan) -> list[_Line]:
     for row in table.rows:
         item = f"{table.path.name} line {row.line}"
         names = [name for column in columns.image for name in _paths(row.cells.get(column))]
-        if not names:
+        if not names and columns.image:
             plan.problems.append(Problem(item, f"column {columns.image[0]!r} is empty"))
             continue
         try:
@@ -95,12 +105,13 @@ def _paths(value: Any) -> list[str]:
 
 def _groups(table: Table, lines: Sequence[_Line], columns: Columns) -> dict[tuple[str, str], list[_Line]]:
     """Return the rows of each (patient, study), in the order of the table."""
-    names = short_names(line.files[0][0] for line in lines)
+    names = short_names(line.files[0][0] for line in lines if line.files)
     keyed = []
     for line in lines:
         study = columns.value(line.row.cells, "study")
         patient = columns.value(line.row.cells, "patient")
-        keyed.append((patient, study or names[line.files[0][0]], bool(study), line))
+        own = names[line.files[0][0]] if line.files else f"{table.path.stem}-{line.row.line}"
+        keyed.append((patient, study or own, bool(study), line))
     patients_of: dict[str, set[str]] = defaultdict(set)
     for patient, study, _, _ in keyed:
         patients_of[study].add(patient)
@@ -119,7 +130,7 @@ def _groups(table: Table, lines: Sequence[_Line], columns: Columns) -> dict[tupl
     return groups
 
 
-def _images(group: Sequence[_Line], columns: Columns, names: Mapping[str, str]) -> tuple[ImagePlan, ...]:
+def _images(group: Sequence[_Line], columns: Columns, names: Mapping[str, str], plan: Plan) -> tuple[ImagePlan, ...]:
     images: dict[str, ImagePlan] = {}
     for line in group:
         cells = line.row.cells
@@ -135,6 +146,9 @@ def _images(group: Sequence[_Line], columns: Columns, names: Mapping[str, str]) 
                     body_part=columns.value(cells, "body_part"),
                 ),
             )
+        if line.files:
+            first = line.files[0][0]
+            images[first] = with_regions(images[first], line.row, columns, plan)
     return tuple(images.values())
 
 

@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from vesalius.data.ingest.report import Problem
-from vesalius.data.records import Laterality, Study
+from vesalius.data.records import Laterality, Region, Study
 from vesalius.errors import DataError
 
-__all__ = ["ImagePlan", "ObjectPlan", "Plan", "StudyPlan", "short_names", "within"]
+__all__ = ["ImagePlan", "MaskPlan", "ObjectPlan", "Plan", "StudyPlan", "short_names", "within"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskPlan:
+    """A mask file on the grid of an image."""
+
+    path: Path
+    item: str
+    concept: str = ""
+    anatomy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,8 @@ class ImagePlan:
     sop: str = ""
     """UID of a DICOM file, to find what refers to it; it goes into no record."""
     series_uid: str = ""
+    regions: tuple[Region, ...] = ()
+    masks: tuple[MaskPlan, ...] = ()
 
     @property
     def instances(self) -> tuple[str, ...]:
