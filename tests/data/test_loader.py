@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image as PilImage
 
 from vesalius.data.cache import PixelCache
+from vesalius.data.collator import Collator
 from vesalius.data.corpus import Corpus
-from vesalius.data.loader import Collator, Draw, PairBatches, PairDataset, Selection
+from vesalius.data.loader import Draw, PairBatches, PairDataset, Selection
 from vesalius.data.records import Image, Study, Text
 from vesalius.data.transforms import ImageProcessor
 from vesalius.data.writer import CorpusWriter

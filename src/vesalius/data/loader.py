@@ -1,6 +1,6 @@
-"""From a corpus to batches of image and text: drawn by seed, epoch and row alone, each image decoded once."""
+"""From a corpus to pairs of image and text: drawn by seed, epoch and row alone, each image decoded once."""
 
-# B batch, C channels, D slices or frames, H rows, W columns, L tokens
+# C channels, D slices or frames, H rows, W columns
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vesalius.data.cache import PixelCache
+from vesalius.data.kept import KeptFields
 from vesalius.data.readers import read
 from vesalius.data.records import Image, Study
 from vesalius.data.sentences import sentences
@@ -24,7 +25,7 @@ from vesalius.errors import DataError
 if TYPE_CHECKING:
     from vesalius.data.corpus import Corpus
 
-__all__ = ["Collator", "Draw", "PairBatches", "PairDataset", "Sample", "Selection", "View", "Words"]
+__all__ = ["Draw", "PairBatches", "PairDataset", "Sample", "Selection", "View", "Words"]
 
 View = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """Augmentation of a float32 image of 0..1, (C, H, W), to one of the same shape."""
@@ -52,6 +53,10 @@ class Sample(NamedTuple):
     text: str
     row: int
     """Row of the image and text in the dataset: another than the draw's where the draw's image cannot be read."""
+    others: tuple[np.ndarray, ...] = ()
+    """Further views of the image, drawn by themselves; in evaluation the image again."""
+    study: Study | None = None
+    """The study with the fields that the dataset keeps, the others empty; None where it keeps none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +104,21 @@ class PairDataset:
         cache: Path,
         cache_bytes: int = 2 * 2**30,
         unreadable_share: float = 0.05,
+        kept: frozenset[str] = frozenset(),
         seed: int = 0,
     ) -> None:
+        """Read every record once.
+
+        Args:
+            corpus: the split to draw from.
+            processor: makes arrays of the images.
+            selection: which images and texts make a pair.
+            cache: folder for decoded images.
+            cache_bytes: bound of them.
+            unreadable_share: share of the images that may fail.
+            kept: fields of `Study` that samples bring along, such as findings; they stay in memory.
+            seed: of all draws.
+        """
         self._corpus = corpus
         self._processor = processor
         self._selection = selection
@@ -110,6 +128,9 @@ class PairDataset:
         """Training augmentation; None for none."""
         self.words: Words | None = None
         """Training choice of a text; None for the whole text."""
+        self.num_views = 1
+        """Views of an image in a sample; those after the first are in `Sample.others`."""
+        self._kept = KeptFields(kept)
         self.dropped: dict[str, int] = {}
         """Reason → number of studies that were left out."""
         eight_bits = self._index()
@@ -132,11 +153,11 @@ class PairDataset:
         rng = np.random.default_rng((self._seed, draw.epoch + 1, draw.row))
         image, row = self._image(draw, rng)
         training = draw.epoch != _EVALUATION
-        if training and self.view is not None:
-            image = self.view(image, rng)
+        view = self.view if training else None
+        views = [image if view is None else view(image, rng) for _ in range(self.num_views)]
         spoken = self.sentences(row)
         text = self.words(spoken, rng) if training and self.words is not None else " ".join(spoken)
-        return Sample(image, text, row)
+        return Sample(views[0], text, row, tuple(views[1:]), self.study(row))
 
     @property
     def num_images(self) -> int:
@@ -146,6 +167,10 @@ class PairDataset:
     def sentences(self, row: int) -> list[str]:
         """Return the sentences of a row."""
         return [str(sentence) for sentence in self._sentences[row].as_py()]
+
+    def study(self, row: int) -> Study | None:
+        """Return the study of a row with its kept fields alone; None where none is kept."""
+        return self._kept[row]
 
     def texts(self) -> Iterator[str]:
         """Yield the whole text of every row, such as for training a tokenizer."""
@@ -182,9 +207,11 @@ class PairDataset:
                 (image.path, _EVALUATION if image.frame is None else image.frame, image.units) for image in images
             ]
             rows.append((study.id, files, said))
+            self._kept.add(study)
         if not rows:
             raise DataError(f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}")
         # The shards' order depends on how many workers wrote them; training must not.
+        self._kept.order(sorted(range(len(rows)), key=lambda number: rows[number][0]))
         rows.sort(key=itemgetter(0))
         files = [file for _, ours, _ in rows for file in ours]
         # Arrow columns hold strings without a Python object each: small, and not copied into worker processes.
@@ -288,42 +315,6 @@ class PairBatches:
         for number in range(len(self)):
             start = number * self.batch + self.rank * self.batch_size
             yield [Draw(epoch, int(row)) for row in order[start : start + self.batch_size]]
-
-
-@dataclass(frozen=True)
-class Collator:
-    """Samples to the tensors of a batch."""
-
-    tokenizer: Any
-    """A tokenizer of transformers."""
-    length: int
-    """Most tokens of a text; longer texts lose their end."""
-    processor: ImageProcessor
-
-    def __call__(self, samples: Sequence[Sample]) -> dict[str, Any]:
-        """Stack and tokenize.
-
-        Returns:
-            ``pixel_values`` float32 (B, C, H, W) or (B, C, D, H, W), normalised; ``input_ids`` and
-            ``attention_mask`` int64 (B, L), L the longest text of the batch; ``index`` int64 (B,), dataset rows.
-        """
-        import torch
-
-        images = self.processor.normalise(np.stack([sample.image for sample in samples]))
-        tokens = self.tokenizer(
-            [sample.text for sample in samples],
-            truncation=True,
-            max_length=self.length,
-            padding=True,
-            return_tensors="pt",
-            return_token_type_ids=False,
-        )
-        return {
-            "pixel_values": torch.from_numpy(images),
-            "input_ids": tokens["input_ids"],
-            "attention_mask": tokens["attention_mask"],
-            "index": torch.tensor([sample.row for sample in samples], dtype=torch.int64),
-        }
 
 
 def _key(corpus: Corpus, ids: Any, processor: ImageProcessor, selection: Selection) -> str:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor, distributed, nn
 
 from vesalius import registry
 from vesalius.config import Config
+from vesalius.data.collator import Reading
 from vesalius.errors import DataError
 from vesalius.models.dual import DualEncoder
 from vesalius.objectives.contrastive import Keys
@@ -30,17 +31,21 @@ __all__ = [
     "Batch",
     "Method",
     "MethodConfig",
+    "Progress",
     "Representations",
+    "batch_share",
     "keys_of",
     "load",
     "names",
     "of_all",
+    "own_rows",
     "spoken",
     "text_numbers",
 ]
 
 Batch = Mapping[str, Tensor]
-"""pixel_values (B, C, …) normalised, input_ids and attention_mask (B, L), index (B,) of the corpus's rows."""
+"""pixel_values (B, C, …) normalised, input_ids and attention_mask (B, L), index (B,) of the corpus's rows;
+other_pixel_values (B, V, C, …) where a method wants more views, and what its `annotate` adds."""
 
 Representations = dict[str, Tensor]
 """Tensors with one row a sample: they may be made in pieces and joined. Whole numbers carry no gradient."""
@@ -56,11 +61,39 @@ _ODD, _ODD_TOO = 0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9
 class MethodConfig(Config):
     """Settings that every method has; a method adds its own."""
 
+    @property
+    def kept_fields(self) -> frozenset[str]:
+        """Fields of `Study` that `annotate` reads, such as findings; they are kept in memory while training."""
+        return frozenset()
+
+    @property
+    def num_views(self) -> int:
+        """Views of an image in one step; those after the first come as ``other_pixel_values``."""
+        return 1
+
+
+class Progress(NamedTuple):
+    """How far training has come, before the step that is being made."""
+
+    step: int = 0
+    """Optimiser steps done."""
+    epoch: float = 0.0
+    """Passes over the training split done; its whole part counts whole passes."""
+    share: float = 0.0
+    """Share of the run that is done, 0 to 1."""
+
 
 class Method(nn.Module, ABC):
     """A training idea on a dual encoder."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
+
+    unshared: ClassVar[frozenset[str]] = frozenset()
+    """Representations that are compared within their own sample, such as words and patches: `gather` leaves them.
+    Only their first axis needs to be equal in all processes."""
+
+    progress: Progress = Progress()
+    """Set by the trainer before every step."""
 
     def __init__(self, settings: MethodConfig, model: DualEncoder):
         super().__init__()
@@ -81,6 +114,21 @@ class Method(nn.Module, ABC):
         del rng
         return " ".join(spoken(sentences))
 
+    def annotate(self, reading: Reading) -> Mapping[str, NDArray[np.generic]]:
+        """Add arrays to a batch by name, one row a sample, ragged ones padded: words, spans, labels.
+
+        Runs where batches are made, in validation too, and draws nothing: chance belongs to `view`, `words` and
+        `encode`, whose random numbers a resumed run and the gradient cache repeat.
+        """
+        del reading
+        return {}
+
+    def after_backward(self) -> None:
+        """Change or drop gradients, of every batch that is accumulated, before they are clipped."""
+
+    def after_step(self) -> None:
+        """Follow the weights that have just moved, such as with a teacher; once an optimiser step."""
+
     def encode(self, batch: Batch) -> Representations:
         """Encode a batch, or a piece of it, to tensors with one row a sample."""
         image = self.model.encode_image(batch["pixel_values"], local=False)
@@ -93,7 +141,11 @@ class Method(nn.Module, ABC):
         counts = row_counts(len(rows), device=rows.device)
         if len(counts) == 1:
             return representations
-        joined = {_ALL + name: gather_rows(part, counts=counts) for name, part in representations.items()}
+        joined = {
+            _ALL + name: gather_rows(part, counts=counts)
+            for name, part in representations.items()
+            if name not in self.unshared
+        }
         first = sum(counts[: distributed.get_rank()])
         return {**representations, **joined, _FIRST: torch.tensor([first, len(counts)])}
 
@@ -126,6 +178,27 @@ def keys_of(representations: Representations) -> Keys | None:
 def of_all(representations: Representations, name: str) -> Tensor:
     """Return the rows of all processes, which are ours where there is one."""
     return representations.get(_ALL + name, representations[name])
+
+
+def batch_share(representations: Representations, name: str) -> float:
+    """Return what a mean over the rows of this process counts, so that the processes' mean is that of all rows.
+
+    Args:
+        representations: what `gather` returned.
+        name: of a representation that is shared.
+    """
+    if _FIRST not in representations:
+        return 1.0
+    return len(representations[name]) * int(representations[_FIRST][1]) / len(representations[_ALL + name])
+
+
+def own_rows(representations: Representations, rows: Tensor) -> Tensor:
+    """Return those of all processes' rows that are ours, in the order of our samples."""
+    if _FIRST not in representations:
+        return rows
+    first = int(representations[_FIRST][0])
+    count = len(next(iter(representations.values())))
+    return rows[first : first + count]
 
 
 def text_numbers(input_ids: Tensor, attention_mask: Tensor) -> Tensor:

@@ -51,6 +51,8 @@ class ImageFeatures(NamedTuple):
     """Unit-norm, in the joint space, (B, D)."""
     joint_tokens: Tensor | None
     """Patches through the same projection, unit-norm, (B, P, D); None where not asked for."""
+    attention: Tensor | None = None
+    """How much the summary looks at each patch, (B, P), without gradient; None where not asked for."""
 
 
 class TextFeatures(NamedTuple):
@@ -64,6 +66,8 @@ class TextFeatures(NamedTuple):
     """Unit-norm, in the joint space, (B, D)."""
     joint_tokens: Tensor | None
     """Unit-norm, (B, L, D); None where not asked for."""
+    attention: Tensor | None = None
+    """How much the summary looks at each token, (B, L), without gradient; None where not asked for."""
 
 
 @dataclass
@@ -130,29 +134,46 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         (loaded[0] if isinstance(loaded, tuple) else loaded)._freeze()
         return loaded
 
-    def encode_image(self, pixel_values: Tensor, *, local: bool = True) -> ImageFeatures:
+    def encode_image(
+        self, pixel_values: Tensor, *, local: bool = True, project: bool = True, attention: bool = False
+    ) -> ImageFeatures:
         """Encode normalised images.
 
         Args:
             pixel_values: (B, C, rows, columns), or (B, C, slices or frames, rows, columns).
-            local: also give the patches, and each of them in the joint space; without, some work is saved.
+            local: also give the patches; without, some work is saved.
+            project: give each of these patches in the joint space, too. A method with a head of its own for them
+                goes without, and keeps their statistics out of this head's batch norm.
+            attention: also give how much the summary looks at each patch in the last layer. Learned pooling gives
+                its own weights; where nothing sums up by looking (mean, max, a ResNet) all patches get the same.
         """
-        encoding = self.vision(pixel_values, local=local)
+        encoding = self.vision(pixel_values, local=local, attention=attention)
         pooled = self._pooled(encoding, side="vision")
         joint = _unit(self.vision_head(pooled))
+        looks = self._looks(encoding, side="vision") if attention else None
         if not local:
-            return ImageFeatures(pooled, None, encoding.grid, joint, None)
-        joint_tokens = _unit(self.vision_head(encoding.tokens))
-        return ImageFeatures(pooled, encoding.tokens, encoding.grid, joint, joint_tokens)
+            return ImageFeatures(pooled, None, encoding.grid, joint, None, looks)
+        joint_tokens = _unit(self.vision_head(encoding.tokens)) if project else None
+        return ImageFeatures(pooled, encoding.tokens, encoding.grid, joint, joint_tokens, looks)
 
-    def encode_text(self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True) -> TextFeatures:
-        """Encode token numbers (B, L) with their mask (1 = real); `local` as for images."""
-        encoding = self.text(input_ids, attention_mask, local=local)
+    def encode_text(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        *,
+        local: bool = True,
+        project: bool = True,
+        attention: bool = False,
+    ) -> TextFeatures:
+        """Encode token numbers (B, L) with their mask (1 = real); the rest as for images."""
+        encoding = self.text(input_ids, attention_mask, local=local, attention=attention)
         pooled = self._pooled(encoding, side="text")
         joint = _unit(self.text_head(pooled))
+        looks = self._looks(encoding, side="text") if attention else None
         if not local:
-            return TextFeatures(pooled, None, joint, None)
-        return TextFeatures(pooled, encoding.tokens, joint, _unit(self.text_head(encoding.tokens)))
+            return TextFeatures(pooled, None, joint, None, looks)
+        joint_tokens = _unit(self.text_head(encoding.tokens)) if project else None
+        return TextFeatures(pooled, encoding.tokens, joint, joint_tokens, looks)
 
     def forward(
         self,
@@ -203,6 +224,17 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
             out: Tensor = attention(encoding.tokens, encoding.keep)
             return out
         return pool(encoding, kind=getattr(self.settings, f"{side}_pool"))
+
+    def _looks(self, encoding: Encoding, *, side: Literal["vision", "text"]) -> Tensor:
+        attention: AttentionPool | None = getattr(self, f"{side}_pool")
+        tokens = encoding.tokens
+        assert tokens is not None
+        if attention is not None:
+            return attention.looks(tokens, encoding.keep)
+        if encoding.attention is not None:
+            return encoding.attention
+        keep = torch.ones_like(tokens[..., 0]) if encoding.keep is None else encoding.keep.to(tokens.dtype)
+        return keep / keep.sum(dim=1, keepdim=True).clamp(min=1)
 
     def _frozen_parts(self) -> list[nn.Module | nn.Parameter]:
         parts: list[nn.Module | nn.Parameter] = []

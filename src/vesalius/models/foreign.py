@@ -15,7 +15,16 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from vesalius.errors import CheckpointError, ConfigError
 from vesalius.models.settings import DualEncoderConfig
 
-__all__ = ["build", "configuration", "pretrained_source", "stages", "tower_weights", "unused"]
+__all__ = [
+    "build",
+    "configuration",
+    "last_attention",
+    "pretrained_source",
+    "stages",
+    "tower_weights",
+    "unused",
+    "watching",
+]
 
 Side = Literal["vision", "text"]
 
@@ -87,6 +96,27 @@ def unused(model: PreTrainedModel, *, pooled: bool) -> list[nn.Module | nn.Param
         found = ((name, getattr(model, name, None)) for name in _SUMMARY_ONLY)
         parts += [part for name, part in found if isinstance(part, nn.Module) and not _reaches_tokens(model, name)]
     return parts
+
+
+def watching(model: PreTrainedModel) -> dict[str, bool]:
+    """Return the options by which a tower also gives its attention, and let it compute attention in steps.
+
+    Fused attention never holds its weights. A tower without plain attention over all tokens gets no option.
+    """
+    if not isinstance(getattr(model.config, "num_attention_heads", None), int):
+        return {}
+    if model.config._attn_implementation != "eager":
+        model.set_attn_implementation("eager")
+    return {"output_attentions": True}
+
+
+def last_attention(output: Any) -> torch.Tensor | None:
+    """Return the attention of the last layer averaged over heads, (B, L, L), without gradient; None without one."""
+    layers = getattr(output, "attentions", None)
+    if not layers or layers[-1] is None:
+        return None
+    averaged: torch.Tensor = layers[-1].detach().float().mean(dim=1)
+    return averaged
 
 
 def pretrained_source(settings: DualEncoderConfig, *, side: Side) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vesalius.errors import DataError
 from vesalius.models.settings import DualEncoderConfig, Pooling
 
 __all__ = ["AttentionPool", "Encoding", "ProjectionHead", "last_places", "pool"]
@@ -21,9 +22,11 @@ class Encoding:
         keep: True where a token is real, (B, P); None where all are.
         summary: (B, F), what the pooling "cls" or "last" takes; None where the encoder has none.
         grid: tokens along each axis, slowest first; (P,) for a text.
+        attention: how much the summary looks at each token in the last layer, averaged over heads, (B, P), without
+            gradient; None where not asked for, or where the encoder has no token that sums up.
     """
 
-    __slots__ = ("grid", "keep", "summary", "tokens")
+    __slots__ = ("attention", "grid", "keep", "summary", "tokens")
 
     def __init__(
         self,
@@ -32,11 +35,13 @@ class Encoding:
         grid: tuple[int, ...],
         keep: Tensor | None = None,
         summary: Tensor | None = None,
+        attention: Tensor | None = None,
     ):
         self.tokens = tokens
         self.grid = grid
         self.keep = keep
         self.summary = summary
+        self.attention = attention
 
 
 class AttentionPool(nn.Module):
@@ -50,10 +55,19 @@ class AttentionPool(nn.Module):
     def forward(self, tokens: Tensor, keep: Tensor | None) -> Tensor:
         """Tokens (B, P, F) and keep (B, P) to (B, F)."""
         tokens = self.norm(tokens)
+        return torch.einsum("bp,bpf->bf", self._weights(tokens, keep), tokens)
+
+    @torch.no_grad()
+    def looks(self, tokens: Tensor, keep: Tensor | None) -> Tensor:
+        """Weights of the tokens, (B, P), without gradient."""
+        return self._weights(self.norm(tokens), keep)
+
+    def _weights(self, tokens: Tensor, keep: Tensor | None) -> Tensor:
         weights = (tokens @ self.query) * tokens.shape[-1] ** -0.5
         if keep is not None:
             weights = weights.masked_fill(~keep, float("-inf"))
-        return torch.einsum("bp,bpf->bf", weights.softmax(dim=-1), tokens)
+        out: Tensor = weights.softmax(dim=-1)
+        return out
 
 
 def pool(encoding: Encoding, *, kind: Pooling) -> Tensor:
@@ -107,4 +121,10 @@ class _TokenBatchNorm(nn.BatchNorm1d):
     """Batch norm over the last axis, whatever comes before it."""
 
     def forward(self, features: Tensor) -> Tensor:
-        return super().forward(features.flatten(0, -2)).view(features.shape)
+        flat = features.flatten(0, -2)
+        if self.training and len(flat) == 1:
+            raise DataError(
+                "one pair has no statistics for the batch norm of model.projection_norm: raise optimisation.batch "
+                "or optimisation.cache_chunk, or turn the norm off"
+            )
+        return super().forward(flat).view(features.shape)

@@ -51,6 +51,30 @@ class SelfAttention(nn.Module):
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, -1, width))
         return out
 
+    @torch.no_grad()
+    def looks(self, tokens: Tensor, *, place: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Say how much one token of each row looks at every token, averaged over heads.
+
+        Args:
+            tokens: (B, L, F), as in `forward`.
+            place: which token, (B,).
+            keep: True where it may look, (B, L).
+
+        Returns:
+            (B, L), rows that sum to 1, without gradient.
+        """
+        batch, length, width = tokens.shape
+        rows = torch.arange(batch, device=tokens.device)
+        weight, bias = self.qkv.weight, self.qkv.bias
+        query = functional.linear(tokens[rows, place], weight[:width], bias[:width]).view(batch, self.heads, -1)
+        key = functional.linear(tokens, weight[width : 2 * width], bias[width : 2 * width])
+        key = key.view(batch, length, self.heads, -1)
+        scores = torch.einsum("bhd,blhd->bhl", query, key).float() * query.shape[-1] ** -0.5
+        if keep is not None:
+            scores = scores.masked_fill(~keep[:, None], float("-inf"))
+        out: Tensor = scores.softmax(dim=-1).mean(dim=1)
+        return out
+
 
 def _fused(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None, causal: bool) -> Tensor:
     return functional.scaled_dot_product_attention(query, key, value, attn_mask=keep, is_causal=causal)
@@ -80,15 +104,26 @@ class Block(nn.Module):
         self.contract = nn.Linear(4 * width, width)
 
     def forward(
-        self, tokens: Tensor, *, keep: Tensor | None = None, causal: bool = False, place: Tensor | None = None
-    ) -> Tensor:
-        """Tokens (B, L, F) to tokens, all or the one at `place`; arguments as in `SelfAttention`."""
-        mixed = self.attention(self.attention_norm(tokens), keep=keep, causal=causal, place=place)
+        self,
+        tokens: Tensor,
+        *,
+        keep: Tensor | None = None,
+        causal: bool = False,
+        place: Tensor | None = None,
+        watched: tuple[Tensor, Tensor | None] | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Tokens (B, L, F) to tokens, all or the one at `place`; arguments as in `SelfAttention`.
+
+        Where `watched` is given, `place` and `keep` of `SelfAttention.looks`, what that returns comes beside them.
+        """
+        normal = self.attention_norm(tokens)
+        looks = None if watched is None else self.attention.looks(normal, place=watched[0], keep=watched[1])
+        mixed = self.attention(normal, keep=keep, causal=causal, place=place)
         if place is not None:
             tokens = tokens[torch.arange(len(tokens), device=place.device), place].unsqueeze(1)
         tokens = tokens + mixed
         out: Tensor = tokens + self.contract(functional.gelu(self.expand(self.perceptron_norm(tokens))))
-        return out
+        return out if looks is None else (out, looks)
 
     @torch.no_grad()
     def initialise(self) -> None:

@@ -15,7 +15,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["attend", "concept_alignment", "local_similarity", "part_contrast", "trimmed_weights"]
+__all__ = [
+    "attend",
+    "concept_alignment",
+    "local_similarity",
+    "part_contrast",
+    "span_means",
+    "sum_words",
+    "trimmed_weights",
+]
 
 
 def attend(query: Tensor, key: Tensor, *, temperature: float, mask: Tensor | None = None) -> Tensor:
@@ -38,7 +46,9 @@ def attend(query: Tensor, key: Tensor, *, temperature: float, mask: Tensor | Non
     return (weights * exists) @ key
 
 
-def part_contrast(part: Tensor, context: Tensor, *, weight: Tensor, temperature: float = 0.1) -> Tensor:
+def part_contrast(
+    part: Tensor, context: Tensor, *, weight: Tensor, temperature: float = 0.1, mask: Tensor | None = None
+) -> Tensor:
     """Find each part's own context among the contexts of the same sample, and the other way round.
 
     Args:
@@ -46,11 +56,14 @@ def part_contrast(part: Tensor, context: Tensor, *, weight: Tensor, temperature:
         context: what the part gathered from the other modality, unit-norm or not, (B, W, D).
         weight: importance of the parts, 0 for padding, (B, W); each sample's sum to 1 in MGCA.
         temperature: of the contrast.
+        mask: True where a part exists, (B, W); others are no negatives. All are where not given.
 
     Returns:
         Mean of both directions; each is the weighted sum of a sample's cross-entropies, averaged over the batch.
     """
     logits = part @ context.transpose(-1, -2) / temperature
+    if mask is not None:
+        logits = logits.masked_fill(~(mask[:, :, None] & mask[:, None, :]), torch.finfo(logits.dtype).min)
     own = torch.arange(part.shape[1], device=part.device).expand(len(part), -1)
     rows = functional.cross_entropy(logits.transpose(1, 2), own, reduction="none")
     columns = functional.cross_entropy(logits, own, reduction="none")
@@ -71,6 +84,38 @@ def trimmed_weights(attention: Tensor, mask: Tensor, *, tail: float = 0.1) -> Te
     uniform = mask / mask.sum(dim=1, keepdim=True).clamp(min=1)
     total = kept.sum(dim=1, keepdim=True)
     return torch.where(total > 0, kept / total.clamp(min=torch.finfo(kept.dtype).tiny), uniform).to(attention.dtype)
+
+
+def sum_words(tokens: Tensor, owner: Tensor, *, count: int) -> Tensor:
+    """Add up the tokens of each word.
+
+    Args:
+        tokens: features (B, L, F), or one number each (B, L).
+        owner: number of the word that a token belongs to, −1 for none, (B, L).
+        count: words W that are wanted; tokens of further words are left out.
+
+    Returns:
+        (B, W, F) or (B, W); words without a token are 0.
+    """
+    words = torch.arange(count, device=owner.device)
+    member = (owner[:, None, :] == words[None, :, None]).to(tokens.dtype)
+    return torch.einsum("bwl,bl...->bw...", member, tokens)
+
+
+def span_means(tokens: Tensor, spans: Tensor) -> Tensor:
+    """Average the tokens of each span.
+
+    Args:
+        tokens: (B, L, F).
+        spans: first token and the one after the last, (B, S, 2); an empty span, such as (−1, −1), is padding.
+
+    Returns:
+        (B, S, F); 0 for padding.
+    """
+    places = torch.arange(tokens.shape[1], device=tokens.device)
+    inside = (places >= spans[..., :1]) & (places < spans[..., 1:])
+    member = inside.to(tokens.dtype)
+    return member @ tokens / member.sum(dim=-1, keepdim=True).clamp(min=1)
 
 
 def local_similarity(

@@ -13,11 +13,12 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, set_seed
 
+from vesalius.data.collator import Collator
 from vesalius.data.corpus import Corpus
-from vesalius.data.loader import Collator, Draw, PairBatches, PairDataset, Selection
+from vesalius.data.loader import Draw, PairBatches, PairDataset, Selection
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import ConfigError, DataError
-from vesalius.methods.base import Method
+from vesalius.methods.base import Method, Progress
 from vesalius.models.dual import DualEncoder
 from vesalius.models.text.tokenizer import tokenizer_for
 from vesalius.training import distributed
@@ -48,7 +49,9 @@ class Parts:
     @property
     def collator(self) -> Collator:
         """Return what turns samples into the tensors of a batch."""
-        return Collator(self.tokenizer, self.recipe.model.text_length, self.processor)
+        method = self.method
+        annotate = method.annotate if type(method).annotate is not Method.annotate else None
+        return Collator(self.tokenizer, self.recipe.model.text_length, self.processor, annotate)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -61,6 +64,10 @@ class Parts:
         """Optimiser steps of the whole run."""
         chosen = self.recipe.optimisation
         return chosen.steps or max(1, round(chosen.epochs * self.steps_per_epoch))
+
+    def progress(self, step: int) -> Progress:
+        """Say how far training has come after so many optimiser steps."""
+        return Progress(step, step / self.steps_per_epoch, step / self.steps)
 
     @property
     def eval_every(self) -> int:
@@ -212,15 +219,18 @@ def _dataset(corpus: Corpus, recipe: Recipe, split: str, *, folder: Path) -> Pai
         kinds=("volume", "video") if volumes else ("image",),
         draw_images=data.images == "draw",
     )
-    return PairDataset(
+    pairs = PairDataset(
         corpus.split(split),
         recipe.processor(),
         selection,
         cache=folder / CACHE,
         cache_bytes=int(data.cache_gib * 2**30),
         unreadable_share=data.unreadable_share,
+        kept=recipe.settings.kept_fields,
         seed=recipe.optimisation.seed,
     )
+    pairs.num_views = recipe.settings.num_views
+    return pairs
 
 
 def _quiet_worker(number: int) -> None:

@@ -18,6 +18,7 @@ from transformers import PrinterCallback, Trainer, TrainerControl, TrainingArgum
 
 from vesalius.training import checkpoint, distributed
 from vesalius.training.assembly import PairLoader, Parts
+from vesalius.training.callbacks.after_step import AfterStep
 from vesalius.training.callbacks.average import WeightAverage
 from vesalius.training.callbacks.guard import require_finite
 from vesalius.training.callbacks.metrics import Meter, MetricsLog
@@ -56,6 +57,7 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             MetricsLog(folder, tensorboard="tensorboard" in run.report_to),
             self.interruption,
         ]
+        callbacks += [AfterStep(parts.method)]
         callbacks += [self.average] if self.average is not None else []
         callbacks += [ProgressBar(progress)] if progress is not None else []
         super().__init__(
@@ -125,17 +127,23 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         self, model: nn.Module, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
         """Add the gradient of a batch, in chunks where the gradient cache is on."""
-        chunk = self.parts.recipe.optimisation.cache_chunk
-        if not chunk:
+        method = self.parts.method
+        method.progress = self.parts.progress(self.state.global_step)
+        if not self.parts.recipe.optimisation.cache_chunk:
             loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
-            return loss
+        else:
+            loss = self._cached_step(model, inputs)
+        method.after_backward()
+        return loss
+
+    def _cached_step(self, model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
         model.train()
         inputs = self._prepare_inputs(inputs)
         parts = cached_step(
             model,
             self.parts.method,
             inputs,
-            chunk=chunk,
+            chunk=self.parts.recipe.optimisation.cache_chunk,
             scale=1 / self.current_gradient_accumulation_steps,
             backward=self.accelerator.backward,
             no_sync=partial(self.accelerator.no_sync, model),

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from vesalius.models import foreign
-from vesalius.models.pooling import Encoding
+from vesalius.models.pooling import Encoding, last_places
 
 __all__ = ["ForeignText"]
 
@@ -25,14 +26,24 @@ class ForeignText(nn.Module):
         self.pooled = pooled
         self.width = int(self.model.config.hidden_size)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True) -> Encoding:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True, attention: bool = False
+    ) -> Encoding:
         """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F)."""
         del local  # the tokens are there anyway
-        output = self.model(input_ids=input_ids, attention_mask=attention_mask)
+        options = foreign.watching(self.model) if attention else {}
+        output = self.model(input_ids=input_ids, attention_mask=attention_mask, **options)
         tokens = output.last_hidden_state
         summary = getattr(output, "pooler_output", None)
         summary = tokens[:, 0] if summary is None else summary
-        return Encoding(tokens, grid=(tokens.shape[1],), keep=attention_mask.bool(), summary=summary)
+        keep = attention_mask.bool()
+        looks = foreign.last_attention(output)
+        if looks is not None:
+            # CLIP and SigLIP sum up in the last token, BERT and its kin in the first.
+            at_end = self.model.config.model_type.startswith(("clip", "siglip"))
+            place = last_places(keep) if at_end else torch.zeros_like(input_ids[:, 0])
+            looks = looks[torch.arange(len(looks), device=looks.device), place]
+        return Encoding(tokens, grid=(tokens.shape[1],), keep=keep, summary=summary, attention=looks)
 
     def unused(self) -> list[nn.Module | nn.Parameter]:
         """What never learns here."""

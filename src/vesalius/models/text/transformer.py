@@ -28,7 +28,9 @@ class TextTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(self.width, heads=heads, depth=depth) for _ in range(depth))
         self.after = nn.LayerNorm(self.width)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True) -> Encoding:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, *, local: bool = True, attention: bool = False
+    ) -> Encoding:
         """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F).
 
         Without `local` an encoder whose pooling takes one token leaves the others out of its last block.
@@ -41,16 +43,20 @@ class TextTransformer(nn.Module):
         keep, causal = self._view(real)
         for block in self.blocks[:-1]:
             tokens = block(tokens, keep=keep, causal=causal)
-        if self.pool in ("cls", "last") and not local:
-            place = last_places(real) if self.pool == "last" else torch.zeros_like(input_ids[:, 0])
-            seen = real
-            if self.causal:
-                seen = real & (torch.arange(length, device=real.device) <= place[:, None])
+        place = last_places(real) if self.pool == "last" else torch.zeros_like(input_ids[:, 0])
+        seen = real
+        if self.causal:
+            seen = real & (torch.arange(length, device=real.device) <= place[:, None])
+        if self.pool in ("cls", "last") and not (local or attention):
             summary = self.after(self.blocks[-1](tokens, keep=seen[:, None, None, :], place=place))[:, 0]
             return Encoding(None, grid=(length,), keep=real, summary=summary)
-        tokens = self.blocks[-1](tokens, keep=keep, causal=causal)
+        looks = None
+        if attention:
+            tokens, looks = self.blocks[-1](tokens, keep=keep, causal=causal, watched=(place, seen))
+        else:
+            tokens = self.blocks[-1](tokens, keep=keep, causal=causal)
         tokens = self.after(tokens)
-        return Encoding(tokens, grid=(length,), keep=real, summary=tokens[:, 0])
+        return Encoding(tokens, grid=(length,), keep=real, summary=tokens[:, 0], attention=looks)
 
     def _view(self, real: Tensor) -> tuple[Tensor | None, bool]:
         """What a token may look at: a mask for all heads, or none and whether backwards only, which is faster."""

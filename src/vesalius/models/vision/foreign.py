@@ -33,7 +33,7 @@ class ForeignVision(nn.Module):
         accepted = inspect.signature(self.model.forward).parameters
         self.interpolates = "interpolate_pos_encoding" in accepted or hasattr(config, "interpolate_pos_encoding")
 
-    def forward(self, image: Tensor, *, local: bool = True) -> Encoding:
+    def forward(self, image: Tensor, *, local: bool = True, attention: bool = False) -> Encoding:
         """Image (B, C, rows, columns) or (B, C, T, rows, columns) to patch tokens (B, P, F).
 
         One channel is repeated for a model that wants three. Slices become tokens beside each other, and the
@@ -41,14 +41,15 @@ class ForeignVision(nn.Module):
         """
         del local  # the tokens are there anyway
         if image.dim() == 4:
-            return self._pictures(image)
+            return self._pictures(image, attention=attention)
         batch, channels, frames, rows, columns = image.shape
         pictures = image.transpose(1, 2).reshape(batch * frames, channels, rows, columns)
-        encoding = self._pictures(pictures)
+        encoding = self._pictures(pictures, attention=attention)
         assert encoding.tokens is not None
         tokens = encoding.tokens.reshape(batch, -1, self.width)
         summary = None if encoding.summary is None else encoding.summary.view(batch, frames, -1).mean(dim=1)
-        return Encoding(tokens, grid=(frames, *encoding.grid), summary=summary)
+        looks = None if encoding.attention is None else encoding.attention.reshape(batch, -1) / frames
+        return Encoding(tokens, grid=(frames, *encoding.grid), summary=summary, attention=looks)
 
     def unused(self) -> list[nn.Module | nn.Parameter]:
         """What never learns here."""
@@ -62,12 +63,13 @@ class ForeignVision(nn.Module):
         """Layers, or stages of a staged network, from the input on."""
         return foreign.stages(self.model)[1]
 
-    def _pictures(self, image: Tensor) -> Encoding:
+    def _pictures(self, image: Tensor, *, attention: bool) -> Encoding:
         if image.shape[1] == 1 and self.channels > 1:
             image = image.expand(-1, self.channels, -1, -1)
         if image.shape[1] != self.channels:
             raise DataError(f"the encoder takes {self.channels} channels, found shape {tuple(image.shape)}")
         options = {"interpolate_pos_encoding": True} if self.interpolates else {}
+        options |= foreign.watching(self.model) if attention else {}
         output = self.model(pixel_values=image, **options)
         tokens = output.last_hidden_state
         summary = getattr(output, "pooler_output", None)
@@ -77,7 +79,9 @@ class ForeignVision(nn.Module):
         grid, extra = self._grid(image, tokens.shape[1])
         if summary is None:
             summary = tokens[:, 0] if extra else tokens.mean(dim=1)
-        return Encoding(tokens[:, extra:], grid=grid, summary=summary)
+        looks = foreign.last_attention(output)
+        looks = None if looks is None or not extra else looks[:, 0, extra:]
+        return Encoding(tokens[:, extra:], grid=grid, summary=summary, attention=looks)
 
     def _grid(self, image: Tensor, length: int) -> tuple[tuple[int, int], int]:
         """Rows and columns of patches, and how many other tokens stand before them."""

@@ -85,9 +85,9 @@ class ResNet(nn.Module):
             self.layers.append(_stage(inputs, outputs, blocks, 1 + (stage > 0), expansion, dimensions))
             inputs = outputs
 
-    def forward(self, image: Tensor, *, local: bool = True) -> Encoding:
+    def forward(self, image: Tensor, *, local: bool = True, attention: bool = False) -> Encoding:
         """Image (B, C, rows, columns), a volume with slices, to places (B, P, F) of the last map."""
-        del local  # the places are there anyway
+        del local, attention  # the places are there anyway, and no token sums them up
         if image.dim() != 2 + self.dimensions or image.shape[1] != self.channels:
             raise DataError(
                 f"the encoder takes {self.channels} channels and {self.dimensions} axes, "

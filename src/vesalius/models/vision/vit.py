@@ -65,7 +65,7 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(self.width, heads=heads, depth=depth) for _ in range(depth))
         self.after = nn.LayerNorm(self.width)
 
-    def forward(self, image: Tensor, *, local: bool = True) -> Encoding:
+    def forward(self, image: Tensor, *, local: bool = True, attention: bool = False) -> Encoding:
         """Image (B, C, rows, columns) or (B, C, slices, rows, columns) to patch tokens (B, P, F).
 
         Without `local` an encoder with a class token leaves the patches out of its last block.
@@ -77,13 +77,16 @@ class VisionTransformer(nn.Module):
         tokens = self.before(tokens)
         for block in self.blocks[:-1]:
             tokens = block(tokens)
-        if self.summary is not None and not local:
-            first = torch.zeros(len(tokens), dtype=torch.long, device=tokens.device)
-            summary = self.after(self.blocks[-1](tokens, place=first))[:, 0]
-            return Encoding(None, grid=grid, summary=summary)
-        tokens = self.after(self.blocks[-1](tokens))
         if self.summary is None:
-            return Encoding(tokens, grid=grid)
+            return Encoding(self.after(self.blocks[-1](tokens)), grid=grid)
+        first = torch.zeros(len(tokens), dtype=torch.long, device=tokens.device)
+        if attention:
+            tokens, looks = self.blocks[-1](tokens, watched=(first, None))
+            tokens = self.after(tokens)
+            return Encoding(tokens[:, 1:], grid=grid, summary=tokens[:, 0], attention=looks[:, 1:])
+        if not local:
+            return Encoding(None, grid=grid, summary=self.after(self.blocks[-1](tokens, place=first))[:, 0])
+        tokens = self.after(self.blocks[-1](tokens))
         return Encoding(tokens[:, 1:], grid=grid, summary=tokens[:, 0])
 
     def frozen_first(self) -> list[nn.Module | nn.Parameter]:
