@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 PROGRAM = [sys.executable, "-m", "vesalius"]
-METHODS = ("convirt", "pubmedclip")
+METHODS = ("convirt", "mgca", "pubmedclip")
 
 
 def vesalius(*arguments: object, folder: Path) -> Any:
