@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from vesalius.data.deidentify import Known, Scrubber, Secret
 from vesalius.data.deidentify.text import find
@@ -229,3 +233,50 @@ def test_a_text_is_read_in_time_that_grows_with_its_length() -> None:
     started = time.perf_counter()
     Scrubber().scrub("A" * 20_000 + " " + "Aa " * 5_000 + "1/" * 5_000)
     assert time.perf_counter() - started < 10
+
+
+MARK = re.compile(r"\[\[(\w+)\|(.*?)\]\]", re.DOTALL)
+
+
+def planted(sentence: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return a sentence without its marks, and where its planted values stand."""
+    pieces, places, at, length = [], [], 0, 0
+    for match in MARK.finditer(sentence):
+        pieces += [sentence[at : match.start()], match[2]]
+        length += match.start() - at
+        places.append((length, length + len(match[2])))
+        length, at = length + len(match[2]), match.end()
+    return "".join(pieces) + sentence[at:], places
+
+
+@pytest.mark.parametrize(("part", "count", "least"), [("first", 119, 117), ("second", 110, 104)])
+def test_sentences_as_people_write_them(part: str, count: int, least: int) -> None:
+    """The least numbers are those reached; what is still missed is told with the measured recall."""
+    sentences = yaml.safe_load((Path(__file__).parent / "sentences.yaml").read_text(encoding="utf-8"))[part]
+    found = []
+    for sentence in sentences:
+        text, places = planted(sentence)
+        covered = {at for span in find(text) for at in range(span.start, span.end)}
+        for start, end in places:
+            words = re.finditer(r"\w{2,}", text[start:end])
+            telling = [word for word in words if word.group().lower() not in TITLES]
+            found.append(
+                all({*range(start + word.start(), start + word.end())} <= covered for word in telling if word)
+            )
+    assert len(found) == count
+    assert sum(found) >= least
+
+
+TITLES = {"dr", "prof", "mr", "mrs", "ms", "frau", "md", "pr", "mme", "drs", "dres", "med", "priv", "doz", "rn",
+          "nurse",
+          "sister", "of", "the", "de", "and", "ext", "den", "ipp", "jährige", "year", "old", "yo", "ans", "ninety",
+          "monsieur", "madame"}  # fmt: skip
+"""Words of planted values that identify nobody."""
+
+
+def test_clinical_sentences_stay() -> None:
+    sentences = yaml.safe_load((Path(__file__).parent / "sentences.yaml").read_text(encoding="utf-8"))["clinical"]
+    taken = [sentence for sentence in sentences if find(sentence)]
+    assert len(sentences) == 34
+    # "Sister Mary Joseph nodule" looks like a nun.
+    assert [sentence for sentence in taken if "Sister" not in sentence] == []

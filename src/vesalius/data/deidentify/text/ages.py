@@ -1,6 +1,5 @@
 """Ages above 89 years in texts; lesser ages stay."""
 
-# ruff: noqa: E501 - a pattern is easier to check in one piece
 from __future__ import annotations
 
 import re
@@ -18,14 +17,19 @@ _UNITS = (
 _TENS = "|".join(("ninety", "neunzig", "quatre-vingt-dix", "nonante", "hundred", "hundert"))
 _PATTERNS = (
     re.compile(rf"(?<![\w.,/]){_OLD}[ \t]*-?[ \t]*{_UNITS}", re.IGNORECASE),
-    re.compile(rf"\b(?:aged?|alter|âgée?(?:[ \t]+de)?|age[ \t]+of|at[ \t]+the[ \t]+age[ \t]+of|im[ \t]+alter[ \t]+von)[ \t]*[:=]?[ \t]*"
-               rf"{_OLD}(?!\d|[.,]\d|[ \t]*%|[ \t]*(?:mm|cm|%|days?|months?|weeks?|hours?|minutes?)\b)", re.IGNORECASE),
+    re.compile(rf"\b(?:aged?|alter|âgée?(?:[ \t]+de)?|age[ \t]+of|at[ \t]+the[ \t]+age[ \t]+of|"
+               rf"im[ \t]+alter[ \t]+von)[ \t]*[:=]?[ \t]*"
+               rf"{_OLD}(?!\d|[.,]\d|[ \t]*%|[ \t]*(?:mm|cm|%|days?|months?|weeks?|hours?|minutes?)\b)",
+               re.IGNORECASE),
     re.compile(rf"(?<![\w.,/]){_OLD}[ \t]?(?:[MF]|[ \t](?:male|female|man|woman))\b"),
     re.compile(rf"(?<![\w.,/])0{_OLD}Y\b"),
-    re.compile(rf"\b(?P<found>(?:(?:one|two|three|four|five|six|seven|eight|nine|ein|zwei|drei|vier|fünf|sechs|sieben|"
-               rf"acht|neun)(?:und|[ -])?|one[ -])?(?:{_TENS})(?:[ -](?:and[ -])?(?:one|two|three|four|five|six|seven|eight|nine|"
+    re.compile(rf"\b(?P<found>(?:(?:one|two|three|four|five|six|seven|eight|nine|ein|zwei|drei|vier|fünf|sechs|"
+               rf"sieben|"
+               rf"acht|neun)(?:und|[ -])?|one[ -])?(?:{_TENS})(?:[ -](?:and[ -])?(?:one|two|three|four|five|six|"
+               rf"seven|eight|nine|"
                rf"un|deux|trois|quatre|cinq|six|sept|huit|neuf|ten|onze|et[ -]onze))?)[ -]?{_UNITS}", re.IGNORECASE),
-    re.compile(rf"(?i:\b(?:pt|patient|he|she)\b\.?[ \t]+(?:is|was)[ \t]+){_OLD}(?![\w%]|[.,]\d|[ \t]*(?:mm|cm|kg|bpm|days?|months?)\b)"),
+    re.compile(rf"(?i:\b(?:pt|patient|he|she)\b\.?[ \t]+(?:is|was)[ \t]+){_OLD}(?![\w%]|[.,]\d|[ \t]*(?:mm|cm|kg|"
+               rf"bpm|days?|months?)\b)"),
     re.compile(r"\b(?P<found>nonagenarian|centenarian|supercentenarian|nonagénaire|centenaire)s?\b", re.IGNORECASE),
 )  # fmt: skip
 

@@ -3,7 +3,6 @@
 English, German and French. What looks like a date and is a measure is left: "3/4", "T12/L1", "2/6 systolic".
 """
 
-# ruff: noqa: E501 - a pattern is easier to check in one piece
 from __future__ import annotations
 
 import re
@@ -35,58 +34,95 @@ _MONTH = r"(?P<month>" + "|".join(sorted(_NUMBER_OF, key=len, reverse=True)) + r
 _DAY = r"(?P<day>0?[1-9]|[12]\d|3[01])"
 _YEAR = r"(?P<year>(?:19|20)\d{2}|['’]?\d{2}(?!\d|[.:,]\d|[ \t]*(?:%|mm|cm|ml|mg|HU|kg|years?|y/?o)\b))"
 _YEAR4 = r"(?P<year>(?:19|20)\d{2})"
-_UNIT = r"(?![ \t]*(?:%|mm|cm|ml|cc|mg|mcg|kg|g|m|HU|mGy|Gy|mSv|kV|kVp|mA|mAs|ms|s|Hz|mmHg|bpm|IU|U|units?|slices?|images?|cGy)\b)"
-_T = r"(?P<time>[ T,]{0,2}(?:at[ \t])?[0-2]?\d:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:[ \t]?[AaPp]\.?[Mm]\b\.?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_UNIT = (
+    r"(?![ \t]*(?:%|mm|cm|ml|cc|mg|mcg|kg|g|m|HU|mGy|Gy|mSv|kV|kVp|mA|mAs|ms|s|Hz|mmHg|bpm|IU|U|"
+    r"units?|slices?|images?|cGy)\b)"
+)
+_T = (
+    r"(?P<time>[ T,]{0,2}(?:at[ \t])?[0-2]?\d:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
+    r"(?:[ \t]?[AaPp]\.?[Mm]\b\.?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+)
 _FORMS = {
-    "iso": rf"(?<![\d.-])(?P<year>(?:19|20)\d{{2}})(?P<a>[-/.])(?P<month>0?[1-9]|1[0-2])(?P=a){_DAY}(?![\d])(?!\.\d){_T}",
-    "plain": r"(?<![\w.-])(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])(?:(?:[0-2]\d[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)|T[0-2]\d[0-5]\d\d*)?(?![\w])",
-    "numbers": rf"(?<![\w./-])(?P<first>\d{{1,2}})(?P<a>[ \t]?[-/.][ \t]?)(?P<second>\d{{1,2}})(?P=a){_YEAR}(?![\d])(?!{'['}/.-]\d){_UNIT}{_T}",
-    "day_name": rf"(?<![\w.-]){_DAY}{_ENDING}(?:[ \t]+of)?(?P<a>[ \t]*[-/ \t,.]?[ \t]*){_MONTH}(?:[ \t]*[-/,.]?[ \t]*{_YEAR})?(?![\w])",
-    "name_day": rf"(?<![\w]){_MONTH}(?P<a>[ \t]*[-/ \t.]?[ \t]*)(?:the[ \t]+)?{_DAY}{_ENDING}(?![\d])(?:[ \t]*[-/,.]?[ \t]*{_YEAR})?(?![\w])",
+    "iso": (rf"(?<![\d.-])(?P<year>(?:19|20)\d{{2}})(?P<a>[-/.])(?P<month>0?[1-9]|"
+            rf"1[0-2])(?P=a){_DAY}(?![\d])(?!\.\d){_T}"),
+    "plain": (r"(?<![\w.-])(?P<year>(?:19|20)\d{2})(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|"
+              r"3[01])(?:(?:[0-2]\d[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)|T[0-2]\d[0-5]\d\d*)?(?![\w])"),
+    "numbers": (rf"(?<![\w./-])(?P<first>\d{{1,2}})(?P<a>[ \t]?[-/.][ \t]?)(?P<second>\d{{1,2}})(?P=a){_YEAR}"
+                rf"(?![\d])(?!{'['}/.-]\d)(?:(?<=[-/.][ ][12]\d{{3}})|(?<=[-/.][12]\d{{3}})|{_UNIT}){_T}"),
+    "day_name": (rf"(?<![\w.-]){_DAY}{_ENDING}(?:[ \t]+of)?(?P<a>[ \t]*[-/ \t,.]?[ \t]*){_MONTH}"
+                 rf"(?:[ \t]*[-/,.]?[ \t]*{_YEAR})?(?![\w])"),
+    "name_day": (rf"(?<![\w]){_MONTH}(?P<a>[ \t]*[-/ \t.]?[ \t]*)(?:the[ \t]+)?{_DAY}{_ENDING}(?![\d])"
+                 rf"(?:[ \t]*[-/,.]?[ \t]*{_YEAR})?(?![\w])"),
     "name_year": rf"(?<![\w]){_MONTH}(?:[ \t]+of)?(?P<a>[ \t]*[-/,. '’]?[ \t]*){_YEAR4}(?![\w])",
     "year_name": rf"(?<![\w]){_YEAR4}(?P<a>[-/ ,]){_MONTH}(?:(?P<b>[-/ ]){_DAY}(?!\d))?(?![\w])",
 }  # fmt: skip
 _WHOLE = {name: re.compile(form, re.IGNORECASE) for name, form in _FORMS.items()}
 _CUE = (
-    r"(?:\b(?:on|from|dated?|since|of|until|till|before|after|by|prior|compared (?:to|with)|comparison|study|exam|film|"
+    r"(?:\b(?:on|from|dated?|since|of|until|till|before|after|by|prior|compared (?:to|with)|"
+    r"comparison|study|exam|film|"
     r"ct|mri|mr|radiograph|x-?ray|scan|und|am|vom|seit|bis|zum|ab|le|du|depuis|au|jusqu'au|and|through|to|between|"
-    r"dob|d\.o\.b\.|born|geb|né|née|lmp|admitted|discharged|date)\.?[ \t]*:?[ \t]*)"
+    r"dob|d\.o\.b\.|born|geb|né|née|lmp|admitted|discharged|date|next|appointment|appt|scheduled|"
+    r"booked|due|review|rdv|termin|"
+    r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?)\.?[ \t]*:?[ \t]*)"
 )
 _PARTIAL = (
-    re.compile(rf"{_CUE}(?P<found>(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01]))(?![\d/]|[ \t]*(?:systolic|diastolic|of\b|"
+    re.compile(rf"{_CUE}(?P<found>(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01]))(?![\d/]|[ \t]*(?:systolic|"
+               rf"diastolic|of\b|"
                r"strength|pitting|murmur))", re.IGNORECASE),
     re.compile(rf"{_CUE}(?P<found>(?:0?[1-9]|[12]\d|3[01])[./](?:0?[1-9]|1[0-2])\.?)(?!\d|\.\d|/\d|[ \t]*(?:cm|mm|%|"
                r"systolic|diastolic|of\b|strength|pitting|murmur|x\b|×|mg|ml|kg|l\b))", re.IGNORECASE),
     re.compile(r"(?<![\w.])(?P<found>(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.)(?!\d)"),
     re.compile(r"(?<![\w./-])(?P<found>(?:0?[1-9]|1[0-2])[/.-](?:19|20)\d{2})(?![\w/-]|\.\d)" + _UNIT),
-    re.compile(rf"\bthe[ \t]+(?P<found>{_DAY}(?:st|nd|rd|th)[ \t]+of[ \t]+(?:this|last|the)[ \t]+month)\b", re.IGNORECASE),
+    re.compile(rf"\bthe[ \t]+(?P<found>{_DAY}(?:st|nd|rd|th)[ \t]+of[ \t]+(?:this|last|the)[ \t]+month)\b",
+               re.IGNORECASE),
     re.compile(rf"(?<![\w.,/:#-])(?P<found>(?:19|20)\d{{2}})(?![\w/:-]|[.,]\d){_UNIT}"),
+    re.compile(r"\b(?i:in|since|until|by|last|next|this|early|late|mid|im|seit|bis|en|depuis|fin|"
+               r"début)[ \t-]+(?P<found>" + "|".join(
+        name.capitalize() for names in _MONTHS for name in names if len(name) > 3) + r")(?!\w|[ \t]+[Ff]racture)"),
     re.compile(r"(?<![\w])['’](?P<found>\d{2})(?=[\s,.;)])"),
-    re.compile(r"(?<![\w])(?P<found>(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?[,.]?[ \t]+(?:the[ \t]+)?"
+    re.compile(r"(?<![\w])(?P<found>(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|"
+               r"sun)(?:day)?[,.]?[ \t]+(?:the[ \t]+)?"
                rf"{_DAY}(?:st|nd|rd|th))\b", re.IGNORECASE),
 )  # fmt: skip
 _TIME = re.compile(
-    r"(?<![\w.:/-])(?P<found>(?:[01]?\d|2[0-3])(?::[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?:[ \t]?[ap]\.?m\b\.?)?|[ \t]?[ap]\.?m\b\.?|"
+    r"(?<![\w.:/-])(?P<found>(?:[01]?\d|2[0-3])(?::[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
+    r"(?:[ \t]?[ap]\.?m\b\.?)?|[ \t]?[ap]\.?m\b\.?|"
     r"[ \t]?h[ \t]?[0-5]\d\b|[:.][0-5]\d[ \t]?uhr\b|[ \t]?uhr\b|[0-5]\d[ \t](?:hours|hrs)\b))"
     r"(?![\d:/]|[ \t]*(?:o['’]?[ \t]?clock|position|-?uhr-?position|dilution|titer|titre|ratio))",
     re.IGNORECASE,
 )
+_WEEKDAY = re.compile(
+    r"(?<!\w)(?P<found>(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mon|diens|"
+    r"donners|frei|sams|sonn)tag|mittwoch|sonnabend|"
+    r"lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)[,.]?[ \t]+(?:the[ \t]+|den[ \t]+|le[ \t]+)?$",
+    re.IGNORECASE,
+)
+_LONGEST_WEEKDAY = 20
 _RATIO = re.compile(r"\d:\d{2}")
 
 
 def find_dates(text: str) -> Iterator[Span]:
     """Yield every date, part of a date and time of day."""
-    if not any(character.isdigit() for character in text):
-        return
     for pattern in _WHOLE.values():
         for match in pattern.finditer(text):
             if _is_possible(match):
                 yield Span(match.start(), match.end(), "DATE")
+                yield from _weekday(text, match.start())
     for pattern in _PARTIAL:
-        yield from (Span(*match.span("found"), "DATE") for match in pattern.finditer(text))
+        for match in pattern.finditer(text):
+            yield Span(*match.span("found"), "DATE")
+            yield from _weekday(text, match.start("found"))
     for match in _TIME.finditer(text):
         if not _RATIO.fullmatch(match["found"]) or int(match["found"][0]) > 0:
             yield Span(*match.span("found"), "TIME")
+
+
+def _weekday(text: str, end: int) -> Iterator[Span]:
+    """Yield the day of the week that stands before a date."""
+    match = _WEEKDAY.search(text[max(0, end - _LONGEST_WEEKDAY) : end])
+    if match is not None:
+        start = max(0, end - _LONGEST_WEEKDAY)
+        yield Span(start + match.start("found"), start + match.end("found"), "DATE")
 
 
 def shifted(text: str, days: int, *, day_first: bool) -> str | None:
@@ -171,9 +207,12 @@ def _field(field: str, old: str, value: int, *, padded: bool) -> str:
     return f"{value:02d}" if len(old) == 2 and padded else str(value)
 
 
-_GERMAN = ("januar", "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
-           "dezember")  # fmt: skip
-_FRENCH = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+_GERMAN = (
+    "januar", "februar", "märz", "april", "mai", "juni", "juli",
+    "august", "september", "oktober", "november", "dezember",
+)  # fmt: skip
+_FRENCH = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet",
+           "août", "septembre", "octobre", "novembre",
            "décembre")  # fmt: skip
 _ENGLISH_ONLY = ("may",)
 

@@ -1,6 +1,5 @@
 """Numbers that stand for a person: records, telephones, addresses of mail and machines, plates."""
 
-# ruff: noqa: E501 - a pattern is easier to check in one piece
 from __future__ import annotations
 
 import re
@@ -11,26 +10,39 @@ from vesalius.data.deidentify.text.spans import Kind, Span
 __all__ = ["find_numbers"]
 
 _CUE = (
-    r"(?:MRN|MRI?#|med(?:ical)?\.?[ \t]*rec(?:ord)?s?|record|patient(?:en)?[ \t-]*(?:id|identifier|number|no|nr|nummer)|pat\.?[ \t-]*(?:id|nr|no)|pid|"
-    r"accession|acc|case|chart|visit|encounter|account|acct|episode|ssn|social[ \t]security|nhs|nino|insurance|policy|member|"
-    r"beneficiary|medicare|medicaid|health[ \t]plan|hicn|licen[cs]e|dea|npi|serial|s/n|device|order|exam(?:ination)?|study|"
+    r"(?:MRN|MRI?#|med(?:ical)?\.?[ \t]*rec(?:ord)?s?|record|patient(?:en)?[ \t-]*(?:id|identifier|"
+    r"number|no|nr|nummer)|pat\.?[ \t-]*(?:id|nr|no)|pid|"
+    r"accession|acc|case|chart|visit|encounter|account|acct|episode|ssn|social[ \t]security|nhs|nino|"
+    r"insurance|policy|member|"
+    r"beneficiary|medicare|medicaid|health[ \t]plan|hicn|licen[cs]e|dea|npi|serial|s/n|device|order|"
+    r"exam(?:ination)?|study|"
     r"requisition|request|specimen|sample|barcode|report|fin|csn|har|hospital|unit|admission|"
-    r"fallnummer|fall[ \t-]*(?:nr|id)|versicherten(?:nummer|-?nr)|versicherungsnummer|aufnahme(?:nummer|-?nr)|untersuchungsnummer|auftragsnummer|"
-    r"dossier|ipp|nir|iep|ins|num[ée]ro(?:[ \t]de[ \t](?:dossier|patient|s[ée]curit[ée][ \t]sociale))?|identifiant|s[ée]curit[ée][ \t]sociale|"
+    r"fallnummer|fall[ \t-]*(?:nr|id)|versicherten(?:nummer|-?nr)|versicherungsnummer|"
+    r"aufnahme(?:nummer|-?nr)|untersuchungsnummer|auftragsnummer|"
+    r"dossier|ipp|nir|iep|ins|num[ée]ro(?:[ \t]de[ \t](?:dossier|patient|"
+    r"s[ée]curit[ée][ \t]sociale))?|identifiant|s[ée]curit[ée][ \t]sociale|"
     r"identity[ \t]card|passport|reisepass|ausweis(?:nummer)?|driver'?s?[ \t]licen[cs]e|vin|vehicle|certificate|"
     r"plate|licen[cs]e[ \t]plate|registration|kennzeichen|immatriculation|fingerprint|iban|ID)"
 )
-_JOINT = r"(?:[ \t]*(?:id|no|nr|num|number|code|identifier|record)\b)?[ \t]*\.?[ \t]*(?:[:#=№]|n°|is\b|-[ \t])?[ \t]*(?:[:#][ \t]*)?"
+_JOINT = (
+    r"(?:[ \t]*(?:id|no|nr|num|number|code|identifier|record)\b)?[ \t]*\.?[ \t]*(?:[:#=№]|n°|is\b|"
+    r"-[ \t])?[ \t]*(?:[:#][ \t]*)?"
+)
 _TOKEN = r"(?P<found>(?=[A-Z0-9/_.-]*\d)[A-Z0-9](?:[A-Z0-9]|[/_.-](?=[A-Z0-9]))*(?:[ ]\d[\d-]+)*)"
-_WORDS = r"(?:\d{1,2}/\d{1,2}$|\d{1,3}(?:st|nd|rd|th|[ -]?mm|[ -]?cm|yo|y)?$|[TLCS]\d{1,2}(?:[-/][TLCS]?\d{1,2})?$|\d+\.\d+$)"
+_WORDS = (
+    r"(?:\d{1,2}/\d{1,2}$|\d{1,3}(?:st|nd|rd|th|[ -]?mm|[ -]?cm|yo|y)?$|"
+    r"[TLCS]\d{1,2}(?:[-/][TLCS]?\d{1,2})?$|\d+\.\d+$)"
+)
 _UNITS = (
-    r"(?![ \t]?(?:mm|cm|ml|mg|µg|mcg|kg|g|hu|mgy|gy|msv|mbq|bq|kbq|kv|kvp|ma|mas|ms|s|hz|mhz|bpm|iu|u|units?|cells|copies|slices|images|%|"
+    r"(?![ \t]?(?:mm|cm|ml|mg|µg|mcg|kg|g|hu|mgy|gy|msv|mbq|bq|kbq|kv|kvp|ma|mas|ms|s|hz|mhz|bpm|iu|u|"
+    r"units?|cells|copies|slices|images|%|"
     r"platelets|/)\b)"
 )
 _PLAIN: tuple[tuple[str, Kind], ...] = (
     (r"(?P<found>[\w.+-]+[ \t]?(?:@|\(at\)|\[at\])[ \t]?[\w-]+(?:\.[\w-]+)+)", "EMAIL"),
     (r"(?P<found>(?:https?|ftp|sftp|dicom|wado)://[^\s<>\"')\]]+|\bwww\.[^\s<>\"')\]]+)", "URL"),
-    (r"(?<![\w@.])(?P<found>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|de|fr|ch|at|uk|eu|io|health|hospital)(?:/[^\s<>\"')\]]*)?)(?![\w.]\w)", "URL"),
+    ((r"(?<![\w@.])(?P<found>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|de|fr|ch|at|uk|eu|io|health|"
+      r"hospital)(?:/[^\s<>\"')\]]*)?)(?![\w.]\w)"), "URL"),
     (r"(?<![\d.])(?P<found>(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d))(?![\d.]*\d)", "ID"),
     (r"(?<![\w:])(?P<found>(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4})(?![\w:])", "ID"),
     (r"(?<![\w.])(?P<found>[0-2](?:\.(?:0|[1-9]\d*)){4,})(?![\w])", "ID"),
@@ -46,8 +58,14 @@ _PLAIN: tuple[tuple[str, Kind], ...] = (
     (r"(?<![\w.])(?P<found>0\d(?:[ .]\d{2}){4})(?!\w)", "PHONE"),
     (r"(?<![\w.])(?P<found>0\d{2,4}[ ]\d{3,4}[ ]?\d{3,5})(?!\w)", "PHONE"),
     (r"(?<![\w.])(?P<found>[2-9]\d{2}-\d{4})(?![\w-])", "PHONE"),
-    ((r"\b(?:tel(?:ephone)?|phone|ph|fax|mobile|cell|pager|beeper|contact|call(?:back)?|telefon|handy|téléphone|portable|durchwahl|ext(?:ension)?)\.?(?:[ \t]*(?:number|no|nr|nummer))?"
+    ((r"\b(?:tel(?:ephone)?|phone|ph|fax|mobile|cell|pager|beeper|contact|call(?:back)?|telefon|handy|"
+       r"téléphone|portable|durchwahl|ext(?:ension)?)\.?(?:[ \t]*(?:number|no|nr|nummer))?"
      r"[ \t]*\.?[ \t]*[:#]?[ \t]*(?:at[ \t]|is[ \t])?(?P<found>[+(]?\d[\d ()./x-]{1,20}\d)(?!\w)"), "PHONE"),
+    ((r"\b(?:ext(?:ension)?|bleep|pager|beeper|durchwahl|"
+      r"poste)\.?[ \t]*[:#]?[ \t]*-?(?P<found>\d{3,6})(?!\w|[.,]\d)"), "PHONE"),
+    ((r"(?i:\b(?:serial|insurance|policy|member|s/n|versicher\w*|polic[ey]n?|assurance|passport|"
+      r"lot)\b[ \t]*(?:number|num|no|nr|id|n°)?)[ \t]*[.:#]*[ \t]*(?P<found>[A-Z]{2,5}[ ][A-Z0-9]*\d{3,}"
+      r"(?:[ ][A-Z0-9]{1,3}\b)?)(?!\w)"), "ID"),
     (r"(?<![\w-])(?P<found>[A-ZÄÖÜ]{1,3}-[A-ZÄÖÜ]{1,2} ?\d{2,4}[EH]?)(?!\w)", "ID"),
     (r"(?<![\w-])(?P<found>[A-Z]{2}-\d{3}-[A-Z]{2})(?![\w-])", "ID"),
     (r"(?<![\w-])(?P<found>[A-HJ-NPR-Z0-9]{17})(?<=\d{4})(?!\w)", "ID"),
@@ -58,7 +76,8 @@ _PLAIN: tuple[tuple[str, Kind], ...] = (
     (r"(?<![\w-])(?P<found>[A-Z]\d{2}-\d{3,6})(?!\w)", "ID"),
     (r"(?<![\w-])(?P<found>[A-Z]{1,3}\d{2,3}[A-Z]{1,3}\d{2,}[A-Z]?)(?!\w)", "ID"),
     (r"#[ ]?(?P<found>\d{4,})(?!\w)", "ID"),
-    (r"\b(?:plate|registration|kennzeichen|immatriculation)s?[ \t]*[:#]?[ \t]*(?P<found>[A-ZÄÖÜ0-9]{1,4}(?:[ -][A-ZÄÖÜ0-9]{1,4}){0,2})(?!\w)", "ID"),
+    ((r"\b(?:plate|registration|kennzeichen|immatriculation)s?[ \t]*[:#]?[ \t]*"
+      r"(?P<found>[A-ZÄÖÜ0-9]{1,4}(?:[ -][A-ZÄÖÜ0-9]{1,4}){0,2})(?!\w)"), "ID"),
 )  # fmt: skip
 _INSENSITIVE = {"EMAIL", "URL", "PHONE"}
 _PATTERNS = tuple(
