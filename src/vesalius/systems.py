@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LEVELS", "Evidence", "System", "find_home", "home_digest", "store_evidence", "systems"]
+__all__ = [
+    "LEVELS",
+    "Evidence",
+    "System",
+    "bound_to_home",
+    "find_home",
+    "home_digest",
+    "reproductions",
+    "store_evidence",
+    "store_reproduction",
+    "systems",
+]
 
 LEVELS = {
     "L0": "not built",
@@ -25,6 +36,10 @@ LEVELS = {
 }
 _ROOMS = ("methods", "benchmarks", "curation", "knowledge", "data/datasets", "evaluation", "adaptation")
 _PACKAGE = Path(__file__).parent
+_REPRODUCTIONS = "reproductions"
+_SEEDS_NEEDED = 3
+_VERDICTS = ("reproduced", "not at this scale", "contradicted")
+"""Verdicts that say something of a claim, and so show that its effect was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +64,8 @@ class System:
     evidence: tuple[Evidence, ...]
     note: str
     """Why the level is not higher, in words."""
+    verdicts: tuple[str, ...] = ()
+    """Verdict of each claim that `reproduce` measured with the home file as it stands."""
 
 
 def systems() -> list[System]:
@@ -70,13 +87,9 @@ def home_digest(home: Path) -> str:
 
 def store_evidence(slug: str, found: Iterable[Evidence], *, folder: Path = _PACKAGE / "evidence") -> Path:
     """Write what was shown of a system, bound to its home file as it stands now; returns the file written."""
-    home = find_home(slug)
-    if home is None:
-        raise FileNotFoundError(f"no file of the package carries the name {slug!r}, so nothing can be shown of it")
     entries = sorted({(item.level, item.claim, item.shown_by) for item in found})
     document = {
-        "home": home.relative_to(_PACKAGE).as_posix(),
-        "home_sha256": home_digest(home),
+        **bound_to_home(slug),
         "entries": [{"level": level, "claim": claim, "shown_by": by} for level, claim, by in entries],
     }
     path = folder / f"{slug}.json"
@@ -84,18 +97,52 @@ def store_evidence(slug: str, found: Iterable[Evidence], *, folder: Path = _PACK
     return path
 
 
+def bound_to_home(slug: str) -> dict[str, str]:
+    """Return the home file of a system and its digest, by which what is stored is bound to the code.
+
+    Raises:
+        FileNotFoundError: no file of the package carries the name.
+    """
+    home = find_home(slug)
+    if home is None:
+        raise FileNotFoundError(f"no file of the package carries the name {slug!r}, so nothing can be shown of it")
+    return {"home": home.relative_to(_PACKAGE).as_posix(), "home_sha256": home_digest(home)}
+
+
+def store_reproduction(document: Mapping[str, Any], *, folder: Path | None = None) -> Path:
+    """Write what `reproduce` measured of a system's claims, bound to its home file; returns the file written."""
+    folder = folder or _PACKAGE / "evidence" / _REPRODUCTIONS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{document['slug']}.json"
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def reproductions() -> dict[str, dict[str, Any]]:
+    """Return every stored reproduction by slug, those of other code too, which say so under "stale"."""
+    found = {}
+    for path in sorted((_PACKAGE / "evidence" / _REPRODUCTIONS).glob("*.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        home = find_home(document["slug"])
+        stale = home is None or document["code"]["home_sha256"] != home_digest(home)
+        found[document["slug"]] = {**document, "stale": stale}
+    return found
+
+
 def _row(entry: dict[str, Any]) -> System:
     slug = entry["slug"]
     home = find_home(slug)
     found, note = _evidence(slug, home)
+    measured, verdicts = _measured(slug, home)
     return System(
         slug=slug,
         name=entry["name"],
         kind=tuple(entry["kind"]),
         home=home.relative_to(_PACKAGE).as_posix() if home else "",
-        level=_level(found),
-        evidence=found,
+        level=_level((*found, *measured)),
+        evidence=(*found, *measured),
         note=note,
+        verdicts=verdicts,
     )
 
 
@@ -110,6 +157,23 @@ def _evidence(slug: str, home: Path | None) -> tuple[tuple[Evidence, ...], str]:
     if stored["home_sha256"] != home_digest(home):
         return (), "the file changed after its evidence was stored: make evidence"
     return tuple(Evidence(**item) for item in stored["entries"]), ""
+
+
+def _measured(slug: str, home: Path | None) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+    """Return the claims that were measured with enough seeds and the home file as it stands, and their verdicts."""
+    path = _PACKAGE / "evidence" / _REPRODUCTIONS / f"{slug}.json"
+    if home is None or not path.is_file():
+        return (), ()
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if stored["code"]["home_sha256"] != home_digest(home):
+        return (), ()
+    counted = [claim for claim in stored["claims"] if claim["seeds"] >= _SEEDS_NEEDED]
+    shown = tuple(
+        Evidence(level="L3", claim=f"{claim['verdict']}: {claim['sentence']}", shown_by=stored["command"])
+        for claim in counted
+        if claim["verdict"] in _VERDICTS
+    )
+    return shown, tuple(claim["verdict"] for claim in counted)
 
 
 def _level(found: tuple[Evidence, ...]) -> str:

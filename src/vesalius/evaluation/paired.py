@@ -20,7 +20,7 @@ from vesalius.metrics.significance import paired_difference, sign_flip, swap_tes
 from vesalius.metrics.statistics import patient_weights
 from vesalius.tasks.base import Score, column
 
-__all__ = ["LOWER_IS_BETTER", "Pair", "PairedScore", "align", "compare_scores", "permutation_p"]
+__all__ = ["LOWER_IS_BETTER", "Pair", "PairedScore", "align", "compare_scores", "item_values", "permutation_p"]
 
 LOWER_IS_BETTER = ("brier", "ece", "median_rank")
 """Starts of the metrics whose smaller value is better."""
@@ -165,7 +165,7 @@ def permutation_p(score: Score, pair: Pair, *, seed: int) -> float:
     patients, labels = column(pair.first, "patient")[rows], column(pair.first, "label")[rows]
     if score.metric == "auroc":
         return _auroc_p(pair, rows, seed=seed)
-    value = _item_values(score.metric)
+    value = item_values(score.metric)
     if value is None or not len(rows):
         return float("nan")
     apart = (value(pair.first) - value(pair.second))[rows]
@@ -219,7 +219,7 @@ def _share(target: Floats) -> Floats:
     return np.asarray(positive / (positive.sum() * (~positive).sum()), dtype=np.float64)
 
 
-def _item_values(metric: str) -> Callable[[pa.Table], Floats] | None:
+def item_values(metric: str) -> Callable[[pa.Table], Floats] | None:
     """What each row adds to a metric that is a mean over items; None for other metrics."""
     name = metric.removesuffix("_identity")
     if found := re.fullmatch(r"r_at_(\d+)", name):

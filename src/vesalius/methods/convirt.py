@@ -31,9 +31,17 @@ from vesalius.methods.base import (
 )
 from vesalius.models.dual import DualEncoder
 from vesalius.objectives.contrastive import ContrastConfig, Targets, contrast
-from vesalius.paper import Claim, Paper
+from vesalius.paper import PLANT, Claim, ClaimData, Paper, PositiveControl
 
 __all__ = ["METHOD", "PAPER", "SETTINGS", "ConVIRT", "ConVIRTConfig", "ConVIRTView", "build"]
+
+_COMPACT = (
+    "model.vision_width=128",
+    "model.width=64",
+    "model.projection_dim=64",
+    "model.text_length=48",
+)
+"""Encoders for pictures of 64 pixels; half a minute a run on one core."""
 
 PAPER = Paper(
     slug="convirt",
@@ -44,13 +52,49 @@ PAPER = Paper(
     code="yuhaozhang/convirt: lists of the retrieval evaluation, no training code, no licence file",
     claims=(
         Claim(
-            sentence="Pretraining on paired reports makes features that need fewer labels.",
-            factor="optimisation.lr",
-            on=1e-4,
-            off=0.0,
+            name="pairs",
+            sentence="Images contrasted with their own reports make features that need few labels.",
+            factor=PLANT,
+            on="",
+            off="shuffled_texts",
             task="linear_probe",
             metric="auroc",
-            published="RSNA linear probe at 1 % of labels: AUC 90.7",
+            subset=0.1,
+            published="RSNA linear probe at 1 / 10 / 100 % of labels: AUC 90.7 / 91.7 / 92.1 (from memory)",
+            settings=_COMPACT,
+            control=PositiveControl(
+                sentence="A sign at a random place is named by each report and is all that is asked for.",
+                data=ClaimData(plant="signs"),
+            ),
+        ),
+        Claim(
+            name="sentence",
+            sentence="One sentence of the report, drawn anew each step, serves better than the whole report.",
+            factor="method.sampling",
+            on="sentence",
+            off="report",
+            task="linear_probe",
+            metric="auroc",
+            subset=0.1,
+            published="the paper's choice, without a figure of its own",
+            settings=_COMPACT,
+            control=PositiveControl(
+                sentence="The report names the sign in its last sentence, behind more words than the text encoder "
+                "reads: only an arm that draws sentences can learn it.",
+                data=ClaimData(plant="signs_told_last"),
+            ),
+        ),
+        Claim(
+            name="directions",
+            sentence="Both directions of the contrast find the image of a report better than image to text alone.",
+            factor="method.image_weight",
+            on=0.75,
+            off=1.0,
+            task="retrieval",
+            metric="mrr",
+            label="text_to_image",
+            published="the paper weighs 0.75 and 0.25, without a figure of its own",
+            settings=_COMPACT,
         ),
     ),
 )

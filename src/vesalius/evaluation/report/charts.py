@@ -45,6 +45,8 @@ class Dot:
     low: float | None
     high: float | None
     model: bool = False
+    parts: tuple[float, ...] = ()
+    """What the value is the mean of, such as one number a seed: small hollow dots above the interval."""
 
 
 def chart(frame: Frame, layers: Sequence[str], *, x_label: str, y_label: str, title: str, ticks: int = 3) -> str:
@@ -154,6 +156,9 @@ def _mark(frame: Frame, row: Dot, y: float) -> list[str]:
     if row.value is not None:
         place = frame.x(min(max(row.value, low), high))
         parts.append(f'<circle class="{fill}" cx="{place:.1f}" cy="{y}" r="4.6"/>')
+    for part in row.parts:
+        place = frame.x(min(max(part, low), high))
+        parts.append(f'<circle class="{stroke} hollow" cx="{place:.1f}" cy="{y - 8}" r="2.2"/>')
     return parts
 
 

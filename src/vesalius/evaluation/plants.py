@@ -1,0 +1,209 @@
+"""Effects planted in a corpus on purpose: what a mechanism must find there, or what must ruin it.
+
+A plant changes the studies of a corpus and writes another one with the same patients and the same split. What is
+planted in a study follows from its id and the seed alone.
+
+Letters: Y rows, X columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.data.corpus import Corpus
+from vesalius.data.records import Finding, Study, Text
+from vesalius.data.writer import CorpusWriter
+from vesalius.errors import ConfigError, DataError, did_you_mean
+
+__all__ = ["SIGNS", "plant", "plant_names", "plant_words", "require_plant"]
+
+Media = dict[str, bytes | Path]
+Change = Callable[[Study], tuple[Study, Media]]
+"""Turns a study of the old corpus into one of the new, with the files that its records name."""
+
+_PATTERNS = {
+    "ring": "0111110 1000001 1000001 1000001 1000001 1000001 0111110",
+    "cross": "0001000 0001000 0001000 1111111 0001000 0001000 0001000",
+    "star": "1000001 0100010 0010100 0001000 0010100 0100010 1000001",
+    "bar": "0000000 0000000 1111111 1111111 1111111 0000000 0000000",
+    "post": "0011100 0011100 0011100 0011100 0011100 0011100 0011100",
+    "stairs": "1100000 1100000 0110000 0011000 0001100 0000110 0000011",
+    "corner": "1111111 1111111 1100000 1100000 1100000 1100000 1100000",
+    "grid": "1010101 0000000 1010101 0000000 1010101 0000000 1010101",
+}
+SIGNS = tuple(_PATTERNS)
+"""Classes of a planted sign: a small pattern at a random place of the picture."""
+_SIDE = 9
+"""Cells of a sign: its pattern of 7 × 7 with a dark border of one."""
+_SHARE = 5
+"""A sign covers about one fifth of the shorter side, so that it must be looked for and still is seen at 32 pixels."""
+_LEAD = (
+    "The study was made in the usual way with the patient standing upright and the arms held forward at full breath "
+    "after the request of the ward and it was read beside the picture of the last visit on the same screen by the "
+    "same reader who had no other knowledge of the case than the words of the request and the age of the patient "
+    "so that all that follows is told from the picture alone"
+)
+"""Words that tell nothing: 77 of them, in one sentence."""
+_SHORT_LEAD = 20
+"""Words of the lead that fill more than 77 characters and fewer than 77 tokens."""
+
+
+@dataclass(frozen=True)
+class _Plant:
+    words: str
+    prepare: Callable[[Corpus, int], Change]
+
+
+def plant(corpus: Corpus, out: str | Path, *, name: str, seed: int = 0) -> Corpus:
+    """Write a corpus with a plant and return it; one that is there is opened, half of one is gone on with.
+
+    Args:
+        corpus: with a stored split; nothing in it is changed.
+        out: folder of the new corpus.
+        name: of the plant, see `plant_names`.
+        seed: another seed plants otherwise.
+
+    Raises:
+        ConfigError: no such plant; offers the nearest. DataError: the corpus has no split.
+    """
+    require_plant(name)
+    if not corpus.has_split:
+        raise DataError(f"corpus {corpus.name!r} has no split: nothing can be planted in its training part alone")
+    root = Path(out)
+    if (root / "corpus.json").is_file() and (planted := Corpus.open(root)).has_split:
+        return planted
+    change = _PLANTS[name].prepare(corpus, seed)
+    virtual = bool(corpus.manifest.virtual)
+    with CorpusWriter(root, name=f"{corpus.name}-{name}", virtual=virtual) as writer:
+        for study in corpus:
+            if study.id not in writer:
+                changed, media = change(study)
+                writer.add(changed, media=media)
+    parts = {study: part for part in _parts(corpus) for study in corpus.split(part).ids}
+    Corpus.open(root).set_split(parts)
+    return Corpus.open(root)
+
+
+def plant_names() -> tuple[str, ...]:
+    """Return the names of all plants."""
+    return tuple(sorted(_PLANTS))
+
+
+def plant_words(name: str) -> str:
+    """Say in one sentence what a plant does."""
+    return _PLANTS[name].words
+
+
+def require_plant(name: str) -> None:
+    """Raise a ConfigError where there is no such plant."""
+    if name not in _PLANTS:
+        raise ConfigError(f"no plant {name!r}{did_you_mean(name, plant_names())}")
+
+
+def _parts(corpus: Corpus) -> tuple[str, ...]:
+    return tuple(corpus.manifest.splits["default"].patients)
+
+
+def _media(corpus: Corpus, study: Study) -> Media:
+    """Return the files of a study's images under their names."""
+    return {image.path: corpus.path(image.path) for image in study.images}
+
+
+def _shuffled_texts(corpus: Corpus, seed: int) -> Change:
+    """Give each training study the texts of another one; the other splits keep theirs."""
+    train = corpus.split("train")
+    texts = {study.id: tuple(replace(text, images=()) for text in study.texts) for study in train}
+    order = [sorted(texts)[place] for place in np.random.default_rng(seed).permutation(len(texts))]
+    donor = dict(zip(order, [*order[1:], *order[:1]], strict=True))
+
+    def change(study: Study) -> tuple[Study, Media]:
+        said = texts[donor[study.id]] if study.id in donor else study.texts
+        return replace(study, texts=said, regions=()), _media(corpus, study)
+
+    return change
+
+
+def _signs(*, lead: int = 0, shown: bool = True) -> Callable[[Corpus, int], Change]:
+    """Plant one of eight signs in picture and report; the report says nothing else.
+
+    Args:
+        lead: words that tell nothing, in a sentence before the one that names the sign.
+        shown: False leaves the picture as it is, so that the text alone tells.
+    """
+
+    def prepare(corpus: Corpus, seed: int) -> Change:
+        def change(study: Study) -> tuple[Study, Media]:
+            rng = np.random.default_rng([seed, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
+            sign = SIGNS[int(rng.integers(len(SIGNS)))]
+            said = f"There is a {sign} sign."
+            if lead:
+                said = f"{' '.join(_LEAD.split()[:lead])}. {said}"
+            findings = tuple(
+                Finding(concept=f"{name}_sign", status="present" if name == sign else "absent", source="planted")
+                for name in SIGNS
+            )
+            changed = replace(study, texts=(Text(text=said, role="findings"),), findings=findings, regions=())
+            return _with_sign(corpus, changed, sign, rng) if shown else (changed, _media(corpus, changed))
+
+        return change
+
+    return prepare
+
+
+def _with_sign(corpus: Corpus, study: Study, sign: str, rng: np.random.Generator) -> tuple[Study, Media]:
+    """Draw the sign into every still picture of a study, each at a place of its own."""
+    images, media = [], Media()
+    for image in study.images:
+        if image.kind != "image":
+            raise DataError(f"study {study.id!r}: a sign cannot be planted in a {image.kind}, only in pictures")
+        shown = corpus.read(image).display()
+        grey = shown.mean(axis=-1) if shown.ndim == 3 else shown
+        path = f"media/{study.id}-{image.id}.png"
+        media[path] = _png(_drawn(grey, sign, rng))
+        facts: Mapping[str, Any] = {"path": path, "units": "display", "channels": 1, "sha256": "", "frame": None}
+        images.append(replace(image, **facts))
+    return replace(study, images=tuple(images)), media
+
+
+def _drawn(picture: NDArray[np.float32], sign: str, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return a picture (Y, X) of 0..1 with the sign at a random place."""
+    pattern = np.array([[int(cell) for cell in row] for row in _PATTERNS[sign].split()], np.float32)
+    cell = max(1, round(min(picture.shape) / _SHARE / _SIDE))
+    patch = np.kron(np.pad(pattern, 1), np.ones((cell, cell), np.float32))
+    drawn = np.array(picture, np.float32)
+    room = [have - need for have, need in zip(drawn.shape, patch.shape, strict=True)]
+    if min(room) < 0:
+        raise DataError(f"a picture of {drawn.shape} has no room for a sign of {patch.shape}")
+    row, column = (int(rng.integers(free + 1)) for free in room)
+    drawn[row : row + len(patch), column : column + len(patch)] = patch
+    return drawn
+
+
+def _png(picture: NDArray[np.float32]) -> bytes:
+    from PIL import Image as PilImage
+
+    file = io.BytesIO()
+    PilImage.fromarray(np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+_PLANTS: dict[str, _Plant] = {
+    "shuffled_texts": _Plant("every training study has the texts of another one", _shuffled_texts),
+    "signs": _Plant("one of eight signs at a random place of the picture, named by the report", _signs()),
+    "signs_told_late": _Plant(
+        "signs, named by the report after more than 77 characters that tell nothing", _signs(lead=_SHORT_LEAD)
+    ),
+    "signs_told_last": _Plant(
+        "signs, named by the report's last sentence, behind one of 77 words that tell nothing",
+        _signs(lead=len(_LEAD.split())),
+    ),
+    "signs_of_text": _Plant("signs that the report names and the picture does not show", _signs(shown=False)),
+}
