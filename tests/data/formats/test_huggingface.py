@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,28 @@ def test_broken_files_and_empty_folders(tmp_path: Path) -> None:
     (tmp_path / "train.parquet").write_bytes(content[:-20])
     with pytest.raises(DataError, match="no whole Parquet file"):
         list(read(tmp_path))
+
+
+@pytest.mark.real
+def test_real_questions(tmp_path: Path, real_data: Path) -> None:
+    folder = real_data / "vqa-derived"
+    rows = [json.loads(line) for line in (folder / "vqa.jsonl").read_text().splitlines()][::40]
+    table = [
+        {
+            "id": row["id"], "patient": f"{row['set']}-{row['group']}", "question": row["question"],
+            "answer": row["answer"], "answer_type": row["answer_type"], "options": row.get("choices"),
+            "image": {"bytes": (folder / row["image"]).resolve().read_bytes(), "path": None},
+        }
+        for row in rows
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "train.parquet")
+    found = [sample.study for sample in read(tmp_path)]
+    assert [study.id for study in found] == [row["id"] for row in rows]
+    for study, row in zip(found, rows, strict=True):
+        [dialogue] = study.dialogues
+        assert (dialogue.answer, dialogue.answer_type) == (row["answer"], row["answer_type"])
+        assert dialogue.options == tuple(row.get("choices") or ())
+        assert len(study.images) == 1
 
 
 def test_round_trip_and_the_library_opens_it(tmp_path: Path, samples: list[Sample]) -> None:

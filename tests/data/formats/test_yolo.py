@@ -100,6 +100,34 @@ def test_round_trip(tmp_path: Path, samples: list[Sample]) -> None:
         assert region.concept == "lung_nodule"
 
 
+@pytest.mark.real
+def test_real_cells(tmp_path: Path, real_data: Path) -> None:
+    import csv
+    import shutil
+
+    with (real_data / "blood-cells" / "boxes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    names = list(dict.fromkeys(row["image"] for row in rows))[:12]
+    kinds = ["RBC", "WBC", "Platelets"]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    for name in names:
+        shutil.copy(real_data / "blood-cells" / name, tmp_path / "images")
+        lines = []
+        for row in (row for row in rows if row["image"] == name):
+            left, top, right, bottom = (int(row[key]) for key in ("xmin", "ymin", "xmax", "ymax"))
+            # Pictures of 640 × 480.
+            shares = [(left + right) / 1280, (top + bottom) / 960, (right - left) / 640, (bottom - top) / 480]
+            lines.append(" ".join(map(str, [kinds.index(row["label"]), *shares])))
+        (tmp_path / "labels" / f"{Path(name).stem}.txt").write_text("\n".join(lines))
+    described(tmp_path, f"train: images\nnames: {kinds}\n")
+    found = [region for sample in read(tmp_path) for region in sample.study.regions]
+    wanted = [row for row in rows if row["image"] in names]
+    assert len(found) == len(wanted)
+    boxes = sorted(tuple(round(value, 6) for value in region.box) for region in found if region.box)
+    assert boxes == sorted(tuple(float(row[k]) for k in ("xmin", "ymin", "xmax", "ymax")) for row in wanted)
+
+
 def replace_image(sample: Sample, name: str):  # type: ignore[no-untyped-def]
     from dataclasses import replace
 
