@@ -48,7 +48,8 @@ def test_conversations() -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        ("X-Ray", "DX"), ("CT (Computed Tomography)", "CT"), ("MR (Mag-netic Resonance Imaging)", "MR"), ("MRI", "MR"),
+        ("X-Ray", "DX"), ("CT (Computed Tomography)", "CT"), ("MR (Mag-netic Resonance Imaging)", "MR"),
+        ("MRI", "MR"),
         ("Fundus Photography", "OP"), ("OCT (Optical Coherence Tomography)", "OPT"), ("ultrasound", "US"),
         ("Dermoscopy", "XC"), ("Microscopy Images", "SM"), ("Digital Photography", "XC"), ("a chart", "OT"),
         ("Computed Tomography", "CT"), ("Infrared Reflectance Imaging", "OT"), ("", "OT"),
