@@ -148,12 +148,14 @@ def test_views_stream_their_rows(corpus: Corpus) -> None:
     assert names(stream(view, window=0).batches()) == view.ids
 
 
-def test_memory_holds_two_windows(corpus: Corpus) -> None:
+def test_memory_holds_one_window(corpus: Corpus) -> None:
     one = stream(corpus)
     most = 0
     for _ in one.batches():
-        most = max(most, sum(len(table) for table in one._windows.values()))
-    assert most <= 2 * 3 * 8
+        window = one._kept[1]
+        assert window is not None
+        most = max(most, sum(len(table) for table in window.tables))
+    assert most == 3 * 8
 
 
 def test_only_the_rows_of_the_process_are_read(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

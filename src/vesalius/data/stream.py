@@ -2,7 +2,7 @@
 
 The order of an epoch follows from seed and epoch by arithmetic: row groups are permuted, `window` of them at a time
 are mixed, and each process takes an equal stretch of the result. So no buffer is lost with a stopped run, the state
-is two numbers, and the order is the same with any number of loader workers. In memory are at most two windows of rows
+is two numbers, and the order is the same with any number of loader workers. At most one window of rows is in memory
 a worker, whatever the size of the corpus. A map-style dataset of torch, without importing it.
 """
 
@@ -26,8 +26,6 @@ from vesalius.errors import DataError
 __all__ = ["StreamState", "StudyStream", "Ticket"]
 
 T = TypeVar("T")
-_WINDOWS_IN_MEMORY = 2
-"""A batch may lie across the border of two windows."""
 
 
 class Ticket(NamedTuple):
@@ -55,6 +53,29 @@ class _Epoch(NamedTuple):
     """Position after the last row of each window."""
 
 
+class _Window(NamedTuple):
+    """Row groups that are mixed."""
+
+    tables: tuple[pa.Table, ...]
+    ends: Rows
+    """Rows up to the end of each table."""
+    order: Rows
+    """Which row of all tables comes at each place."""
+
+    def studies(self, start: int, stop: int) -> Iterator[Study]:
+        """Yield the studies at places; the tables stay as they are, since a mixed copy would take as much again."""
+        rows = self.order[start:stop]
+        of = np.searchsorted(self.ends, rows, side="right")
+        by_table = np.argsort(of, kind="stable")
+        found: list[Study] = []
+        for number in np.unique(of).tolist():
+            first = int(self.ends[number]) - len(self.tables[number])
+            found += to_studies(self.tables[number].take(pa.array(rows[of == number] - first)))
+        place = np.empty(len(rows), np.int64)
+        place[by_table] = np.arange(len(rows))
+        yield from (found[index] for index in place.tolist())
+
+
 @dataclass(kw_only=True)
 class StudyStream(Generic[T]):
     """Batches of studies, each made by `load`, for one of several processes.
@@ -73,8 +94,8 @@ class StudyStream(Generic[T]):
     seed: int = 0
     rank: int = 0
     world: int = 1
-    window: int = 4
-    """Row groups of 1024 studies that are mixed; 0 gives all rows in their order on disk."""
+    window: int = 3
+    """Row groups of 1024 studies that are mixed, and held in memory; 0 gives all rows in their order on disk."""
     whole: bool = False
 
     def __post_init__(self) -> None:
@@ -87,7 +108,7 @@ class StudyStream(Generic[T]):
         self._handed_out = 0
         self._bounds = _groups(self.corpus)
         self._epochs: OrderedDict[int, _Epoch] = OrderedDict()
-        self._windows: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+        self._kept: tuple[tuple[int, int], _Window | None] = ((-1, -1), None)
         if len(self) == 0:
             raise DataError(
                 f"{len(self.corpus)} studies over {self.world} processes do not fill a batch of "
@@ -148,7 +169,7 @@ class StudyStream(Generic[T]):
         self.epoch, self._handed_out = StreamState(**state["state"])
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_epochs": OrderedDict(), "_windows": OrderedDict()}
+        return self.__dict__ | {"_epochs": OrderedDict(), "_kept": ((-1, -1), None)}
 
     @property
     def _span(self) -> tuple[int, int]:
@@ -185,7 +206,7 @@ class StudyStream(Generic[T]):
             window = int(np.searchsorted(ends, start, side="right"))
             first = int(ends[window - 1]) if window else 0
             last = min(stop, int(ends[window]))
-            yield from to_studies(self._window(epoch, window).slice(start - first, last - start))
+            yield from self._window(epoch, window).studies(start - first, last - first)
             start = last
 
     def _epoch(self, epoch: int) -> _Epoch:
@@ -201,22 +222,21 @@ class StudyStream(Generic[T]):
                 self._epochs.popitem(last=False)
         return self._epochs[epoch]
 
-    def _window(self, epoch: int, number: int) -> pa.Table:
-        """Return the rows of a window in their order in the epoch."""
+    def _window(self, epoch: int, number: int) -> _Window:
         key = (epoch, number)
-        if key not in self._windows:
-            while len(self._windows) >= _WINDOWS_IN_MEMORY:
-                self._windows.popitem(last=False)
+        if key != self._kept[0]:
+            # Before the next is read, so that there is one in memory and not two.
+            self._kept = ((-1, -1), None)
             step = self.window or 1
             groups = self._epoch(epoch).order[number * step : (number + 1) * step]
             tables = [self._rows(int(self._bounds[group]), int(self._bounds[group + 1])) for group in groups]
-            table = pa.concat_tables(tables)
-            if self.window:
-                mixed = np.random.default_rng((self.seed, epoch, number + 1)).permutation(len(table))
-                table = table.take(pa.array(mixed))
-            self._windows[key] = table
-        self._windows.move_to_end(key)
-        return self._windows[key]
+            ends = np.cumsum([len(table) for table in tables])
+            rng = np.random.default_rng((self.seed, epoch, number + 1))
+            order = rng.permutation(int(ends[-1])) if self.window else np.arange(ends[-1])
+            self._kept = (key, _Window(tuple(tables), ends, order))
+        window = self._kept[1]
+        assert window is not None
+        return window
 
     def _rows(self, start: int, stop: int) -> pa.Table:
         """Read rows of the view that lie in one row group."""
