@@ -14,6 +14,7 @@ from vesalius.data import readers
 from vesalius.data.fingerprint import file_sha256, folder_sha256
 from vesalius.data.ingest.attach import Place, attach, place_of
 from vesalius.data.ingest.marks import suffix_of, with_marks
+from vesalius.data.ingest.media import described
 from vesalius.data.ingest.plan import ImagePlan, StudyPlan
 from vesalius.data.ingest.report import Problem
 from vesalius.data.readers import Pixels, series
@@ -71,6 +72,13 @@ def _single(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
     """Open one file, or a folder with one series, and name it by its content."""
     if planned.path.is_dir():
         return _folder(planned, problems)
+    try:
+        if (record := described(planned)) is not None:
+            place = Place(record, planned.instances, planned.series_uid, None)
+            return _Opened(record, {record.path: planned.path}, place)
+    except DataError as error:
+        problems.append(Problem(planned.item, str(error).removeprefix(f"{planned.path}: ")))
+        return None
     opened = _first_good(planned, problems)
     if opened is None:
         return None

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from vesalius.data.readers.pixels import LookupTable, Pixels, Presentation, Window
+from vesalius.data.readers.video_index import container_of
 from vesalius.errors import DataError
 
 __all__ = ["LookupTable", "Pixels", "Presentation", "Window", "read", "sniff"]
@@ -28,7 +29,7 @@ _MAGIC = {
 _FOREIGN = {
     b"BM": "a BMP picture",
     b"GIF8": "a GIF picture",
-    b"RIFF": "a RIFF container (WebP or AVI)",
+    b"RIFF": "a RIFF container (WebP, or WAV audio, which readers.audio opens)",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive",
     b"\x89HDF": "an HDF5 file",
@@ -37,8 +38,8 @@ _FOREIGN = {
     b"<": "XML or HTML text",
     b"{": "JSON text",
 }
-_HEAD_BYTES = 352
-_ADVICE = "expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF"
+_HEAD_BYTES = 400
+_ADVICE = "expected DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or a video"
 _METAIMAGE = re.compile(rb"\s*(ObjectType|NDims|Comment|ObjectSubType)\s*=", re.IGNORECASE)
 _ANALYZE = (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c")
 
@@ -49,8 +50,8 @@ def read(path: str | os.PathLike[str], *, frame: int | None = None) -> Pixels:
     The format is found from the content, so a renamed file opens all the same.
 
     Args:
-        path: DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG or TIFF file, or a folder with one DICOM volume; for one of
-            several volumes, or one that lacks slices, see `vesalius.data.readers.series.read`.
+        path: DICOM, NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF or video file, or a folder with one DICOM volume; for one
+            of several volumes, or one that lacks slices, see `vesalius.data.readers.series.read`.
         frame: read this frame only, counted from 0, without decoding the others; of a folder one time where it
             holds several, else one slice.
 
@@ -66,7 +67,7 @@ def read(path: str | os.PathLike[str], *, frame: int | None = None) -> Pixels:
 
 
 def sniff(path: str | os.PathLike[str]) -> str:
-    """Return "png", "jpeg", "tiff", "dicom", "nifti", "nrrd" or "metaimage" from the first bytes of a file.
+    """Return "png", "jpeg", "tiff", "dicom", "nifti", "nrrd", "metaimage" or "video" from the first bytes of a file.
 
     Raises:
         DataError: no such file, nothing in it, or a format that no reader knows.
@@ -84,6 +85,8 @@ def sniff(path: str | os.PathLike[str]) -> str:
         return "nifti"
     if _METAIMAGE.match(head):
         return "metaimage"
+    if container_of(head):
+        return "video"
     found = next((label for magic, label in _FOREIGN.items() if head.startswith(magic)), None)
     if head.startswith(_ANALYZE):
         found = "the header of an Analyze .hdr/.img pair, which states no orientation; convert the pair to NIfTI"

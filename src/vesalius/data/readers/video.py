@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vesalius.data.readers.clip import Clip, Rule, Sampled, choose_frames
 from vesalius.data.readers.limits import DECODER_FAULTS, check_size
+from vesalius.data.readers.pixels import Pixels, Presentation
 from vesalius.data.readers.video_index import (
     HEAD_BYTES,
     FrameIndex,
@@ -33,7 +34,17 @@ from vesalius.data.records import Image
 from vesalius.errors import DataError
 from vesalius.optional import require
 
-__all__ = ["Clip", "Rule", "Sampled", "choose_frames", "container_of", "describe_clip", "open_clip", "read_stream"]
+__all__ = [
+    "Clip",
+    "Rule",
+    "Sampled",
+    "choose_frames",
+    "container_of",
+    "describe_clip",
+    "open_clip",
+    "read",
+    "read_stream",
+]
 
 # Codecs with packets that show nothing, so that packets cannot be counted for frames.
 _HIDDEN_FRAMES = ("vp8",)
@@ -169,6 +180,26 @@ def open_clip(path: str | Path, *, partial: bool = False) -> Clip:
             "ASF or DICOM"
         )
     return read_stream(path, container=container, partial=partial)
+
+
+def read(path: Path, *, frame: int | None = None) -> Pixels:
+    """Read all frames of a video, or the one asked for; a long clip is better opened with `open_clip`.
+
+    Raises:
+        DataError: as `open_clip`; or all frames together are too much for the memory.
+    """
+    clip = open_clip(path)
+    array = clip.frames(range(len(clip)) if frame is None else [frame])
+    axes = ("TYX" if frame is None else "YX") + ("C" if clip.channels > 1 else "")
+    rate = {"frames_per_second": f"{clip.frames_per_second:g}"} if clip.frames_per_second else {}
+    return Pixels(
+        array=array if frame is None else array[0],
+        axes=axes,  # type: ignore[arg-type]
+        units="rgb" if clip.channels > 1 else "display",
+        info={**clip.info, **rate, "frames": str(len(clip)), "geometry_missing": "a video states no spacing"},
+        source=str(path),
+        presentation=Presentation(white=float(np.iinfo(array.dtype).max)),
+    )
 
 
 def describe_clip(path: str | Path, *, id: str, modality: str = "OT") -> Image:
