@@ -93,5 +93,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
                 "reasoning_chain": f"The first picture shows: {question.answer}.",
             })  # fmt: skip
     (root / "data").mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows), root / _FILE)
+    # One or two patients may leave no question; the table then has its columns and no row.
+    empty = pa.table({name: pa.array([], pa.string()) for name in _COLUMNS})
+    pq.write_table(pa.Table.from_pylist(rows) if rows else empty, root / _FILE)
     return list(_samples((Row(row, "row") for row in rows), root, virtual_origin(ABOUT)))

@@ -104,6 +104,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
                 "image_path": place, "modality_type": "X-Ray",
                 **{f"option_{letter}": option for letter, option in zip(_LETTERS, options, strict=False)},
             })  # fmt: skip
+    (root / _TABLES).mkdir(parents=True, exist_ok=True)
     made: list[Sample] = []
     for number, (source, rows) in enumerate(sorted(tables.items())):
         if number == 0:
