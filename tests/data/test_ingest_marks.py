@@ -151,3 +151,12 @@ def test_a_folder_whose_table_is_not_read_says_so(folder: Path) -> None:
     (folder / "metadata.csv").write_text("file\na.png\n", encoding="utf-8")
     report = ingest(folder, out=folder.parent / "corpus", workers=1)
     assert any("source/metadata.csv --image COLUMN" in note for note in report.notes)
+
+
+def test_paths_from_the_table_may_lie_anywhere_below_the_root(folder: Path) -> None:
+    tables = folder / "tables"
+    tables.mkdir()
+    rows = [{"i": "../a.png", "q": "Où ?", "a": "là", "l": "fr"}, {"i": "b.png", "q": "Where?", "a": "here", "l": ""}]
+    corpus, report = made(tables, rows, image=("i",), root=str(folder), question="q", answer="a", language="l")
+    assert not report.problems
+    assert [one.language for study in corpus for one in study.dialogues] == ["fr", "en"]

@@ -59,9 +59,9 @@ def ingest(
     open_labels: Annotated[
         bool, typer.Option(help="Labels that a cell does not list are unknown, not absent.")
     ] = False,
-    language: Annotated[str, typer.Option(help="Language of the texts.")] = "en",
+    language: Annotated[str, typer.Option(help="Language of the words, or the column of it.")] = "en",
     encoding: Annotated[str, typer.Option(help="Encoding of the table, such as cp1252; UTF-8 where not given.")] = "",
-    root: Annotated[str, typer.Option(help="Folder that image paths are relative to.")] = "",
+    root: Annotated[str, typer.Option(help="Folder that holds all images; paths start here, or at the table.")] = "",
     name: Annotated[str, typer.Option(help="Name of the corpus; that of the source where not given.")] = "",
     link: Annotated[bool, typer.Option(help="Link the files into the corpus instead of copying them.")] = False,
     dataset: Annotated[

@@ -108,6 +108,7 @@ class Columns(Config):
     closed: bool = True
     """A cell of label names lists everything that was found, so that the table's other labels are absent."""
     language: str = "en"
+    """Of texts and questions: a tag such as en, or the name of a column."""
     encoding: str = ""
     """Of the table, such as cp1252; empty for UTF-8."""
     root: str = ""
@@ -159,6 +160,10 @@ class Columns(Config):
         if name.startswith("="):
             return name[1:].strip()
         return cell(row.get(name)) if name else ""
+
+    def language_of(self, row: Mapping[str, Any]) -> str:
+        """Return the language of a row's words, "en" where its cell is empty."""
+        return cell(row[self.language]) or "en" if self.language in row else self.language
 
     def labels(self, row: Mapping[str, Any], numeric: frozenset[str]) -> Iterator[tuple[str, Status]]:
         """Yield concept and status of every label of a row.

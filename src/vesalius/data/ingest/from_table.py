@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,14 +58,15 @@ def plan_table(table: Table, columns: Columns, *, provenance: Provenance) -> Pla
         )
     table.require(columns)
     plan = Plan(problems=[Problem(f"{table.path.name} line {line}", reason) for line, reason in table.broken])
-    lines = _lines(table, columns, plan)
+    find = partial(_found, Path(columns.root) if columns.root else table.path.parent, table.path.parent)
+    lines = _lines(table, columns, plan, find)
     groups = _groups(table, lines, columns)
     if not columns.image:
         plan.notes["studies of words alone: no --image column"] += len(groups)
     labels = _Labels([row.cells for row in table.rows], columns, plan)
     for (patient, study), group in groups.items():
         ids = short_names(name for line in group for name, _ in line.files)
-        images = _images(group, columns, ids, plan)
+        images = _images(group, columns, ids, plan, find)
         rows = [line.row.cells for line in group]
         template = replace(
             _study(study, patient, group, columns, plan),
@@ -78,7 +80,7 @@ def plan_table(table: Table, columns: Columns, *, provenance: Provenance) -> Pla
     return plan
 
 
-def _lines(table: Table, columns: Columns, plan: Plan) -> list[_Line]:
+def _lines(table: Table, columns: Columns, plan: Plan, find: Callable[[str], Path]) -> list[_Line]:
     """Resolve the image paths of every row; rows without a usable path become problems."""
     root = Path(columns.root) if columns.root else table.path.parent
     lines = []
@@ -89,13 +91,22 @@ def _lines(table: Table, columns: Columns, plan: Plan) -> list[_Line]:
             plan.problems.append(Problem(item, f"column {columns.image[0]!r} is empty"))
             continue
         try:
-            files = [within(root, name) for name in names]
+            files = [find(name) for name in names]
         except DataError as error:
             plan.problems.append(Problem(item, str(error)))
             continue
         base = root.resolve()
         lines.append(_Line(row, tuple((path.relative_to(base).as_posix(), path) for path in files)))
     return lines
+
+
+def _found(root: Path, folder: Path, name: str) -> Path:
+    """Return a file by its path from the root, or from the folder of a table that lies below the root."""
+    base = root.resolve()
+    beside = (folder / name).resolve() if "\0" not in name else base
+    if folder.resolve().is_relative_to(base) and beside.is_relative_to(base) and beside.exists():
+        return beside
+    return within(root, name)
 
 
 def _paths(value: Any) -> list[str]:
@@ -130,7 +141,9 @@ def _groups(table: Table, lines: Sequence[_Line], columns: Columns) -> dict[tupl
     return groups
 
 
-def _images(group: Sequence[_Line], columns: Columns, names: Mapping[str, str], plan: Plan) -> tuple[ImagePlan, ...]:
+def _images(
+    group: Sequence[_Line], columns: Columns, names: Mapping[str, str], plan: Plan, find: Callable[[str], Path]
+) -> tuple[ImagePlan, ...]:
     images: dict[str, ImagePlan] = {}
     for line in group:
         cells = line.row.cells
@@ -148,7 +161,7 @@ def _images(group: Sequence[_Line], columns: Columns, names: Mapping[str, str], 
             )
         if line.files:
             first = line.files[0][0]
-            images[first] = with_regions(images[first], line.row, columns, plan)
+            images[first] = with_regions(images[first], line.row, columns, plan, find=find)
     return tuple(images.values())
 
 
@@ -185,7 +198,7 @@ def _first(rows: Sequence[Mapping[str, Any]], meaning: str, columns: Columns, pl
 
 def _texts(rows: Sequence[Mapping[str, Any]], columns: Columns) -> tuple[Text, ...]:
     texts = {
-        (role, text): Text(text=text, role=role, language=columns.language)
+        (role, text): Text(text=text, role=role, language=columns.language_of(row))
         for row in rows
         for name, role in columns.texts()
         for text in _paths(row.get(name))

@@ -102,7 +102,7 @@ def within(root: Path, name: str) -> Path:
         raise DataError(f"path {name!r} is not usable: {error}") from None
     if not path.is_relative_to(base):
         raise DataError(
-            f"path {name!r} leaves the folder {root}; refused, give paths relative to it or another --root"
+            f"path {name!r} leaves the folder {root}; refused, give a folder that holds all files with --root"
         )
     return path
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vesalius.data.ingest.columns import Columns, cell, concept_name
-from vesalius.data.ingest.plan import ImagePlan, MaskPlan, Plan, within
+from vesalius.data.ingest.plan import ImagePlan, MaskPlan, Plan
 from vesalius.data.ingest.report import Problem
 from vesalius.data.ingest.table import Row
 from vesalius.data.records import Box, Dialogue, Region, Turn
@@ -18,15 +18,25 @@ from vesalius.errors import DataError
 __all__ = ["dialogues", "with_regions"]
 
 
-def with_regions(image: ImagePlan, row: Row, columns: Columns, plan: Plan) -> ImagePlan:
-    """Return the image with the box and the masks of a row; what cannot be one is a problem."""
+def with_regions(
+    image: ImagePlan, row: Row, columns: Columns, plan: Plan, *, find: Callable[[str], Path]
+) -> ImagePlan:
+    """Return the image with the box and the masks of a row; what cannot be one is a problem.
+
+    Args:
+        image: of the row.
+        row: of the table.
+        columns: what its cells mean.
+        plan: takes the problems.
+        find: gives the path of a file by its name in the table.
+    """
     regions, masks = image.regions, image.masks
     try:
         box = _box(row.cells, columns)
         if box is not None:
             name = _concept(row.cells, columns)
             regions = (*regions, Region(image=image.id, kind="box", box=box, concept=name))
-        masks = tuple(dict.fromkeys((*masks, *_masks(image, row.cells, columns))))
+        masks = tuple(dict.fromkeys((*masks, *_masks(row.cells, columns, find))))
     except DataError as error:
         plan.problems.append(Problem(f"line {row.line}", str(error)))
     return replace(image, regions=regions, masks=masks)
@@ -61,13 +71,12 @@ def _concept(cells: Mapping[str, Any], columns: Columns) -> str:
     return concept_name(cell(cells.get(named[0]))) if named else ""
 
 
-def _masks(image: ImagePlan, cells: Mapping[str, Any], columns: Columns) -> list[MaskPlan]:
-    """Return the mask files of a row, looked for from where its image's path starts.
+def _masks(cells: Mapping[str, Any], columns: Columns, find: Callable[[str], Path]) -> list[MaskPlan]:
+    """Return the mask files of a row.
 
     Raises:
         DataError: a path leaves the folder.
     """
-    root = _root(image)
     found = []
     for item in columns.mask:
         column, name, kind = (*item.split(":"), "", "")[:3]
@@ -77,13 +86,8 @@ def _masks(image: ImagePlan, cells: Mapping[str, Any], columns: Columns) -> list
                 continue
             spoken = name or column
             about = {"anatomy": spoken} if kind == "anatomy" else {"concept": concept_name(spoken)}
-            found.append(MaskPlan(path=within(root, cell(path)), item=cell(path), **about))
+            found.append(MaskPlan(path=find(cell(path)), item=cell(path), **about))
     return found
-
-
-def _root(image: ImagePlan) -> Path:
-    """Return the folder that the image's item is relative to."""
-    return image.path.parents[len(Path(image.item).parts) - 1]
 
 
 def dialogues(rows: Sequence[tuple[Mapping[str, Any], Sequence[str]]], columns: Columns) -> tuple[Dialogue, ...]:
@@ -103,5 +107,5 @@ def _dialogue(name: str, cells: Mapping[str, Any], images: tuple[str, ...], colu
     return Dialogue(
         id=name, turns=tuple(turns), answer=answer, answer_type=columns.value(cells, "answer_type"),
         options=tuple(columns.parted(cells.get(columns.options))) if columns.options else (),
-        language=columns.language, source="table",
+        language=columns.language_of(cells), source="table",
     )  # fmt: skip
