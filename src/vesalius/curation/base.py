@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,19 @@ from vesalius.config import Config
 from vesalius.data.fingerprint import study_key
 from vesalius.data.records import Study
 
-__all__ = ["Decision", "Dropped", "Files", "Outcome", "Stage", "Step", "StudyStep", "Tally", "chance", "run_step"]
+__all__ = [
+    "Decision",
+    "Dropped",
+    "Files",
+    "Outcome",
+    "Spread",
+    "Stage",
+    "Step",
+    "StudyStep",
+    "Tally",
+    "chance",
+    "run_step",
+]
 
 
 class Files(Protocol):
@@ -44,6 +57,8 @@ class Dropped:
 
 Outcome = Study | Dropped
 Decision = Callable[[Study], Outcome]
+Spread = Callable[[Decision, Iterable[Study]], Iterator[Outcome]]
+"""Takes a decision on each of many studies, and gives the outcomes in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +68,8 @@ class Stage:
     studies: Iterable[Study]
     files: Files
     seed: int = 0
+    spread: Spread = map
+    """How a decision is taken on all studies: `map` in this process, or as `ordered_map` in several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +86,8 @@ class StudyStep(Step):
     """A step that decides on each study by itself."""
 
     def prepare(self, stage: Stage) -> Decision:
-        """Return `apply` with the stage in place."""
-        return partial(self.apply, stage=stage)
+        """Return `apply` with the stage in place; it may be run in another process, and knows no other study."""
+        return partial(self.apply, stage=replace(stage, studies=(), spread=map))
 
     @abstractmethod
     def apply(self, study: Study, stage: Stage) -> Outcome:
@@ -125,8 +142,9 @@ def run_step(step: Step, stage: Stage, *, name: str) -> Iterator[tuple[Study, Ou
         name: how the step is called in `Provenance.made_by`.
     """
     decide = step.prepare(stage)
-    for study in stage.studies:
-        outcome = decide(study)
+    spread = stage.spread if isinstance(step, StudyStep) else map
+    studies, asked = tee(stage.studies)
+    for study, outcome in zip(studies, spread(decide, asked), strict=True):
         if isinstance(outcome, Study) and outcome != study:
             origin = outcome.provenance
             chain = f"{origin.made_by} → {name}" if origin.made_by else name

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius import __version__
-from vesalius.curation.base import Dropped, Files, Stage, Tally, run_step
+from vesalius.curation.base import Dropped, Files, Spread, Stage, Tally, run_step
 from vesalius.curation.page import funnel_page
 from vesalius.curation.recipe import NamedStep, Recipe
 from vesalius.curation.stages import LEDGER, StoredStudies, store_step
@@ -72,11 +72,21 @@ class CurationReport:
         return "\n".join([*lines, f"{self.corpus}: {self.steps[-1].tally.studies_out} studies"])
 
 
-def curate(source: Corpus, recipe: Recipe, out: str | Path, *, progress: Progress | None = None) -> CurationReport:
+def curate(
+    source: Corpus, recipe: Recipe, out: str | Path, *, progress: Progress | None = None, spread: Spread = map
+) -> CurationReport:
     """Run a recipe over a corpus (or view) and write the result as a corpus, with its files and split.
 
     Also written into `out`: ``curation.json`` (the report), ``curation-dropped.jsonl`` (one line for each study that
     stayed out) and ``curation.html``.
+
+    Args:
+        source: corpus or view.
+        recipe: steps in order.
+        out: folder of the result.
+        progress: takes a title and a total, gives a context that yields a function that counts studies.
+        spread: how steps that look at one study at a time go over all of them; `vesalius.data.ordered.ordered_map`
+            with a backend runs them in processes or on Ray, with the same result.
 
     Raises:
         DataError: `out` holds something else, or no study is left.
@@ -86,7 +96,7 @@ def curate(source: Corpus, recipe: Recipe, out: str | Path, *, progress: Progres
         raise DataError(f"{root} holds a corpus already: choose a new folder for --out")
     if root.resolve() == source.root.resolve():
         raise DataError(f"{root} is the corpus to be curated itself: choose another folder for --out")
-    steps, folders, studies = _run(source, recipe, root, progress or _silent)
+    steps, folders, studies = _run(source, recipe, root, progress or _silent, spread)
     content_hash = _write(source, studies, root, name=recipe.name, progress=progress or _silent)
     report = CurationReport(
         recipe=recipe.name,
@@ -103,7 +113,7 @@ def curate(source: Corpus, recipe: Recipe, out: str | Path, *, progress: Progres
 
 
 def _run(
-    source: Corpus, recipe: Recipe, root: Path, progress: Progress
+    source: Corpus, recipe: Recipe, root: Path, progress: Progress, spread: Spread
 ) -> tuple[list[StepReport], list[Path], StoredStudies]:
     """Run the steps one after the other; return their reports, their folders, and the studies after the last."""
     studies: Iterable[Study] = source
@@ -112,7 +122,7 @@ def _run(
     number_in = len(source)
     for folder, step in zip(folders, recipe.steps, strict=True):
         with progress(step.name, number_in) as advance:
-            stage = Stage(studies=studies, files=source, seed=recipe.seed)
+            stage = Stage(studies=studies, files=source, seed=recipe.seed, spread=spread)
             stored = store_step(step, stage, folder, advance=advance)
         steps.append(_report_of(step, stored.tally, resumed=stored.resumed))
         studies, number_in = stored.studies, len(stored.studies)

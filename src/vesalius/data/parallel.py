@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.disk import replacing
 from vesalius.data.fingerprint import ContentHash, digests_of
+from vesalius.data.ordered import Backend, cluster
 from vesalius.data.records import Study
 from vesalius.data.writer import CorpusWriter, finish
 from vesalius.errors import DataError, VesaliusError
-from vesalius.optional import require
 
 __all__ = ["Backend", "Made", "MapReport", "Step", "map_studies"]
 
-Backend = Literal["local", "processes", "ray"]
 JOURNALS = ".map"
 """Folder of the new corpus with the settings and the journal of every part."""
 
@@ -150,21 +148,12 @@ def _in_processes(job: _Job, parts: list[int], workers: int) -> Iterator[int]:
 
 
 def _on_ray(job: _Job, parts: list[int], workers: int) -> Iterator[int]:
-    ray = require("ray", "ray.data", purpose="working on a Ray cluster")
-    require("ray.data", purpose="working on a Ray cluster")
-    started = not ray.is_initialized()
-    if started:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    try:
+    with cluster(workers) as ray:
         shared = ray.put(job)
         rows = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=max(len(parts), 1))
         done = rows.map(lambda row: {"part": _work(ray.get(shared), row["part"])})
         for row in done.iter_rows():
             yield int(row["part"])
-    finally:
-        if started:
-            ray.shutdown()
 
 
 def _work(job: _Job, part: int) -> int:
