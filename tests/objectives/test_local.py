@@ -10,7 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from vesalius.objectives.contrastive import ContrastConfig, contrast
-from vesalius.objectives.local import attend, concept_alignment, local_similarity, part_contrast, trimmed_weights
+from vesalius.objectives.local import (
+    attend,
+    concept_alignment,
+    local_similarity,
+    part_contrast,
+    span_means,
+    sum_words,
+    trimmed_weights,
+)
 
 
 def unit(*shape: int, seed: int = 0) -> Tensor:
@@ -144,3 +152,18 @@ def test_no_concept_costs_nothing() -> None:
     )
     assert loss.item() == 0
     assert torch.autograd.grad(loss, patch)[0].abs().sum() == 0
+
+
+def test_tokens_are_added_up_to_words() -> None:
+    tokens = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]])
+    owner = torch.tensor([[-1, 0, 0, 2]])
+    # Word 0 is tokens 1 and 2, word 1 has none, word 2 is token 3; with two words wanted, word 2 is left out.
+    assert sum_words(tokens, owner, count=3).tolist() == [[[8, 10], [0, 0], [7, 8]]]
+    assert sum_words(tokens[..., 0], owner, count=2).tolist() == [[8, 0]]
+
+
+def test_tokens_are_averaged_over_spans() -> None:
+    tokens = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]])
+    spans = torch.tensor([[[1, 3], [0, 4], [-1, -1], [2, 2]]])
+    assert span_means(tokens, spans).tolist() == [[[4, 5], [4, 5], [0, 0], [0, 0]]]
+    assert span_means(tokens, spans[:, :0]).shape == (1, 0, 2)

@@ -27,6 +27,7 @@ def published(values: Tensor, *, epsilon: float, rounds: int) -> Tensor:
     return (code / code.sum(dim=0, keepdim=True)).T
 
 
+@pytest.mark.evidence("mgca", "L2", "Sinkhorn's codes are those of the published iterations")
 @pytest.mark.parametrize("rounds", [1, 3, 10])
 def test_equal_to_the_published_iterations(rounds: int) -> None:
     # 1e-12: products of at most 20 numbers of relative error 2e-16, the largest of size 1.
@@ -36,6 +37,7 @@ def test_equal_to_the_published_iterations(rounds: int) -> None:
     )
 
 
+@pytest.mark.evidence("mgca", "L2", "codes have rows that sum to 1, and columns that tend to B / K with more rounds")
 def test_rows_sum_to_one_and_prototypes_are_used_evenly() -> None:
     values = scores(40, 5)
     codes = sinkhorn(values, rounds=200)
@@ -46,6 +48,7 @@ def test_rows_sum_to_one_and_prototypes_are_used_evenly() -> None:
     assert uneven == sorted(uneven, reverse=True)
 
 
+@pytest.mark.evidence("mgca", "L2", "equal scores give codes of 1 / K, and a constant on all scores changes nothing")
 def test_equal_scores_are_shared_and_constants_do_not_matter() -> None:
     torch.testing.assert_close(sinkhorn(torch.zeros(4, 6)), torch.full((4, 6), 1 / 6))
     values = scores()
@@ -70,6 +73,7 @@ def test_uniform_scores_cost_the_logarithm_of_the_prototypes() -> None:
     assert float(loss) == pytest.approx(log(7))
 
 
+@pytest.mark.evidence("mgca", "L2", "codes carry no gradient")
 def test_codes_carry_no_gradient_and_predictions_do() -> None:
     image = scores(seed=3).requires_grad_()
     assert not sinkhorn(image).requires_grad

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -71,11 +72,14 @@ class _RandomState(NamedTuple):
 
 
 def split(batch: Batch, chunk: int) -> list[dict[str, Tensor]]:
-    """Cut a batch into pieces of at most `chunk` rows."""
+    """Cut a batch into the fewest pieces of at most `chunk` rows, all about as large.
+
+    No piece is a single row unless `chunk` or the batch is: batch norms have no statistics of one.
+    """
     rows = len(next(iter(batch.values())))
-    return [
-        {name: tensor[start : start + chunk] for name, tensor in batch.items()} for start in range(0, rows, chunk)
-    ]
+    pieces = -(-rows // chunk)
+    ends = [number * rows // pieces for number in range(pieces + 1)]
+    return [{name: tensor[start:stop] for name, tensor in batch.items()} for start, stop in pairwise(ends)]
 
 
 def cached_step(
