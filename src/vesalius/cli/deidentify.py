@@ -14,7 +14,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def deidentify(
-    source: Annotated[str, typer.Argument(help="Folder or file: DICOM, PNG, JPEG, TIFF, NIfTI, tables, texts.")],
+    source: Annotated[
+        str, typer.Argument(help="Folder, corpus or file: DICOM, PNG, JPEG, TIFF, NIfTI, tables, texts.")
+    ],
     out: Annotated[str, typer.Option(help="Folder of the copies; an interrupted run in it is resumed.")],
     secret: Annotated[str, typer.Option(help="File with the key; made where there is none. Keep it apart.")],
     retain: Annotated[
@@ -32,6 +34,10 @@ def deidentify(
     pixels: Annotated[
         str, typer.Option(help="Text in pixels: mask, drop the image, review, or keep (not looked at).")
     ] = "mask",
+    border: Annotated[
+        float,
+        typer.Option(help="Blank this part of every edge where text is likely: 0.15."),
+    ] = 0.0,
     detector: Annotated[str, typer.Option(help="Finder of text in pixels: strokes or ocr.")] = "strokes",
     replacement: Annotated[str, typer.Option(help="In texts: tag, such as [NAME], or surrogate.")] = "tag",
     names: Annotated[str, typer.Option(help="File with further names, one a line.")] = "",
@@ -47,6 +53,9 @@ def deidentify(
     place: Annotated[list[str] | None, typer.Option(help="Column of places.")] = None,
     date: Annotated[list[str] | None, typer.Option(help="Column of dates.")] = None,
     uid: Annotated[list[str] | None, typer.Option(help="Column of UIDs.")] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="Column of paths of images: becomes their new names.")
+    ] = None,
     keep: Annotated[list[str] | None, typer.Option(help="Column that identifies nobody.")] = None,
     mapping: Annotated[str, typer.Option(help="Write old and new file names here; leads back to the people.")] = "",
     workers: Annotated[int, typer.Option(help="Processes; 0 chooses.")] = 0,
@@ -66,13 +75,13 @@ def deidentify(
             raise ConfigError(f"{flag} is {value!r}, expected one of {', '.join(allowed)}")
     options = options_from(
         retain=retain, clean=clean, safe_private=tuple(safe_private or ()), pixels=pixels, detector=detector,
-        texts=replacement, day_first=day_first, coarse_times=coarse_times, keep_weekdays=keep_weekdays,
+        border=border, texts=replacement, day_first=day_first, coarse_times=coarse_times, keep_weekdays=keep_weekdays,
         names=_lines(names), places=_lines(places),
     )  # fmt: skip
     columns = TableColumns(
         patient=patient, accession=tuple(accession or ()), text=tuple(text or ()), names=tuple(name or ()),
         numbers=tuple(number or ()), places=tuple(place or ()), dates=tuple(date or ()), uids=tuple(uid or ()),
-        keep=tuple(keep or ()),
+        images=tuple(image or ()), keep=tuple(keep or ()),
     )  # fmt: skip
     if Path(secret).resolve().is_relative_to(Path(out).resolve()):
         raise ConfigError(f"{secret}: the secret must not lie in the output folder {out}")

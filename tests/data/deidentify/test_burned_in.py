@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset, dcmread
 from pydicom.sequence import Sequence
 
-from vesalius.data.deidentify import Options, Secret
+from vesalius.data.deidentify import Options, Secret, ocr
+from vesalius.data.deidentify.bands import find_text_in_bands
 from vesalius.data.deidentify.dicom_file import treat_dicom
-from vesalius.data.deidentify.masking import boxes_of, mask
+from vesalius.data.deidentify.masking import boxes_of, finder, mask
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.deidentify.rasters import treat_raster
 from vesalius.data.deidentify.strokes import Box, find_text
 from vesalius.data.readers.dicom import stored
+from vesalius.errors import ConfigError
 
 SECRET = Secret(b"k" * 32)
 
@@ -121,8 +124,9 @@ def test_text_in_dicom_is_masked_and_nothing_else(kind: str, make_dicom: Callabl
     rows = np.flatnonzero(plane.any(axis=1))
     assert rows.min() >= 20
     assert rows.max() <= 60
-    assert not find_text(after if after.ndim == 2 else after[0] if kind == "frames" else after, sensitive=True)
-    assert dcmread(new).BurnedInAnnotation == "NO"
+    assert not find_text(after if after.ndim == 2 else after[0] if kind == "frames" else after)
+    assert "BurnedInAnnotation" not in dcmread(new)  # a finder that found all it could is no proof
+    assert done.look.review
 
 
 def test_policies(make_dicom: Callable[..., Path]) -> None:
@@ -153,6 +157,9 @@ def test_regions_of_an_ultrasound_file(make_dicom: Callable[..., Path], tmp_path
     after = stored(new)
     assert (after[8:56, 8:56] == image[8:56, 8:56]).all()
     assert not (after[2] == 200).any()
+    dataset = dcmread(new)
+    assert dataset.BurnedInAnnotation == "NO"
+    assert "113101" in [item.CodeValue for item in dataset.DeidentificationMethodCodeSequence]
 
 
 def test_overlays_are_removed_or_cleaned(make_dicom: Callable[..., Path], tmp_path: Path) -> None:
@@ -185,8 +192,8 @@ def test_pictures_lose_their_notes(kind: str, tmp_path: Path) -> None:
     Image.fromarray(smooth).save(path, kind.upper(), **options)
     assert b"Doesworth" in path.read_bytes()
     pixels = np.asarray(Image.open(path))
-    counts, held, data = treat_raster(path, kind=kind, options=Options())
-    assert (counts["boxes masked"], held) == (0, "")
+    counts, held, data, look = treat_raster(path, kind=kind, options=Options())
+    assert (counts["boxes masked"], held, look.review) == (0, "", "")
     assert b"Doesworth" not in data
     path.write_bytes(data)
     assert (np.asarray(Image.open(path)) == pixels).all()
@@ -196,7 +203,92 @@ def test_text_in_a_picture_is_masked(tmp_path: Path) -> None:
     image, _text = burned()
     path = tmp_path / "a.png"
     Image.fromarray(image).save(path)
-    counts, _, data = treat_raster(path, kind="png", options=Options())
-    assert counts["boxes masked"]
+    counts, _, data, look = treat_raster(path, kind="png", options=Options())
+    assert counts["boxes masked"] == len(look.masked) > 0
     path.write_bytes(data)
     assert int(np.asarray(Image.open(path)).max()) < 90
+
+
+@pytest.mark.parametrize(
+    ("stated", "tags", "left", "listed"),
+    [
+        ("YES", {"ConversionType": "WSD"}, "YES", True),
+        ("NO", {"ConversionType": "WSD"}, "", True),
+        ("", {"Modality": "US"}, "", True),
+        ("NO", {"Modality": "CT", "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"]}, "NO", False),
+        ("", {"Modality": "CT", "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"]}, "", False),
+    ],
+)
+def test_what_is_claimed_of_an_image_without_found_text(
+    stated: str, tags: dict[str, object], left: str, listed: bool, make_dicom: Callable[..., Path], tmp_path: Path
+) -> None:
+    smooth = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8)
+    path = make_dicom(smooth, **tags, **({"BurnedInAnnotation": stated} if stated else {}))
+    done, data = treat_dicom(path, options=Options(), secret=SECRET)
+    (tmp_path / "new.dcm").write_bytes(data)
+    new = dcmread(tmp_path / "new.dcm")
+    assert (new.get("BurnedInAnnotation", ""), bool(done.look.review)) == (left, listed)
+    assert "113101" not in [item.CodeValue for item in new.DeidentificationMethodCodeSequence]
+
+
+def test_a_blanked_border_is_claimed(make_dicom: Callable[..., Path], tmp_path: Path) -> None:
+    image = np.full((100, 200), 50, dtype=np.uint8)
+    image[:, :20] = 200
+    path = make_dicom(image, Modality="US")
+    done, data = treat_dicom(path, options=Options(border=0.1), secret=SECRET)
+    (tmp_path / "new.dcm").write_bytes(data)
+    # A tenth of 100 rows and of 200 columns at every edge: rows 0-9 and 90-99, columns 0-19 and 180-199.
+    assert (stored(tmp_path / "new.dcm")[10:90, 20:180] == 50).all()
+    assert not (stored(tmp_path / "new.dcm")[10:90, :20] == 200).any()
+    assert dcmread(tmp_path / "new.dcm").BurnedInAnnotation == "NO"
+    assert not done.look.review
+    for wrong in (-0.1, 0.4):
+        with pytest.raises(ConfigError, match="border is"):
+            Options(border=wrong)
+    with pytest.raises(ConfigError, match="no effect"):
+        Options(border=0.1, pixels="drop")
+
+
+@pytest.mark.parametrize("size", [8, 12, 24])
+def test_bands_find_text_that_stands_on_texture(size: int) -> None:
+    image, text = burned(size=size)
+    rng = np.random.default_rng(1)
+    noisy = np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
+    covered = np.zeros(image.shape, dtype=bool)
+    for box in find_text_in_bands(noisy, sensitive=True):
+        covered[box.top : box.bottom, box.left : box.right] = True
+    assert covered[text].mean() > 0.9
+    assert covered.mean() < 0.6
+    assert find_text_in_bands(rng.normal(100, 20, (128, 128))) == []
+
+
+def test_a_plain_slice_is_looked_at_carefully() -> None:
+    """Strokes alone count at the border of a slice only; in the middle two ways of looking must agree."""
+    middle = np.full((256, 256), 40, dtype=np.uint8)
+    for column in range(90, 150, 6):
+        middle[120:130, column : column + 2] = 200  # ribs: a row of strokes
+    careful, open_ = Expectation(False, (), unlikely=True), Expectation(False, ())
+    find = finder("strokes")
+    assert len(boxes_of(middle[None], careful, find=find)) <= len(boxes_of(middle[None], open_, find=find))
+    image, text = burned((256, 256))
+    covered = np.zeros(image.shape, dtype=bool)
+    for box in boxes_of(image[None], careful, find=find):
+        covered[box.top : box.bottom, box.left : box.right] = True
+    assert covered[text].all()
+
+
+def test_the_network_is_one_finder_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Network:
+        def __init__(self, **settings: float) -> None:
+            assert settings["box_thresh"] == 0.5
+
+        def __call__(self, picture: np.ndarray, **steps: bool) -> tuple[list[list[list[float]]], list[float]]:
+            assert picture.shape == (64, 64, 3)
+            return [[[4.0, 6.0], [20.0, 6.0], [20.0, 12.0], [4.0, 12.0]]], [0.1]
+
+    monkeypatch.setattr(ocr, "require", lambda name, purpose: SimpleNamespace(RapidOCR=Network))
+    ocr._network.cache_clear()
+    flat = np.zeros((64, 64), dtype=np.uint8)
+    # Corners (4, 6) to (20, 12) and a margin of 2: rows 4 to 15, columns 2 to 23.
+    assert boxes_of(flat[None], Expectation(False, ()), find=finder("ocr")) == [Box(4, 2, 15, 23)]
+    ocr._network.cache_clear()

@@ -17,6 +17,7 @@ from vesalius.data.deidentify import Options, Secret, TableColumns, deidentify
 from vesalius.data.deidentify.audit import REPORT_FILE, REPORT_PAGE
 from vesalius.data.deidentify.bytesearch import WordSearch
 from vesalius.data.deidentify.rescan import scan
+from vesalius.data.deidentify.review import REVIEW_PAGE
 from vesalius.errors import ConfigError, DataError
 
 SECRET = Secret(b"k" * 32)
@@ -115,7 +116,7 @@ def test_the_second_scan_finds_what_was_left(source: Path, tmp_path: Path) -> No
 
 def test_the_second_scan_looks_into_names_pixels_and_archives(tmp_path: Path) -> None:
     from PIL import Image
-    from test_pixels import burned
+    from test_burned_in import burned
 
     (tmp_path / "doesworth.txt").write_text("fine")
     Image.fromarray(burned()[0]).save(tmp_path / "a.png")
@@ -159,6 +160,49 @@ def test_a_table_without_named_columns_is_left_out(source: Path, tmp_path: Path)
     audit = deidentify(source, out=tmp_path / "out", secret=SECRET, workers=1)
     assert ("table.csv", audit.left_out[-1][1]) == audit.left_out[-1]
     assert "no column was named" in audit.left_out[-1][1]
+
+
+def test_columns_of_image_paths_follow_their_images(source: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    (source / "pictures").mkdir()
+    Image.fromarray((GREY // 16).astype(np.uint8)).save(source / "pictures" / "Doesworth.png")
+    (source / "table.csv").write_text(
+        "mrn,image\nHOSP-778899,Doesworth/0.dcm\nHOSP-778899,pictures/Doesworth.png\nHOSP-778899,gone.png\n"
+        "HOSP-778899,../outside.png\n"
+    )
+    out = tmp_path / "out"
+    columns = TableColumns(patient="mrn", images=("image",))
+    audit = deidentify(source, out=out, secret=SECRET, columns=columns, workers=1)
+    assert audit.clean, audit.text()
+    rows = list(csv.DictReader(next((out / "table").glob("*.csv")).read_text().splitlines()))
+    assert [bool(row["image"]) for row in rows] == [True, True, False, False]
+    assert all((out / row["image"]).is_file() for row in rows[:2])
+    assert audit.counts["table"]["image paths without a copy"] == 2
+
+
+def test_what_needs_a_look_is_shown(make_dicom: Callable[..., Path], tmp_path: Path) -> None:
+    from test_burned_in import burned
+
+    make_dicom(burned()[0], "in/a.dcm", Modality="US", PatientID="HOSP-778899")
+    out = tmp_path / "out"
+    audit = deidentify(tmp_path / "in", out=out, secret=SECRET, workers=1)
+    assert audit.clean, audit.text()
+    assert len(audit.review) == 1
+    assert audit.as_dict()["needs_a_look"]["files"] == 1
+    page = (out / REVIEW_PAGE).read_text()
+    assert "data:image/png;base64," in page
+    assert audit.review[0].output in page
+    assert "778899" not in page
+
+
+@pytest.mark.real
+def test_real_files_leave_nothing(real_data: Path, tmp_path: Path) -> None:
+    """All files of the folder: a finding of the second scan is a leftover or a false alarm, and both are faults."""
+    audit = deidentify(real_data / "dicom", out=tmp_path / "out", secret=SECRET, workers=1)
+    assert sum(audit.written.values()) > 100
+    assert not [item for item in audit.leftovers if item.kind != "text in pixels"]
+    assert audit.clean, audit.text()
 
 
 def test_places_that_would_betray(source: Path, tmp_path: Path) -> None:

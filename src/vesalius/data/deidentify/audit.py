@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.deidentify.codes import methods
+from vesalius.data.deidentify.journal import Entry
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.profile import EDITION
 from vesalius.data.deidentify.rescan import Leftover
+from vesalius.data.deidentify.review import REVIEW_PAGE
 from vesalius.page import Cell, Section, definitions, page, paragraph, table
 
 __all__ = ["REPORT_FILE", "REPORT_PAGE", "Audit"]
@@ -19,6 +21,10 @@ __all__ = ["REPORT_FILE", "REPORT_PAGE", "Audit"]
 REPORT_FILE = "deidentify-report.json"
 REPORT_PAGE = "deidentify-report.html"
 _SHOWN = 200
+_LOOK = (
+    f"A finder overlooks text. {REVIEW_PAGE} shows what was masked in these files, and what may be text; none is "
+    "declared free of text."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +43,8 @@ class Audit:
     leftovers: list[Leftover]
     searched: int
     """Original values that the second scan looked for."""
+    review: list[Entry] = field(default_factory=list)
+    """Files whose pixels people should look at; see `review.write_review`."""
     resumed: int = 0
     version: str = field(default="")
 
@@ -57,6 +65,11 @@ class Audit:
             "counts": {kind: dict(sorted(found.items())) for kind, found in sorted(self.counts.items())},
             "left_out": [{"path": path, "reason": reason} for path, reason in self.left_out],
             "held": [{"path": path, "reason": reason} for path, reason in self.held],
+            "needs_a_look": {
+                "files": len(self.review),
+                "reasons": dict(Counter(entry.review for entry in self.review)),
+                "paths": [entry.output for entry in self.review],
+            },
             "second_scan": {
                 "values_searched": self.searched,
                 "found": [{"path": item.path, "kind": item.kind} for item in self.leftovers],
@@ -79,6 +92,8 @@ class Audit:
         lines += [f"{len(self.held)} held back by the policy for pixels"] if self.held else []
         lines += [f"{len(self.left_out)} not copied:"] if self.left_out else []
         lines += [f"  {path}: {reason}" for path, reason in [*self.left_out, *self.held][:_SHOWN]]
+        if self.review:
+            lines.append(f"{len(self.review)} files need a look at their pixels: {REVIEW_PAGE}")
         if self.clean:
             lines.append(f"second scan: nothing found ({self.searched} original values searched in every file)")
         else:
@@ -111,6 +126,7 @@ class Audit:
         sections = [
             Section(anchor="scan", title="Second scan", body=found, lead=lead),
             Section(anchor="done", title="What was done", body=done if rows else ""),
+            Section(anchor="look", title="Needs a look", body=self._looks(), lead=_LOOK if self.review else ""),
             Section(
                 anchor="out", title="Not copied", body=table([Cell("reason"), Cell("files")], out) if out else ""
             ),
@@ -120,6 +136,13 @@ class Audit:
         return page(
             "De-identification", eyebrow="Audit", head=head, sections=sections, foot=f"vesalius {self.version}"
         )
+
+    def _looks(self) -> str:
+        if not self.review:
+            return ""
+        reasons = Counter(entry.review for entry in self.review)
+        rows = [[Cell(reason, kind="words"), Cell(str(count), kind="n")] for reason, count in reasons.most_common()]
+        return table([Cell("reason"), Cell("files")], rows)
 
 
 def _told(counts: Counter[str]) -> str:

@@ -30,29 +30,40 @@ _CODES = {
 """Codes of PS3.16 CID 7050, scheme DCM, by field of the options."""
 
 
-def methods(options: Options, *, pixels: bool = True) -> list[tuple[str, str]]:
-    """Return the codes of the profile and of the options in force; `pixels` tells whether pixels were looked at."""
+def methods(options: Options, *, pixels: bool = False) -> list[tuple[str, str]]:
+    """Return the codes of the profile and of the options in force.
+
+    Args:
+        options: of the run.
+        pixels: everything outside the image proper was blanked by rule; a finder that found nothing is no proof.
+    """
     names = ["basic"]
-    if pixels and options.pixels in ("mask", "drop", "review"):
+    if pixels:
         names.append("pixels")
     names += [name for name in _CODES if name not in ("basic", "pixels") and getattr(options, name)]
     return [_CODES[name] for name in names]
 
 
 def declare(dataset: Dataset, options: Options, pixels: CleanedPixels) -> None:
-    """Write method, codes, and what became of identity, dates and burned-in text."""
+    """Write method, codes, and what became of identity, dates and burned-in text.
+
+    Burned-in text is denied only where a rule has blanked all places of it. A YES stays; a NO of the source goes
+    where its tags speak against it or something was found.
+    """
     from pydicom import Dataset as Item
     from pydicom.sequence import Sequence
 
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = ["Vesalius", EDITION[:64]]
     items = []
-    for value, meaning in methods(options, pixels=pixels.looked_at):
+    for value, meaning in methods(options, pixels=pixels.blanked):
         item = Item()
         item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", meaning
         items.append(item)
     dataset.DeidentificationMethodCodeSequence = Sequence(items)
     kept = "UNMODIFIED" if options.full_dates else "MODIFIED" if options.modified_dates else "REMOVED"
     dataset.LongitudinalTemporalInformationModified = kept
-    if pixels.looked_at:
+    if pixels.blanked:
         dataset.BurnedInAnnotation = "NO"
+    elif dataset.get("BurnedInAnnotation") == "NO" and (pixels.likely or pixels.masked):
+        del dataset.BurnedInAnnotation

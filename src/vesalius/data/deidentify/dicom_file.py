@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vesalius.data.deidentify.codes import declare
 from vesalius.data.deidentify.dataset import Treatment
 from vesalius.data.deidentify.dicom_pixels import clean_overlays, clean_pixels
+from vesalius.data.deidentify.masking import NO_LOOK, Look
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.secret import Secret
 from vesalius.data.deidentify.text import Known
@@ -48,6 +49,8 @@ class Treated:
     """Why the file was left out by the user's policy; empty where it was written."""
     patient: str = ""
     """Pseudonym of the patient, empty where there is none."""
+    look: Look = NO_LOOK
+    """What people should look at."""
     name: str = ""
     """Stem of the new file: the new instance UID."""
 
@@ -72,10 +75,11 @@ def treat_dicom(path: Path, *, options: Options, secret: Secret, known: Known | 
             treatment.counts["overlays cleaned"] += clean_overlays(dataset)
         declare(dataset, options, pixels)
         treatment.counts["boxes masked"] += pixels.masked
+        treatment.counts["images blanked outside their regions"] += pixels.blanked
         patient = secret.pseudonym("patient", treatment.patient, prefix="P")
         name = _stem(dataset, path, secret)
         data = _written(dataset, _EXPLICIT if pixels.rewritten and syntax not in _NATIVE else syntax)
-    return Treated(treatment.counts, masked=pixels.masked, patient=patient, name=name), data
+    return Treated(treatment.counts, masked=pixels.masked, patient=patient, name=name, look=pixels.look), data
 
 
 def _refuse(path: Path, dataset: Dataset) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.deidentify.codestreams import without_notes
-from vesalius.data.deidentify.masking import boxes_of, finder, mask_all
+from vesalius.data.deidentify.masking import NO_LOOK, Look, boxes_of, doubts_of, finder, mask_all
 from vesalius.data.deidentify.options import Options
-from vesalius.data.deidentify.pixel_rules import expectation
-from vesalius.data.deidentify.strokes import find_text
+from vesalius.data.deidentify.pixel_rules import Expectation, expectation
+from vesalius.data.deidentify.strokes import Box, find_text
 from vesalius.data.readers.dicom import stored
 from vesalius.data.readers.dicom_tags import has, text, whole
 from vesalius.errors import DataError
@@ -32,11 +32,15 @@ class CleanedPixels(NamedTuple):
     """What was done to the pixels."""
 
     looked_at: bool = False
+    blanked: bool = False
+    """Everything outside the regions of the image proper was masked by rule, whatever a finder says."""
+    likely: bool = False
     masked: int = 0
     rewritten: bool = False
     """The pixels are native now, whatever they were."""
     held: str = ""
     """Why the image is left out; empty where it is not."""
+    look: Look = NO_LOOK
 
 
 def clean_pixels(path: Path, dataset: Dataset, options: Options) -> CleanedPixels:
@@ -53,7 +57,7 @@ def clean_pixels(path: Path, dataset: Dataset, options: Options) -> CleanedPixel
     array = stored(path)
     colour = whole(dataset, "SamplesPerPixel") != 1
     frames = array[None] if array.ndim == (3 if colour else 2) else array
-    find, expected = finder(options.detector), expectation(dataset)
+    find, expected = finder(options.detector), expectation(dataset, border=options.border)
     if options.pixels in ("drop", "review"):
         found = len(boxes_of(frames, expected, find=find))
         if found:
@@ -61,11 +65,28 @@ def clean_pixels(path: Path, dataset: Dataset, options: Options) -> CleanedPixel
             return CleanedPixels(looked_at=True, held=why)
         return _kept_as_is(path, dataset, looked_at=True)
     indexed = text(dataset, "PhotometricInterpretation") == "PALETTE COLOR"
-    masked, count = mask_all(frames, expected, find=find, indexed=indexed)
-    if not count:
-        return _kept_as_is(path, dataset, looked_at=True)
-    _write_back(dataset, masked, colour=colour)
-    return CleanedPixels(looked_at=True, masked=count, rewritten=True)
+    masked, boxes = mask_all(frames, expected, find=find, indexed=indexed)
+    facts = CleanedPixels(
+        looked_at=True, blanked=bool(expected.kept), likely=expected.likely, masked=len(boxes),
+        rewritten=bool(boxes), look=_look(masked, expected, boxes),
+    )  # fmt: skip
+    if boxes:
+        _write_back(dataset, masked, colour=colour)
+    else:
+        _kept_as_is(path, dataset, looked_at=True)
+    return facts
+
+
+def _look(frames: NDArray[Any], expected: Expectation, boxes: tuple[Box, ...]) -> Look:
+    """Return what to look at: all that was masked by a finder alone, and what may have been overlooked."""
+    doubts = doubts_of(frames, expected, boxes)
+    if expected.kept:
+        return NO_LOOK
+    if expected.likely:
+        return Look("text is likely by its tags, and only what was found is masked", boxes, doubts)
+    if boxes:
+        return Look("text was found and masked where the tags did not announce it", boxes, doubts)
+    return Look("something may be text and was not masked", (), doubts) if doubts else NO_LOOK
 
 
 def _write_back(dataset: Dataset, frames: NDArray[Any], *, colour: bool) -> None:

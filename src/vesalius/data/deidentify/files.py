@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from vesalius.data.deidentify.dicom_file import treat_dicom
 from vesalius.data.deidentify.identity import known_of, patient_key
+from vesalius.data.deidentify.journal import file_key
+from vesalius.data.deidentify.masking import NO_LOOK, Look
 from vesalius.data.deidentify.nifti_header import treat_nifti
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.rasters import treat_raster
@@ -20,9 +22,10 @@ from vesalius.data.readers import sniff
 from vesalius.data.readers.dicom import open_dataset
 from vesalius.errors import DataError
 
-__all__ = ["Made", "Source", "classed", "treat_file"]
+__all__ = ["Made", "Source", "classed", "output_name", "treat_file"]
 
 _TABLES = {".csv", ".tsv", ".json", ".jsonl", ".ndjson"}
+GZIP = b"\x1f\x8b"
 _TEXTS = {".txt", ".text", ".rpt"}
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
 
@@ -53,6 +56,8 @@ class Made:
     held: str = ""
     name: str = ""
     """Path below the output folder; empty for a keyed hash."""
+    look: Look = NO_LOOK
+    """What people should look at in its pixels."""
     suffix: str = ""
 
 
@@ -78,15 +83,20 @@ def treat_file(
     path = source.root / relative
     if kind == "dicom":
         treated, data = treat_dicom(path, options=options, secret=secret)
-        return Made(data, treated.counts, treated.held, name=f"{treated.patient}/{treated.name}.dcm")
+        return Made(
+            data, treated.counts, treated.held, name=f"{treated.patient}/{treated.name}.dcm", look=treated.look
+        )
     if kind in _SUFFIXES:
-        counts, held, data = treat_raster(path, kind=kind, options=options)
-        return Made(data, counts, held, suffix=_SUFFIXES[kind])
+        raster = treat_raster(path, kind=kind, options=options)
+        return Made(raster.data, raster.counts, raster.held, suffix=_SUFFIXES[kind], look=raster.look)
     if kind == "nifti":
         counts, data = treat_nifti(path)
-        return Made(data, counts, suffix=".nii.gz" if data.startswith(b"\x1f\x8b") else ".nii")
+        return Made(data, counts, suffix=".nii.gz" if data.startswith(GZIP) else ".nii")
     if kind == "table":
-        counts, data = treat_table(path, columns=columns, options=options, secret=secret)
+        counts, data = treat_table(
+            path, columns=columns, options=options, secret=secret,
+            renamed=partial(_renamed, source, Path(relative).parent, options=options, secret=secret),
+        )  # fmt: skip
         return Made(data, counts, suffix=path.suffix.lower())
     if kind == "text":
         known, patient = _neighbours(path.parent)
@@ -95,6 +105,38 @@ def treat_file(
         )
         return Made(data, counts, suffix=".txt")
     raise DataError(f"{path}: not DICOM, PNG, JPEG, TIFF, NIfTI, a table or a text")
+
+
+def output_name(source: Source, relative: str, *, options: Options, secret: Secret) -> str:
+    """Return the path that the copy of a file gets, without treating it; empty for what no rule treats.
+
+    DICOM files lie under patient and instance, all others under their class and a keyed hash.
+    """
+    path = source.root / relative
+    kind = classed(path)
+    if kind == "dicom":
+        try:
+            dataset = open_dataset(path, pixels=False)
+        except DataError:
+            return ""
+        patient = secret.pseudonym("patient", patient_key(dataset), prefix="P")
+        instance = str(dataset.get("SOPInstanceUID") or "")
+        kept = instance and options.uids
+        return f"{patient}/{instance if kept else secret.uid(instance or f'file {path.name}')}.dcm"
+    if kind == "nifti":
+        return f"nifti/{file_key(relative, secret)}{'.nii.gz' if path.read_bytes()[:2] == GZIP else '.nii'}"
+    return f"{kind}/{file_key(relative, secret)}{_SUFFIXES[kind]}" if kind in _SUFFIXES else ""
+
+
+def _renamed(source: Source, folder: Path, value: str, *, options: Options, secret: Secret) -> str:
+    """Return the copy of an image that a table in a folder names, from the folder or from the root."""
+    for candidate in (folder / value, Path(value)):
+        path = source.root / candidate
+        inside = path.resolve().is_relative_to(source.root.resolve())
+        if inside and path.is_file():
+            relative = path.resolve().relative_to(source.root.resolve()).as_posix()
+            return output_name(source, relative, options=options, secret=secret)
+    return ""
 
 
 @lru_cache(maxsize=64)

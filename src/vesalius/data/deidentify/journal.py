@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vesalius.data.deidentify.secret import Secret
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Entry", "Journal", "file_key"]
 
 _FILE = "deidentify-journal.jsonl"
 
@@ -29,6 +29,17 @@ class Entry:
     held: bool = False
     """Left out by the user's policy and not for a fault."""
     counts: dict[str, int] = field(default_factory=dict)
+    review: str = ""
+    """Why people should look at the output; empty where nobody needs to."""
+    masked: list[list[int]] = field(default_factory=list)
+    """Boxes in its pixels: top, left, bottom, right; the first of many."""
+    doubtful: list[list[int]] = field(default_factory=list)
+    """Boxes that may hold text and were not masked."""
+
+
+def file_key(relative: str, secret: Secret) -> str:
+    """Return the keyed hash of a path below the source."""
+    return secret.digest("file", relative).hex()[:32]
 
 
 class Journal:
@@ -40,7 +51,7 @@ class Journal:
 
     def key(self, relative: str) -> str:
         """Return the keyed hash of a source path."""
-        return self._secret.digest("file", relative).hex()[:32]
+        return file_key(relative, self._secret)
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is stored; a line cut off by a kill is left out, its file is done again."""

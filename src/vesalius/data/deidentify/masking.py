@@ -5,28 +5,79 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.data.deidentify.bands import find_text_in_bands
 from vesalius.data.deidentify.ocr import find_text_by_network
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.deidentify.strokes import Box, find_text
 from vesalius.errors import DataError
 
-__all__ = ["boxes_of", "finder", "mask", "mask_all"]
+__all__ = ["NO_LOOK", "Look", "boxes_of", "doubts_of", "finder", "mask", "mask_all"]
 
 _ALL_FRAMES = 64
 """Of a longer clip every sixteenth frame is looked at, and the brightest and darkest values of each block."""
 _BLOCK = 16
 _ROUNDS = 6
+_BORDER, _SIDE = 0.1, 0.05
+"""Part of the height in which, and of the width at which, lines of text begin that a scanner draws beside a slice."""
 Finder = Callable[..., list[Box]]
 
 
+class Look(NamedTuple):
+    """What people should look at in one output image."""
+
+    review: str = ""
+    """Why; empty where nobody needs to look."""
+    masked: tuple[Box, ...] = ()
+    doubtful: tuple[Box, ...] = ()
+    """What may be text and was not masked."""
+
+
+NO_LOOK = Look()
+
+
 def finder(name: str) -> Finder:
-    """Return the finder of text that an option names: "strokes" or "ocr"."""
-    return find_text_by_network if name == "ocr" else find_text
+    """Return the finder of text that an option names; every finder takes what `strokes` and `bands` find as well."""
+    return partial(_found_by, network=name == "ocr")
+
+
+def _found_by(frame: NDArray[Any], *, sensitive: bool = False, network: bool) -> list[Box]:
+    found = {*find_text(frame, sensitive=sensitive), *find_text_in_bands(frame, sensitive=sensitive)}
+    if network:
+        found.update(find_text_by_network(frame, sensitive=sensitive))
+    return sorted(found)
+
+
+def _beyond_doubt(frame: NDArray[Any], *, find: Finder) -> list[Box]:
+    """Return lines that two ways of looking agree to be text, and those at the border that one of them tells."""
+    height, width = frame.shape[:2]
+    bands = find_text_in_bands(frame)
+    found = set(bands)
+    for box in find_text(frame):
+        level = box.bottom <= _BORDER * height or box.top >= (1 - _BORDER) * height
+        side = box.left <= _SIDE * width or box.right >= (1 - _SIDE) * width
+        if level or side or any(_meet(box, other) for other in bands):
+            found.add(box)
+    if getattr(find, "keywords", {}).get("network"):
+        found.update(find_text_by_network(frame))
+    return sorted(found)
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one.top < other.bottom and other.top < one.bottom and one.left < other.right and other.left < one.right
+
+
+def doubts_of(frames: NDArray[Any], expected: Expectation, masked: Iterable[Box]) -> tuple[Box, ...]:
+    """Return what a sensitive look at bands takes for text and no mask covers; for images whose tags tell nothing."""
+    if expected.likely or expected.unlikely:
+        return ()
+    masks = tuple(masked)
+    found = {box for frame in _looked_at(frames) for box in find_text_in_bands(frame, sensitive=True)}
+    return tuple(sorted(box for box in found if not any(_meet(box, other) for other in masks)))
 
 
 def boxes_of(frames: NDArray[Any], expected: Expectation, *, find: Finder) -> list[Box]:
@@ -37,7 +88,7 @@ def boxes_of(frames: NDArray[Any], expected: Expectation, *, find: Finder) -> li
         expected: what the tags tell.
         find: finder of text in one frame.
     """
-    look = partial(find, sensitive=expected.likely)
+    look = partial(_beyond_doubt, find=find) if expected.unlikely else partial(find, sensitive=expected.likely)
     found: set[Box] = set(_outside(expected.kept, frames.shape[1:3]))
     for frame in _looked_at(frames):
         found.update(look(frame))
@@ -71,32 +122,32 @@ def _outside(kept: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...]
 
 def mask_all(
     frames: NDArray[Any], expected: Expectation, *, find: Finder, indexed: bool = False
-) -> tuple[NDArray[Any], int]:  # fmt: skip
-    """Mask until nothing is found any more; return the frames and the number of boxes.
+) -> tuple[NDArray[Any], tuple[Box, ...]]:  # fmt: skip
+    """Mask until nothing is found any more; return the frames and the boxes.
 
     The edge of a box may itself look like a stroke, and a line may show only when its neighbour is gone, so that the
-    result is looked at again, and boxes grow from round to round.
+    result is looked at again, no longer sensitively, and boxes grow from round to round.
 
     Raises:
         DataError: text is still found after the last round.
     """
-    count = 0
-    inside = Expectation(expected.likely, ())
+    masked: list[Box] = []
+    inside = Expectation(False, (), expected.unlikely)
     for round_ in range(_ROUNDS):
         boxes = boxes_of(frames, expected if round_ == 0 else inside, find=find)
         if not boxes:
-            return frames, count
+            return frames, tuple(masked)
         grown = [
             Box(box.top - round_ * 3, box.left - round_ * 3, box.bottom + round_ * 3, box.right + round_ * 3)
             for box in boxes
         ]
         frames = mask(frames, grown, indexed=indexed)
-        count += len(boxes)
+        masked += grown
     if boxes_of(frames, inside, find=find):
         raise DataError(
             "what looks like text is left in the pixels after masking; leave such images out with --pixels drop"
         )
-    return frames, count
+    return frames, tuple(masked)
 
 
 def mask(frames: NDArray[Any], boxes: Iterable[Box], *, indexed: bool = False) -> NDArray[Any]:

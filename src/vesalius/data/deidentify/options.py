@@ -22,6 +22,9 @@ CLEAN = {"descriptors": "descriptors", "structured-content": "structured_content
 """Names of the clean options; what they name is removed without them."""
 
 
+_WIDEST_BORDER = 0.4
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Choices of one run; the plain ones are the Basic Profile with Clean Pixel Data."""
@@ -53,6 +56,9 @@ class Options:
     pixels: Literal["mask", "drop", "review", "keep"] = "mask"
     """Images with burned-in text: mask the text, leave the image out, or mask nothing and list it for people;
     "keep" does not look at pixels."""
+    border: float = 0.0
+    """Part of the height and width (0.15 for 15 %) that is blanked at every edge of an image that is likely to hold
+    text and tells no regions; only what a rule has blanked is declared free of text."""
     detector: Literal["strokes", "ocr"] = "strokes"
     """Finder of text in pixels: our own, or the network of rapidocr-onnxruntime."""
     texts: Literal["tag", "surrogate"] = "tag"
@@ -65,6 +71,12 @@ class Options:
     """Further places to remove from texts."""
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.border < _WIDEST_BORDER:
+            raise ConfigError(
+                f"border is {self.border}, expected a part of the image from 0 to below {_WIDEST_BORDER}"
+            )
+        if self.border and self.pixels != "mask":
+            raise ConfigError(f"border has no effect with pixels {self.pixels!r}; use it with mask")
         if self.full_dates and self.modified_dates:
             raise ConfigError("dates are kept in full or shifted, not both; drop full-dates or modified-dates")
         if self.keep_weekdays and not self.modified_dates:

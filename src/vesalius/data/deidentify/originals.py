@@ -17,10 +17,11 @@ from vesalius.errors import DataError
 if TYPE_CHECKING:
     from pydicom import DataElement
 
-__all__ = ["originals_of_dicom", "originals_of_table", "without_makers"]
+__all__ = ["originals_of_dicom", "originals_of_table", "telling_number", "without_makers"]
 
 _NUMBERED = re.compile(
-    r"PatientID|OtherPatientID|Accession|AdmissionID|OrderNumber|SerialNumber|Telephone|MedicalRecord|Insurance|TrialSubject|"
+    r"PatientID|OtherPatientID|Accession|AdmissionID|OrderNumber|SerialNumber|Telephone|MedicalRecord|"
+    r"Insurance|TrialSubject|"
     r"ServiceEpisodeID|SpecimenIdentifier"
 )
 _PLACED = re.compile(r"Institution(?!al.*Type)|Address$|PatientLocation|Residence|StationName|TrialSite")
@@ -69,7 +70,7 @@ def _of_element(element: DataElement, options: Options) -> Iterator[tuple[str, s
             if len(compact) == 8 and compact.isdigit() and compact not in _DUMMIES:
                 yield "date", compact
         elif _NUMBERED.search(element.keyword) and not (options.device and "Serial" in element.keyword):
-            yield from (("number", value) for _ in range(_is_telling_number(value)))
+            yield from (("number", value) for _ in range(telling_number(value)))
         elif _PLACED.search(element.keyword) and element.VR != "SQ" and not _place_stays(element.keyword, options):
             yield from (("place", value) for _ in range(_is_telling_place(value)))
 
@@ -97,7 +98,8 @@ def _tells(word: str) -> bool:
     return len(word) >= 4 and not word.isdigit() and word.lower() not in _PLACEHOLDERS and not is_ordinary(word)
 
 
-def _is_telling_number(value: str) -> bool:
+def telling_number(value: str) -> bool:
+    """Say whether a value is long and odd enough to be searched for: "1" and "left" stand everywhere."""
     return (
         len(value) >= (5 if value.isdigit() else 4) and value.lower() not in _PLACEHOLDERS and not is_ordinary(value)
     )
@@ -136,6 +138,6 @@ def originals_of_table(path: Path, columns: TableColumns, options: Options) -> s
             value = str(row.cells.get(name) or "").strip()
             if kind == "name":
                 found.update((kind, word) for word in _WORDS.findall(value) if _tells(word))
-            elif _is_telling_number(value):
+            elif telling_number(value):
                 found.add((kind, value))
     return found

@@ -19,6 +19,7 @@ _MODALITIES = {
 _CONVERSIONS = {"WSD", "SD", "SI", "DV", "DF", "DRW", "SYN"}
 """ConversionType of what was photographed, scanned or drawn by a program (PS3.3 C.8.6.1)."""
 _KINDS = ("SCREEN", "DOSE", "REPORT", "SCREENSHOT", "SAVE", "CAPTURE", "SUMMARY", "POST_PROC", "FUSED")
+_SLICES = {"CT", "MR", "PT", "NM"}
 _SECONDARY = "1.2.840.10008.5.1.4.1.1.7"
 _ULTRASOUND = ("1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3")
 
@@ -30,11 +31,19 @@ class Expectation(NamedTuple):
     """Text is likely, so that faint and short pieces count too."""
     kept: tuple[tuple[int, int, int, int], ...]
     """Regions with the image proper as top, left, bottom, right; all else is masked. Empty where not told."""
+    unlikely: bool = False
+    """A slice as the scanner made it: only the border and lines that are text beyond doubt count."""
 
 
-def expectation(dataset: Dataset) -> Expectation:
-    """Return what modality, image type, conversion and ultrasound regions tell; a stated NO is not believed."""
-    kind = text(dataset, "ImageType").upper()
+def expectation(dataset: Dataset, *, border: float = 0.0) -> Expectation:
+    """Return what modality, image type, conversion and ultrasound regions tell; a stated NO is not believed.
+
+    Args:
+        dataset: as it came.
+        border: part of the height and width to blank at every edge where text is likely and no region is told.
+    """
+    value = dataset.get("ImageType") or ()
+    kind = "\\".join([value] if isinstance(value, str) else map(str, value)).upper()
     likely = (
         text(dataset, "BurnedInAnnotation").upper() == "YES"
         or text(dataset, "Modality").upper() in _MODALITIES
@@ -42,7 +51,13 @@ def expectation(dataset: Dataset) -> Expectation:
         or text(dataset, "SOPClassUID").startswith((_SECONDARY, *_ULTRASOUND))
         or any(word in kind for word in _KINDS)
     )
-    return Expectation(likely, _regions(dataset))
+    plain = text(dataset, "Modality").upper() in _SLICES and kind.split("\\")[:2] == ["ORIGINAL", "PRIMARY"]
+    regions = _regions(dataset)
+    if border and likely and not regions:
+        rows, columns = whole(dataset, "Rows") or 0, whole(dataset, "Columns") or 0
+        top, left = round(border * rows), round(border * columns)
+        regions = ((top, left, rows - top, columns - left),)
+    return Expectation(likely, regions, unlikely=plain and not likely)
 
 
 def _regions(dataset: Dataset) -> tuple[tuple[int, int, int, int], ...]:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import io
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.deidentify.codestreams import without_notes
-from vesalius.data.deidentify.masking import boxes_of, finder, mask_all
+from vesalius.data.deidentify.masking import NO_LOOK, Look, boxes_of, doubts_of, finder, mask_all
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.pixel_rules import Expectation
+from vesalius.data.deidentify.strokes import Box
 from vesalius.data.readers.limits import DECODER_FAULTS, check_size
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
 
-__all__ = ["raster_expectation", "shown", "treat_raster"]
+__all__ = ["TreatedRaster", "raster_expectation", "shown", "treat_raster"]
 
 _KEPT_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"pHYs"}
 _TINT, _COLOURED = 24, 0.2
@@ -26,7 +27,18 @@ _TINT, _COLOURED = 24, 0.2
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def treat_raster(path: Path, *, kind: str, options: Options) -> tuple[Counter[str], str, bytes]:
+class TreatedRaster(NamedTuple):
+    """What was done to a picture, and its copy."""
+
+    counts: Counter[str]
+    held: str
+    """Why it is held back; empty where it is not."""
+    data: bytes
+    """Of the new file."""
+    look: Look = NO_LOOK
+
+
+def treat_raster(path: Path, *, kind: str, options: Options) -> TreatedRaster:
     """Treat a picture.
 
     Where no text is found the samples keep their very code, without notes; a TIFF is written anew in any case.
@@ -36,15 +48,41 @@ def treat_raster(path: Path, *, kind: str, options: Options) -> tuple[Counter[st
         kind: "png", "jpeg" or "tiff".
         options: of the run.
 
-    Returns:
-        Counts, why it is held back (empty where it is not), and the bytes of the new file.
-
     Raises:
         DataError: broken, or with animation frames that no rule covers.
     """
+    data = path.read_bytes()
+    stack, mode, palette = _opened(path, data)
+    find, expected = finder(options.detector), raster_expectation(stack)
+    counts = Counter({"notes removed": 1})
+    if options.pixels in ("drop", "review") and boxes_of(shown(stack), expected, find=find):
+        why = "text in its pixels" if options.pixels == "drop" else "for review: its pixels may hold text"
+        return TreatedRaster(counts, why, b"")
+    boxes: tuple[Box, ...] = ()
+    look = NO_LOOK
+    if options.pixels == "mask":
+        masked, boxes = mask_all(shown(stack), expected, find=find, indexed=mode == "P")
+        look = _look(masked, expected, boxes)
+        stack = _like(masked, stack) if boxes else stack
+        counts["boxes masked"] = len(boxes)
+    if not boxes and kind == "png" and len(stack) == 1:
+        return TreatedRaster(counts, "", _bare_png(path, data), look)
+    if not boxes and kind == "jpeg":
+        return TreatedRaster(counts, "", _bare_jpeg(path, data), look)
+    return TreatedRaster(counts, "", _encoded(stack, mode, palette, kind), look)
+
+
+def _look(frames: NDArray[Any], expected: Expectation, boxes: tuple[Box, ...]) -> Look:
+    doubts = doubts_of(frames, expected, boxes)
+    if boxes:
+        return Look("text was found and masked in a picture of which no tag tells anything", boxes, doubts)
+    return Look("something may be text and was not masked", (), doubts) if doubts else NO_LOOK
+
+
+def _opened(path: Path, data: bytes) -> tuple[NDArray[Any], str, list[int] | None]:
+    """Return all pages as one array, the mode and the palette."""
     from PIL import Image, ImageSequence
 
-    data = path.read_bytes()
     try:
         with quiet(), Image.open(io.BytesIO(data)) as image:
             pages = getattr(image, "n_frames", 1)
@@ -57,25 +95,7 @@ def treat_raster(path: Path, *, kind: str, options: Options) -> tuple[Counter[st
         ) from None
     if len({frame.shape for frame in frames}) > 1:
         raise DataError(f"{path}: pages of several sizes; part it into one file a page")
-    stack = np.stack(frames)
-    find, expected = finder(options.detector), raster_expectation(stack)
-    counts = Counter({"notes removed": 1})
-    if options.pixels in ("drop", "review") and boxes_of(shown(stack), expected, find=find):
-        return (
-            counts,
-            "text in its pixels" if options.pixels == "drop" else "for review: its pixels may hold text",
-            b"",
-        )
-    boxes = 0
-    if options.pixels == "mask":
-        masked, boxes = mask_all(shown(stack), expected, find=find, indexed=mode == "P")
-        stack = _like(masked, stack) if boxes else stack
-        counts["boxes masked"] = boxes
-    if not boxes and kind == "png" and pages == 1:
-        return counts, "", _bare_png(path, data)
-    if not boxes and kind == "jpeg":
-        return counts, "", _bare_jpeg(path, data)
-    return counts, "", _encoded(stack, mode, palette, kind)
+    return np.stack(frames), mode, palette
 
 
 def raster_expectation(stack: NDArray[Any]) -> Expectation:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from vesalius.data.deidentify.bytesearch import WordSearch
 from vesalius.data.deidentify.options import Options
+from vesalius.data.deidentify.second_look import shows_text
 from vesalius.data.readers.limits import MAX_DECODED_BYTES
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
@@ -93,24 +94,21 @@ def _pixel_bytes(path: Path, data: bytes) -> tuple[int, int]:
 
 
 def _shows_text(path: Path, kind: str, options: Options) -> bool:
-    """Look for text in the pixels of the written file once more."""
+    """Look for text in the pixels of the written file by other code than that which masked it."""
     from vesalius.data.deidentify.dicom_pixels import NO_PICTURE
-    from vesalius.data.deidentify.masking import boxes_of, finder
-    from vesalius.data.deidentify.pixel_rules import Expectation, expectation
-    from vesalius.data.deidentify.rasters import raster_expectation
-    from vesalius.data.readers import read
-    from vesalius.data.readers.dicom import open_dataset, stored
-    from vesalius.data.readers.dicom_tags import has, text, whole
+    from vesalius.data.readers.dicom import open_dataset
+    from vesalius.data.readers.dicom_tags import has, text
+
+    if kind == "dicom":
+        dataset = open_dataset(path, pixels=False)
+        if text(dataset, "Modality") in NO_PICTURE or not has(dataset, "Rows") or not _has_samples(path):
+            return False
+    return shows_text(path, kind, network=options.detector == "ocr")
+
+
+def _has_samples(path: Path) -> bool:
+    """Say whether a DICOM file has whole-numbered samples; those of floating point are computed."""
+    from pydicom import dcmread
 
     with quiet():
-        if kind != "dicom":
-            pixels = read(path)
-            frames = pixels.array if pixels.axes[0] == "T" else pixels.array[None]
-            return bool(boxes_of(frames, raster_expectation(frames), find=finder(options.detector)))
-        dataset = open_dataset(path)
-        if not has(dataset, "PixelData") or text(dataset, "Modality") in NO_PICTURE:
-            return False
-        array = stored(path)
-    frames = array if array.ndim == (3 if whole(dataset, "SamplesPerPixel") == 1 else 4) else array[None]
-    expected = Expectation(expectation(dataset).likely, ())
-    return bool(boxes_of(frames, expected, find=finder(options.detector)))
+        return "PixelData" in dcmread(path, defer_size=1024)

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from vesalius import __version__
 from vesalius.data.deidentify.audit import REPORT_FILE, REPORT_PAGE, Audit
+from vesalius.data.deidentify.corpora import deidentify_corpus
 from vesalius.data.deidentify.files import Source, classed, treat_file
 from vesalius.data.deidentify.journal import Entry, Journal
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.originals import originals_of_dicom, originals_of_table, without_makers
 from vesalius.data.deidentify.private import check_safe_private
 from vesalius.data.deidentify.rescan import Leftover, scan
+from vesalius.data.deidentify.review import REVIEW_PAGE, write_review
 from vesalius.data.deidentify.secret import Secret
 from vesalius.data.deidentify.tables import TableColumns
 from vesalius.data.disk import replacing
@@ -29,6 +31,8 @@ __all__ = ["deidentify"]
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 _SETTINGS = "deidentify-settings.json"
+_BOXES = 64
+"""Of one image are told to the page of what needs a look."""
 _FILES_PER_WORKER = 32
 """For fewer files a worker process is not worth its start."""
 
@@ -55,7 +59,8 @@ def deidentify(
     pseudonym under their new instance UID, all others under a keyed hash. Run again on the same folder it goes on.
 
     Args:
-        source: a file or a folder with DICOM, PNG, JPEG, TIFF, NIfTI, tables and texts in any mixture.
+        source: a file or a folder with DICOM, PNG, JPEG, TIFF, NIfTI, tables and texts in any mixture; or a corpus,
+            which becomes a corpus.
         out: folder of the copies; new, or of an earlier run with the same settings.
         secret: decides all replacements.
         options: of the profile.
@@ -71,6 +76,13 @@ def deidentify(
     options, columns = options or Options(), columns or TableColumns()
     check_safe_private(options.safe_private)
     root = Path(out)
+    if (Path(source) / "corpus.json").is_file():
+        if columns.named():
+            raise ConfigError(f"{source} is a corpus, whose records have no columns; leave the names of columns out")
+        _source(Path(source), root, mapping)
+        return deidentify_corpus(
+            Path(source), out=root, secret=secret, options=options, mapping=mapping, progress=progress
+        )
     tree = _source(Path(source), root, mapping)
     _claim(root, options, columns, secret)
     journal = Journal(root, secret)
@@ -87,6 +99,7 @@ def deidentify(
     entries = [(relative, found[journal.key(relative)]) for relative in paths if journal.key(relative) in found]
     audit = _audited(order, entries, resumed=len(paths) - len(left), progress=progress)
     audit.write(root)
+    write_review(root, audit.review)
     if mapping is not None:
         _write_mapping(mapping, entries)
     return audit
@@ -161,7 +174,11 @@ def _entry(order: _Order, relative: str) -> Entry:
     name = made.name or f"{kind}/{key}{made.suffix}"
     with replacing(order.out / name, scratch=order.out, durable=False) as file:
         file.write(made.data)
-    return Entry(key, kind, output=name, counts={what: count for what, count in made.counts.items() if count})
+    return Entry(
+        key, kind, output=name, counts={what: count for what, count in made.counts.items() if count},
+        review=made.look.review, masked=[list(box) for box in made.look.masked[:_BOXES]],
+        doubtful=[list(box) for box in made.look.doubtful[:_BOXES]],
+    )  # fmt: skip
 
 
 def _without_names(reason: str, path: Path) -> str:
@@ -194,6 +211,7 @@ def _audited(order: _Order, entries: list[tuple[str, Entry]], *, resumed: int, p
         held=[(relative, entry.reason) for relative, entry in entries if entry.held],
         leftovers=[*scan(order.out, words, order.options, paths=outputs), *_strangers(order.out, outputs)],
         searched=len({value for _, value in words}),
+        review=[entry for _, entry in entries if entry.review],
         resumed=resumed,
         version=__version__,
     )
@@ -201,7 +219,7 @@ def _audited(order: _Order, entries: list[tuple[str, Entry]], *, resumed: int, p
 
 def _strangers(root: Path, outputs: list[str]) -> Iterator[Leftover]:
     """Yield files in the output that no entry of the journal accounts for."""
-    known = {*outputs, _SETTINGS, "deidentify-journal.jsonl", REPORT_FILE, REPORT_PAGE}
+    known = {*outputs, _SETTINGS, "deidentify-journal.jsonl", REPORT_FILE, REPORT_PAGE, REVIEW_PAGE}
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root).as_posix()
         if path.is_file() and relative not in known:

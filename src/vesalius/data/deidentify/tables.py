@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,17 @@ class TableColumns:
     """Dates: moved, kept or removed as the options say."""
     uids: tuple[str, ...] = ()
     """DICOM UIDs: mapped."""
+    images: tuple[str, ...] = ()
+    """Paths of images below the source: become the paths of their copies."""
     keep: tuple[str, ...] = ()
     """Columns without anything that identifies, kept as they are."""
 
     def named(self) -> tuple[str, ...]:
         """Return all names of columns."""
-        groups = (self.accession, self.text, self.names, self.numbers, self.places, self.dates, self.uids, self.keep)
+        groups = (
+            self.accession, self.text, self.names, self.numbers, self.places, self.dates, self.uids, self.images,
+            self.keep,
+        )  # fmt: skip
         return tuple(filter(None, (self.patient, *(name for group in groups for name in group))))
 
 
@@ -62,9 +68,17 @@ def check_columns(columns: TableColumns, found: tuple[str, ...], *, where: str) 
 
 
 def treat_table(
-    path: Path, *, columns: TableColumns, options: Options, secret: Secret
+    path: Path, *, columns: TableColumns, options: Options, secret: Secret,
+    renamed: Callable[[str], str] = lambda value: "",
 ) -> tuple[Counter[str], bytes]:  # fmt: skip
     """Treat a CSV, TSV, JSON or JSON Lines table and return counts and the bytes of the new one.
+
+    Args:
+        path: the table.
+        columns: what its columns hold.
+        options: of the run.
+        secret: decides replacements.
+        renamed: returns the path of the copy of an image, empty where there is none.
 
     Raises:
         DataError: no column was named, or a row is broken.
@@ -82,6 +96,10 @@ def treat_table(
     kept = [name for name in table.columns if name in chosen]
     counts = Counter({"columns left out": len(table.columns) - len(kept)})
     rows = [_row(row.cells, columns, kept, options=options, secret=secret, counts=counts) for row in table.rows]
+    for name, row in ((name, row) for name in columns.images for row in rows):
+        old = str(row[name] or "").strip()
+        row[name] = renamed(old) if old else ""
+        counts["image paths renamed" if row[name] else "image paths without a copy"] += bool(old)
     return counts, _encoded(path, kept, rows)
 
 
@@ -103,7 +121,7 @@ def _row(
     new: dict[str, Any] = {}
     for name in kept:
         value = "" if cells.get(name) is None else str(cells[name])
-        if name in columns.keep:
+        if name in columns.keep or name in columns.images:
             new[name] = cells[name]
         elif name in columns.text:
             scrubbed = scrubber.scrub(value, known)
