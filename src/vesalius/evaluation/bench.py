@@ -75,8 +75,8 @@ class Bench:
     """The user's corpus, on which claims are measured; controls stay on virtual patients."""
     progress: Progress | None = None
     say: Callable[[str], None] = lambda message: None
-    advance: Callable[[int], None] = lambda count: None
-    """Told of every run that is ready."""
+    advance: Callable[[float], None] = lambda seconds: None
+    """Told of every run that is ready, with the seconds of its training; 0 for one that was found."""
     _ready: set[Path] = field(default_factory=set)
     _used: set[Path] = field(default_factory=set)
     """Runs of the experiment at hand."""
@@ -137,14 +137,16 @@ class Bench:
         learnt = self._planted(corpus, arm.plant)
         recipe = arm.at(rate=rate, seed=seed, corpus=learnt.root)
         folder = self.folder / "runs" / run_key(recipe, corpus_hash=learnt.content_hash, code=self.code)
+        spent = 0.0
         if not (folder / _COST).is_file():
             began = time.monotonic()
             _train(recipe, folder)
-            write_json(folder / _COST, {"train": round(time.monotonic() - began, 2)})
+            spent = time.monotonic() - began
+            write_json(folder / _COST, {"train": round(spent, 2)})
         self._used.add(folder)
         if folder not in self._ready:
             self._ready.add(folder)
-            self.advance(1)
+            self.advance(spent)
         return folder
 
     def evaluated(self, folder: Path, experiment: Experiment, corpus: Corpus, *, split: str) -> Evaluation:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vesalius.errors import DataError
@@ -52,6 +53,10 @@ class Measure:
     def words(self) -> str:
         """Task, metric and label for people."""
         return f"{self.score_task} {self.metric} ({self.label})"
+
+    def rows(self, answers: pa.Table) -> pa.Table:
+        """Return the answers behind the score, those of other shares of the labels left out."""
+        return answers.filter(pc.equal(answers["task"], self.score_task)).select(PREDICTIONS.names)
 
     def of(self, scores: Sequence[Score]) -> Score:
         """Return the score that is meant.
@@ -99,7 +104,7 @@ def effect_of(pairs: Sequence[tuple[pa.Table, pa.Table]], *, measure: Measure, r
     """
     if not pairs:
         raise DataError("no seed to measure an effect from")
-    aligned = [align(first.select(PREDICTIONS.names), second.select(PREDICTIONS.names)) for first, second in pairs]
+    aligned = [align(measure.rows(first), measure.rows(second)) for first, second in pairs]
     _require_same_items(aligned)
     task = make_task(measure.task)
     scored = [

@@ -305,32 +305,24 @@ def _write_page(document: dict[str, Any], folder: Path) -> None:
 
 @dataclass
 class _Clock:
-    """Counts runs and says how long the others may take."""
+    """Counts runs and says how long the training of the others may take."""
 
     total: int
     bar: Callable[[int], None]
     say: Callable[[str], None]
+    done: int = 0
+    trained: int = 0
+    spent: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.began = self.last = time.monotonic()
-        self.done = self.fresh = 0
-        self.spent = 0.0
-
-    def advance(self, count: int) -> None:
-        """Count runs as ready; those that were found ready do not enter the estimate."""
-        now = time.monotonic()
-        self.done += count
-        if now - self.last > _FOUND_SECONDS:
-            self.fresh += count
-            self.spent += now - self.last
-            left = max(0, self.total - self.done) * self.spent / self.fresh
-            self.say(f"run {self.done} of {self.total}, about {left / 60:.0f} min left")
-        self.last = now
-        self.bar(count)
-
-
-_FOUND_SECONDS = 0.5
-"""A run that is ready sooner was found, not trained."""
+    def advance(self, seconds: float) -> None:
+        """Count a run as ready; one that was found ready, in 0 seconds, does not enter the estimate."""
+        self.done += 1
+        if seconds:
+            self.trained += 1
+            self.spent += seconds
+            left = max(0, self.total - self.done) * self.spent / self.trained
+            self.say(f"run {self.done} of {self.total} in {seconds:.0f} s, about {left / 60:.0f} min left")
+        self.bar(1)
 
 
 def _bar(progress: Progress | None, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:

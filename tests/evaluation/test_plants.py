@@ -1,0 +1,84 @@
+"""What is planted is planted, and nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vesalius.data.corpus import Corpus
+from vesalius.errors import ConfigError, DataError
+from vesalius.evaluation.plants import SIGNS, plant, plant_names, plant_words
+
+
+def texts(corpus: Corpus) -> dict[str, str]:
+    return {study.id: study.text() for study in corpus}
+
+
+@pytest.mark.parametrize("name", plant_names())
+def test_patients_and_split_stay(corpus: Corpus, tmp_path: Path, name: str):
+    planted = plant(corpus, tmp_path, name=name)
+    for part in ("train", "val", "test"):
+        assert set(planted.split(part).ids) == set(corpus.split(part).ids)
+    assert set(planted.patients) == set(corpus.patients)
+    assert plant_words(name)
+
+
+def test_shuffled_texts_change_hands_in_training_alone(corpus: Corpus, tmp_path: Path):
+    planted = plant(corpus, tmp_path, name="shuffled_texts")
+    before, after = texts(corpus.split("train")), texts(planted.split("train"))
+    assert sorted(before.values()) == sorted(after.values())
+    assert before != after
+    for part in ("val", "test"):
+        assert texts(planted.split(part)) == texts(corpus.split(part))
+    concepts = tuple(corpus.concepts())
+    order = np.argsort(corpus.ids), np.argsort(planted.ids)
+    np.testing.assert_array_equal(corpus.labels(concepts)[order[0]], planted.labels(concepts)[order[1]])
+
+
+def test_a_sign_is_in_picture_report_and_findings(corpus: Corpus, tmp_path: Path):
+    planted = plant(corpus, tmp_path, name="signs")
+    drawn = 0
+    for study in planted:
+        (sign,) = (finding.concept for finding in study.findings if finding.status == "present")
+        assert study.text() == f"There is a {sign.removesuffix('_sign')} sign."
+        assert len(study.findings) == len(SIGNS)
+        shown, was = planted.read(study.images[0]).display(), corpus.read(corpus.study(study.id).images[0]).display()
+        assert shown.shape == was.shape
+        changed = np.abs(shown - was) > 1 / 254
+        # a sign of 9 cells of one pixel each, on pictures of 12 x 12
+        assert 0 < changed.sum() <= 81
+        drawn += 1
+    assert drawn == len(corpus)
+
+
+def test_signs_told_late_and_last_stand_behind_words_that_tell_nothing(corpus: Corpus, tmp_path: Path):
+    late = plant(corpus, tmp_path / "late", name="signs_told_late")[0].text()
+    last = plant(corpus, tmp_path / "last", name="signs_told_last")[0].text()
+    assert late.index("There is a") > 77
+    assert len(late.split()) < 40
+    assert len(last.split()) > 64
+
+
+def test_signs_of_the_text_leave_the_picture(corpus: Corpus, tmp_path: Path):
+    planted = plant(corpus, tmp_path, name="signs_of_text")
+    study = planted[0]
+    was = corpus.read(corpus.study(study.id).images[0]).array
+    np.testing.assert_array_equal(planted.read(study.images[0]).array, was)
+
+
+def test_planting_again_opens_what_is_there_and_is_the_same(corpus: Corpus, tmp_path: Path):
+    first = plant(corpus, tmp_path / "a", name="signs")
+    assert plant(corpus, tmp_path / "a", name="signs").content_hash == first.content_hash
+    assert plant(corpus, tmp_path / "b", name="signs").content_hash == first.content_hash
+    assert plant(corpus, tmp_path / "c", name="signs", seed=1).content_hash != first.content_hash
+
+
+def test_bad_input(corpus: Corpus, tmp_path: Path, make_bands):
+    with pytest.raises(ConfigError, match="did you mean 'signs'"):
+        plant(corpus, tmp_path, name="sign")
+    whole = make_bands(tmp_path / "whole", patients=3)
+    (whole.root / "splits" / "default.parquet").unlink()
+    with pytest.raises(DataError, match="no split"):
+        plant(Corpus.open(whole.root), tmp_path / "out", name="signs")
