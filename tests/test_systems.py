@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import vesalius.systems as module
-from vesalius.systems import Evidence, home_digest, store_evidence, systems
+from vesalius.systems import Evidence, home_digest, store_evidence, store_reproduction, systems
 
 
 @pytest.fixture
@@ -60,6 +60,37 @@ def test_evidence_of_other_code_does_not_count(package: Path) -> None:
     (package / "methods" / "ag_kd.py").write_text("# changed\n")
     assert level("ag-kd") == "L0"
     assert "changed" in systems()[0].note
+
+
+def reproduced(package: Path, *verdicts: str, seeds: int = 3) -> None:
+    claims = [{"sentence": f"claim {verdict}", "verdict": verdict, "seeds": seeds} for verdict in verdicts]
+    code = {"home_sha256": home_digest(package / "methods" / "ag_kd.py")}
+    store_reproduction({"slug": "ag-kd", "claims": claims, "code": code, "command": "vesalius reproduce ag-kd"})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "seeds", "reached", "shown"),
+    [
+        (("reproduced",), 3, "L3", ("reproduced",)),
+        (("not at this scale",), 5, "L3", ("not at this scale",)),
+        (("contradicted", "not shown"), 3, "L3", ("contradicted", "not shown")),
+        (("not shown",), 3, "L2", ("not shown",)),
+        (("failed",), 0, "L2", ()),
+        (("reproduced",), 2, "L2", ()),
+    ],
+)
+def test_a_measured_claim_is_a_level_whatever_its_verdict(package: Path, verdicts, seeds, reached, shown) -> None:
+    show(package, "L1", "L2")
+    reproduced(package, *verdicts, seeds=seeds)
+    assert level("ag-kd") == reached
+    assert systems()[0].verdicts == shown
+    (package / "methods" / "ag_kd.py").write_text("# changed\n")
+    assert systems()[0].verdicts == ()
+
+
+def test_a_measured_claim_alone_is_no_level(package: Path) -> None:
+    reproduced(package, "reproduced")
+    assert level("ag-kd") == "L0"
 
 
 def test_nothing_can_be_shown_of_what_is_not_built(package: Path) -> None:

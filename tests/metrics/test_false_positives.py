@@ -66,6 +66,57 @@ def test_seeds_and_cases(seeds, cases, sigma, one_seed, over_cases, welch, ours)
         assert rates[name] == pytest.approx(value, abs=4 * (2 * value * (1 - value) / RUNS) ** 0.5)
 
 
+@pytest.mark.parametrize(("seeds", "cases", "sigma"), [cell[:3] for cell in CELLS])
+def test_paired_seeds_and_cases(seeds, cases, sigma):
+    """Two arms with the same seeds, as `reproduce` trains them: the two-way form of the table of differences."""
+    from scipy.stats import ttest_1samp
+
+    stream = np.random.default_rng(5)
+    one_run, ours = [], []
+    for _ in range(RUNS):
+        case = stream.normal(0, 0.3, cases)
+        first, second = (
+            case
+            + stream.normal(0, 0.1, cases)
+            + stream.normal(0, sigma, (seeds, 1))
+            + stream.normal(0, 0.2, (seeds, cases))
+            for _ in range(2)
+        )
+        one_run.append(ttest_1samp(first[0] - second[0], 0).pvalue < 0.05)
+        interval = variance.seeds_by_patients(first - second)
+        ours.append(not interval.low <= 0 <= interval.high)
+    title = f"paired, {seeds} seeds, {cases} cases, sigma {sigma}"
+    # .05 + what three seeds cost (statistics, section 8: accept up to .075) + 3 deviations of 4000 runs
+    assert rate(f"{title}, ours", ours) <= 0.075 + 3 * (0.05 * 0.95 / RUNS) ** 0.5
+    shown = rate(f"{title}, one run an arm, test over cases", one_run)
+    assert shown > 0.12 if sigma else shown < 0.07
+
+
+def test_paired_seeds_and_an_auroc():
+    """Seeds as readers, covariance from resamples of patients: the form that `reproduce` gives to an AUROC."""
+    stream = np.random.default_rng(6)
+    cases, seeds, runs = 300, 3, 300
+    target = np.arange(cases) % 2
+    weights = patient_weights([str(place) for place in range(cases)], resamples=200)
+    one_run, ours = [], []
+    for _ in range(runs):
+        case = stream.normal(0, 1, cases)
+        values, draws = np.zeros(seeds), np.zeros((200, seeds))
+        for sign in (1, -1):
+            of_method = stream.normal(0, 0.3, cases)
+            for seed in range(seeds):
+                strength = stream.normal(1.2, 0.25)  # a seed makes the whole model better or worse
+                score = strength * target + case + of_method + stream.normal(0, 0.6, cases)
+                values[seed] += sign * classification.auroc(target, score)
+                draws[:, seed] += sign * resampled.auroc(target, score, weights)
+        alone = percentile(values[0], draws[:, 0], weights=weights)
+        found = variance.over_seeds(values, draws, weights=weights, limits=(-1.0, 1.0))
+        one_run.append(not alone.low <= 0 <= alone.high)
+        ours.append(not found.low <= 0 <= found.high)
+    assert rate("paired AUROC, ours", ours) <= 0.075 + 3 * (0.05 * 0.95 / runs) ** 0.5
+    assert rate("paired AUROC, one run an arm, bootstrap of cases", one_run) > 0.14
+
+
 def test_clustered_binary_items_need_a_test_over_patients():
     stream = np.random.default_rng(1)
     patients, items, runs = 40, 5, 600

@@ -26,7 +26,8 @@ def systems(
 
     def line(row: System) -> str:
         home = row.home or row.note
-        return f"{row.level}  {row.slug:38} {', '.join(row.kind)[:38]:38} {home}"
+        verdicts = f"  claims: {', '.join(row.verdicts)}" if row.verdicts else ""
+        return f"{row.level}  {row.slug:38} {', '.join(row.kind)[:38]:38} {home}{verdicts}"
 
     def table() -> str:
         counts = Counter(row.level for row in listed)
