@@ -75,6 +75,19 @@ def test_two_processes_equal_one(corpus: Corpus, single: Path, tmp_path: Path, m
 
 
 @pytest.mark.slow
+@pytest.mark.evidence("mgca", "L2", "two processes are one, sharded or not, codes of prototypes and waiting included")
+def test_two_processes_equal_one_with_words_and_prototypes(corpus: Corpus, tmp_path: Path) -> None:
+    """Without batch norms, which see the rows of their own process."""
+    chosen = [f"data={corpus.root}", "run.deterministic=true", "optimisation.precision=fp32"]
+    chosen += ["optimisation.batch=8", "optimisation.steps=6", "model.projection_norm=false"]
+    for name, processes, more in (("one", 1, ()), ("two", 2, ()), ("sharded", 2, ("run.sharding=fsdp",))):
+        command = ["train", "mgca/tiny", *chosen, *more, "--out", str(tmp_path / name)]
+        finish(tmp_path, *command, processes=processes)
+    assert_near(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    assert_near(weights(tmp_path / "one"), weights(tmp_path / "sharded"))
+
+
+@pytest.mark.slow
 def test_sharded_training_resumes_exactly(corpus: Corpus, tmp_path: Path) -> None:
     chosen = ("run.sharding=fsdp", "optimisation.steps=6", "run.save_every=3")
     finish(tmp_path, *arguments(corpus, tmp_path / "run", *chosen), processes=2)
