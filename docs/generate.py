@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from vesalius.data.datasets.base import dataset, dataset_names
+from vesalius.evaluation.reproductions_page import reproductions_page
 from vesalius.systems import LEVELS, System, systems
 from vesalius.virtual.anatomy.catalogue import structures as structures_of
 from vesalius.virtual.course import Course
@@ -42,6 +43,7 @@ def pages() -> dict[Path, str]:
     made = {
         ROOT / "README.md": _between(readme, _readme_table(rows)),
         ROOT / "docs" / "systems.md": _systems_page(rows),
+        ROOT / "docs" / "reproductions.md": reproductions_page(),
         ROOT / "docs" / "virtual-contents.md": _virtual_page(),
         ROOT / "docs" / "datasets.md": _datasets_page(),
         ROOT / "docs" / "reference" / "foundation.md": _reference("Foundation", FOUNDATION),

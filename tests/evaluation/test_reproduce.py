@@ -291,3 +291,15 @@ def test_all_is_every_system_with_claims(monkeypatch: pytest.MonkeyPatch):
     told = CliRunner().invoke(app, ["reproduce", "--all"], catch_exceptions=False)
     assert told.exit_code == 1
     assert told.stdout.count("FAILED") == len(arms.with_claims())
+
+
+def test_page_of_all_results_names_rules_and_claims(done: Path, monkeypatch: pytest.MonkeyPatch):
+    from vesalius.evaluation import reproductions_page as module
+
+    monkeypatch.setattr(module, "reproductions", lambda: {"convirt": {**document_of(done), "stale": False}})
+    page = module.reproductions_page()
+    assert all(f"**{verdict}**" in page for verdict in RULES)
+    assert "Sentences serve better than reports." in page
+    assert "None is stored yet" not in page
+    monkeypatch.setattr(module, "reproductions", dict)
+    assert "None is stored yet" in module.reproductions_page()
