@@ -79,8 +79,8 @@ BUDGETS: Mapping[str, Budget] = {
             steps=240,
             batch=32,
             rates=(0.3, 1.0),
-            reason="a run of compact encoders takes 20 to 60 s on two busy cores, and a claim with its control is 16 runs, "
-            "fewer where claims share arms",
+            reason="a run of compact encoders takes 20 to 60 s on two busy cores, and a claim with its control is "
+            "16 runs, fewer where claims share arms",
         ),
         Budget(
             name="medium",
@@ -89,8 +89,8 @@ BUDGETS: Mapping[str, Budget] = {
             steps=2400,
             batch=64,
             rates=(0.1, 0.3, 1.0),
-            reason="ten times the steps, twice the batch and four times the pixels: hours on two cores; six times the "
-            "patients make the part of the interval that patients cause less than half as wide",
+            reason="ten times the steps, twice the batch and four times the pixels: hours on two cores; six times "
+            "the patients make the part of the interval that patients cause less than half as wide",
         ),
     )
 }
