@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vesalius.cli.console import emit, progress, say
+
+if TYPE_CHECKING:
+    from vesalius.data.deidentify import Secret
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -62,17 +65,10 @@ def deidentify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write copies that tell nobody's name, by the DICOM confidentiality profile; exit code 1 where any is left."""
-    from vesalius.data.deidentify import Secret, TableColumns, options_from
+    from vesalius.data.deidentify import TableColumns, options_from
     from vesalius.data.deidentify import deidentify as run
-    from vesalius.errors import ConfigError
 
-    for flag, value, allowed in (
-        ("--pixels", pixels, ("mask", "drop", "review", "keep")),
-        ("--detector", detector, ("strokes", "ocr")),
-        ("--replacement", replacement, ("tag", "surrogate")),
-    ):
-        if value not in allowed:
-            raise ConfigError(f"{flag} is {value!r}, expected one of {', '.join(allowed)}")
+    _check_choices(pixels, detector, replacement)
     options = options_from(
         retain=retain, clean=clean, safe_private=tuple(safe_private or ()), pixels=pixels, detector=detector,
         border=border, texts=replacement, day_first=day_first, coarse_times=coarse_times, keep_weekdays=keep_weekdays,
@@ -83,13 +79,7 @@ def deidentify(
         numbers=tuple(number or ()), places=tuple(place or ()), dates=tuple(date or ()), uids=tuple(uid or ()),
         images=tuple(image or ()), keep=tuple(keep or ()),
     )  # fmt: skip
-    if Path(secret).resolve().is_relative_to(Path(out).resolve()):
-        raise ConfigError(f"{secret}: the secret must not lie in the output folder {out}")
-    if Path(secret).exists():
-        key = Secret.open(secret)
-    else:
-        key = Secret.create(secret)
-        say(f"new secret in {secret}: keep it apart from the copies; whoever has it can link them to people")
+    key = _key(secret, out)
     audit = run(
         source, out=out, secret=key, options=options, columns=columns, mapping=Path(mapping) if mapping else None,
         workers=workers or None, progress=None if as_json else progress,
@@ -97,6 +87,31 @@ def deidentify(
     emit(audit.as_dict(), as_json, audit.text)
     if not audit.clean:
         raise typer.Exit(1)
+
+
+def _check_choices(pixels: str, detector: str, replacement: str) -> None:
+    from vesalius.errors import ConfigError
+
+    for flag, value, allowed in (
+        ("--pixels", pixels, ("mask", "drop", "review", "keep")),
+        ("--detector", detector, ("strokes", "ocr")),
+        ("--replacement", replacement, ("tag", "surrogate")),
+    ):
+        if value not in allowed:
+            raise ConfigError(f"{flag} is {value!r}, expected one of {', '.join(allowed)}")
+
+
+def _key(secret: str, out: str) -> Secret:
+    """Return the secret in a file, made where there is none."""
+    from vesalius.data.deidentify import Secret
+    from vesalius.errors import ConfigError
+
+    if Path(secret).resolve().is_relative_to(Path(out).resolve()):
+        raise ConfigError(f"{secret}: the secret must not lie in the output folder {out}")
+    if Path(secret).exists():
+        return Secret.open(secret)
+    say(f"new secret in {secret}: keep it apart from the copies; whoever has it can link them to people")
+    return Secret.create(secret)
 
 
 def _lines(path: str) -> tuple[str, ...]:

@@ -202,14 +202,8 @@ def _note(work: _Work, path: str, file: Path, made: Made) -> None:
 def _record(work: _Work, study: Study, known: Known, paths: dict[str, str]) -> Study:
     """Return the record of a study under its pseudonyms, every text of it scrubbed."""
     key = f"id {study.patient.strip().casefold()}"
-    days = work.secret.shift_days(key, whole_weeks=work.options.keep_weekdays)
-    scrubber = scrubber_of(work.options, work.secret, days)
+    clean = _cleaner(work, key, known)
     name = {image.id: f"image-{number}" for number, image in enumerate(study.images)} | {"": ""}
-
-    def clean(text: str) -> str:
-        scrubbed = scrubber.scrub(text, known)
-        work.counts["text"].update({f"text {kind}": count for kind, count in scrubbed.counts.items()})
-        return scrubbed.text
 
     def named(images: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name[image] for image in images)
@@ -245,6 +239,19 @@ def _record(work: _Work, study: Study, known: Known, paths: dict[str, str]) -> S
             virtual=study.provenance.virtual,
         ),
     )
+
+
+def _cleaner(work: _Work, patient: str, known: Known) -> Callable[[str], str]:
+    """Return what scrubs the texts of one study and counts what it takes."""
+    days = work.secret.shift_days(patient, whole_weeks=work.options.keep_weekdays)
+    scrubber = scrubber_of(work.options, work.secret, days)
+
+    def clean(text: str) -> str:
+        scrubbed = scrubber.scrub(text, known)
+        work.counts["text"].update({f"text {kind}": count for kind, count in scrubbed.counts.items()})
+        return scrubbed.text
+
+    return clean
 
 
 def _dialogue(

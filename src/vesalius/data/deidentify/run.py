@@ -85,11 +85,24 @@ def deidentify(
         )
     tree = _source(Path(source), root, mapping)
     _claim(root, options, columns, secret)
-    journal = Journal(root, secret)
-    paths = list(tree.files())
-    done = {entry.source: entry for entry in journal.entries()}
-    left = [relative for relative in paths if journal.key(relative) not in done]
     order = _Order(tree, root, options, secret, columns)
+    entries, resumed = _all_treated(order, workers=workers, progress=progress)
+    audit = _audited(order, entries, resumed=resumed, progress=progress)
+    audit.write(root)
+    write_review(root, audit.review)
+    if mapping is not None:
+        _write_mapping(mapping, entries)
+    return audit
+
+
+def _all_treated(
+    order: _Order, *, workers: int | None, progress: Progress | None
+) -> tuple[list[tuple[str, Entry]], int]:  # fmt: skip
+    """Treat what the journal does not tell of; return path and entry of every file, and how many were done before."""
+    journal = Journal(order.out, order.secret)
+    paths = list(order.source.files())
+    done = {entry.source for entry in journal.entries()}
+    left = [relative for relative in paths if journal.key(relative) not in done]
     with (progress or _silent)("de-identify", len(paths)) as advance:
         advance(len(paths) - len(left))
         for entry in _results(order, left, workers):
@@ -97,12 +110,7 @@ def deidentify(
             advance(1)
     found = {entry.source: entry for entry in journal.entries()}
     entries = [(relative, found[journal.key(relative)]) for relative in paths if journal.key(relative) in found]
-    audit = _audited(order, entries, resumed=len(paths) - len(left), progress=progress)
-    audit.write(root)
-    write_review(root, audit.review)
-    if mapping is not None:
-        _write_mapping(mapping, entries)
-    return audit
+    return entries, len(paths) - len(left)
 
 
 def _silent(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
