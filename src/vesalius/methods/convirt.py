@@ -84,18 +84,6 @@ PAPER = Paper(
                 data=ClaimData(plant="signs_told_last"),
             ),
         ),
-        Claim(
-            name="directions",
-            sentence="Both directions of the contrast find the image of a report better than image to text alone.",
-            factor="method.image_weight",
-            on=0.75,
-            off=1.0,
-            task="retrieval",
-            metric="mrr",
-            label="text_to_image",
-            published="the paper weighs 0.75 and 0.25, without a figure of its own",
-            settings=_COMPACT,
-        ),
     ),
 )
 
