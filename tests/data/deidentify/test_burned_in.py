@@ -18,9 +18,10 @@ from vesalius.data.deidentify.dicom_file import treat_dicom
 from vesalius.data.deidentify.masking import boxes_of, finder, mask
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.deidentify.rasters import treat_raster
+from vesalius.data.deidentify.second_look import shows_text
 from vesalius.data.deidentify.strokes import Box, find_text
 from vesalius.data.readers.dicom import stored
-from vesalius.errors import ConfigError
+from vesalius.errors import ConfigError, DataError
 
 SECRET = Secret(b"k" * 32)
 
@@ -292,3 +293,15 @@ def test_the_network_is_one_finder_of_three(monkeypatch: pytest.MonkeyPatch) -> 
     # Corners (4, 6) to (20, 12) and a margin of 2: rows 4 to 15, columns 2 to 23.
     assert boxes_of(flat[None], Expectation(False, ()), find=finder("ocr")) == [Box(4, 2, 15, 23)]
     ocr._network.cache_clear()
+
+
+def test_the_second_look_reads_the_written_file_by_itself(make_dicom: Callable[..., Path], tmp_path: Path) -> None:
+    lined = make_dicom(burned()[0], "lined.dcm", Modality="US")
+    assert shows_text(lined, "dicom", network=False)
+    (tmp_path / "new.dcm").write_bytes(treat_dicom(lined, options=Options(), secret=SECRET)[1])
+    assert not shows_text(tmp_path / "new.dcm", "dicom", network=False)
+    Image.fromarray(burned()[0]).save(tmp_path / "a.png")
+    assert shows_text(tmp_path / "a.png", "png", network=False)
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="cannot be looked at"):
+        shows_text(tmp_path / "b.png", "png", network=False)

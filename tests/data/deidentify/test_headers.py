@@ -243,7 +243,7 @@ def test_bits_above_the_stored_ones_are_cleared(make_dicom: Callable[..., Path],
 )  # fmt: skip
 def test_real_files_stay_readable_with_equal_pixels(real_data: Path, tmp_path: Path, name: str) -> None:
     path = real_data / "dicom" / "files" / f"{name}.dcm"
-    looked_at = name in ("CT_small", "693_J2KR", "image_dfl", "liver_1frame")
+    looked_at = name in ("CT_small", "693_J2KR", "liver_1frame")
     done, data = treat_dicom(path, options=Options(pixels="mask" if looked_at else "keep"), secret=SECRET)
     new = write(data, tmp_path / "new.dcm")
     dataset = dcmread(new)
