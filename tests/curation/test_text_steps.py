@@ -197,3 +197,5 @@ def test_questions_with_their_answers_become_texts() -> None:
     (kept, _) = run(step_kind("dialogue_texts")(kinds=("open",)), studies[:1])
     assert [text.text for text in kept[0].texts] == ["What is it? A film."]
     assert run(step_kind("dialogue_texts")(kinds=("open",)), kept)[0] == kept
+    (without,), _ = run(step_kind("dialogue_texts")(), [study("d", dialogues=(asked,))])
+    assert [text.images for text in without.texts] == [()], "the picture is not in the study"

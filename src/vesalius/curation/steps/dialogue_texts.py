@@ -32,13 +32,14 @@ class DialogueTexts(StudyStep):
     def _texts(self, study: Study) -> Iterator[Text]:
         for dialogue in study.dialogues:
             if not self.kinds or dialogue.answer_type in self.kinds:
-                yield from _told(dialogue)
+                yield from _told(dialogue, {image.id for image in study.images})
 
 
-def _told(dialogue: Dialogue) -> Iterator[Text]:
+def _told(dialogue: Dialogue, known: set[str]) -> Iterator[Text]:
+    """Yield the text, of those pictures that are there: a release may ask about one that it does not hold."""
     asked = " ".join(turn.text for turn in dialogue.turns if turn.role == "user")
     told = dialogue.answer or " ".join(turn.text for turn in dialogue.turns if turn.role == "assistant")
-    images = tuple(dict.fromkeys(image for turn in dialogue.turns for image in turn.images))
+    images = tuple(dict.fromkeys(image for turn in dialogue.turns for image in turn.images if image in known))
     if asked and told:
         yield Text(text=f"{asked} {told}", role="note", language=dialogue.language, images=images)
 
