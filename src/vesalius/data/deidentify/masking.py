@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vesalius.data.deidentify.bands import find_text_in_bands
 from vesalius.data.deidentify.ocr import find_text_by_network
 from vesalius.data.deidentify.pixel_rules import Expectation
-from vesalius.data.deidentify.strokes import Box, find_text
+from vesalius.data.deidentify.strokes import Box, find_text, grey
 from vesalius.errors import DataError
 
 __all__ = ["NO_LOOK", "Look", "boxes_of", "doubts_of", "finder", "mask", "mask_all"]
@@ -24,6 +24,8 @@ _BLOCK = 16
 _ROUNDS = 6
 _BORDER, _SIDE = 0.1, 0.05
 """Part of the height in which, and of the width at which, lines of text begin that a scanner draws beside a slice."""
+_EVEN, _LONG = 16.0, 4.0
+"""Spread of brightness of air with its noise, of 255; and length of a line beyond doubt on anatomy, by its height."""
 Finder = Callable[..., list[Box]]
 
 
@@ -54,17 +56,28 @@ def _found_by(frame: NDArray[Any], *, sensitive: bool = False, network: bool) ->
 
 def _beyond_doubt(frame: NDArray[Any], *, find: Finder) -> list[Box]:
     """Return lines that two ways of looking agree to be text, and those at the border that one of them tells."""
-    height, width = frame.shape[:2]
-    bands = find_text_in_bands(frame)
+    (height, width), picture = frame.shape[:2], grey(frame)
+    bands = [box for box in find_text_in_bands(frame) if _on_ground(picture, box) or _is_long(box)]
     found = set(bands)
     for box in find_text(frame):
         level = box.bottom <= _BORDER * height or box.top >= (1 - _BORDER) * height
         side = box.left <= _SIDE * width or box.right >= (1 - _SIDE) * width
-        if level or side or any(_meet(box, other) for other in bands):
+        if ((level or side) and _on_ground(picture, box)) or any(_meet(box, other) for other in bands):
             found.add(box)
     if getattr(find, "keywords", {}).get("network"):
         found.update(find_text_by_network(frame))
     return sorted(found)
+
+
+def _on_ground(picture: NDArray[Any], box: Box) -> bool:
+    """Say whether the pixels around a box are as even as the air beside a patient; a picture of 0 to 255."""
+    ring = _margin_pixels(picture, (box.top, box.left, box.bottom, box.right))
+    low, high = np.percentile(ring, [10, 90]) if ring.size else (0.0, 0.0)
+    return bool(high - low <= _EVEN)
+
+
+def _is_long(box: Box) -> bool:
+    return box.right - box.left >= _LONG * (box.bottom - box.top)
 
 
 def _meet(one: Box, other: Box) -> bool:
@@ -172,7 +185,8 @@ def mask(frames: NDArray[Any], boxes: Iterable[Box], *, indexed: bool = False) -
     return result
 
 
-def _margin_value(frame: NDArray[Any], box: tuple[int, int, int, int], indexed: bool) -> Any:
+def _margin_pixels(frame: NDArray[Any], box: tuple[int, int, int, int]) -> NDArray[Any]:
+    """Return the line of pixels around a box, of the frame's kind; empty where the box is the whole frame."""
     top, left, bottom, right = box
     height, width = frame.shape[:2]
     lines = []
@@ -184,9 +198,13 @@ def _margin_value(frame: NDArray[Any], box: tuple[int, int, int, int], indexed: 
         lines.append(frame[top:bottom, left - 1])
     if right < width:
         lines.append(frame[top:bottom, right])
-    if not lines:
+    return np.concatenate(lines) if lines else frame[:0, 0]
+
+
+def _margin_value(frame: NDArray[Any], box: tuple[int, int, int, int], indexed: bool) -> Any:
+    margin = _margin_pixels(frame, box)
+    if not len(margin):
         return np.zeros(frame.shape[2:], dtype=frame.dtype)
-    margin = np.concatenate(lines)
     if indexed:
         values, counts = np.unique(margin, axis=0, return_counts=True)
         return values[np.argmax(counts)]
