@@ -23,7 +23,7 @@ from vesalius.virtual.anatomy.solids import Array
 from vesalius.virtual.anatomy.tissues import PHASES, tissues
 from vesalius.virtual.ct_noise import KERNELS
 
-__all__ = ["KERNELS", "WINDOWS", "Protocol", "Scan", "palette", "scan", "window"]
+__all__ = ["KERNELS", "THICKEST_MM", "WINDOWS", "Protocol", "Scan", "palette", "scan", "window"]
 
 _LOW, _HIGH = -1024, 3071
 WINDOWS = {
@@ -45,7 +45,7 @@ _TEXTURE = {
 _GRADIENT_HU = 40.0
 """Rise of the density of the lung from the highest to the lowest place of a supine chest."""
 
-_THICKEST_MM = 20.0
+THICKEST_MM = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +74,13 @@ class Protocol:
             raise ConfigError(f"unknown CT kernel {self.kernel!r}{did_you_mean(self.kernel, KERNELS)}")
         if not self.ctdi_mgy > 0:
             raise ConfigError(f"dose of {self.ctdi_mgy} mGy: expected more than 0")
-        if not 0 < self.thickness_mm <= _THICKEST_MM:
-            raise ConfigError(f"slices of {self.thickness_mm} mm: expected more than 0 to {_THICKEST_MM:g} mm")
+        if not 0 < self.thickness_mm <= THICKEST_MM:
+            raise ConfigError(f"slices of {self.thickness_mm} mm: expected more than 0 to {THICKEST_MM:g} mm")
 
     @property
     def thickness_mm(self) -> float:
         """Slice thickness."""
-        return min(self.grid.spacing_mm[0], _THICKEST_MM) if self.slice_mm is None else self.slice_mm
+        return min(self.grid.spacing_mm[0], THICKEST_MM) if self.slice_mm is None else self.slice_mm
 
 
 @dataclass(frozen=True, eq=False)

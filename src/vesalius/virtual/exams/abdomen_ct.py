@@ -62,7 +62,8 @@ def protocol_of(patient: Patient, anatomy: Anatomy, size: int) -> ct.Protocol:
     kernel = "standard" if rng.random() < 0.75 else "smooth"
     return ct.Protocol(
         grid=Grid((size, size, size), (step, pixel, pixel), first), phase=phase, kernel=kernel,
-        ctdi_mgy=float(rng.uniform(8, 15)) * patient.acquisition.dose, slice_mm=step * float(rng.uniform(1.0, 1.5)),
+        ctdi_mgy=float(rng.uniform(8, 15)) * patient.acquisition.dose,
+        slice_mm=min(step * float(rng.uniform(1.0, 1.5)), ct.THICKEST_MM),
     )  # fmt: skip
 
 

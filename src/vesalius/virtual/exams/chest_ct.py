@@ -39,7 +39,11 @@ def protocol_of(patient: Patient, size: int) -> ct.Protocol:
     kernel = "standard" if rng.random() < 0.7 else ("smooth" if patient.site.edge < 0.3 else "lung")
     dose = float(rng.uniform(5, 8)) * patient.acquisition.dose
     return ct.Protocol(
-        grid=grid, phase=phase, kernel=kernel, ctdi_mgy=dose, slice_mm=grid.spacing_mm[0] * float(rng.uniform(1, 1.5))
+        grid=grid,
+        phase=phase,
+        kernel=kernel,
+        ctdi_mgy=dose,
+        slice_mm=min(grid.spacing_mm[0] * float(rng.uniform(1, 1.5)), ct.THICKEST_MM),
     )
 
 
