@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vesalius import __version__
@@ -22,6 +22,7 @@ from vesalius.curation.recipe import NamedStep, Recipe
 from vesalius.curation.stages import LEDGER, StoredStudies, store_step
 from vesalius.data.corpus import Corpus
 from vesalius.data.disk import replacing
+from vesalius.data.readers import metaimage
 from vesalius.data.records import Study
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError
@@ -196,10 +197,15 @@ def _parts(source: Corpus) -> Iterator[tuple[str, str]]:
 
 
 def _media(source: Corpus, study: Study) -> dict[str, Path]:
-    """Files of a study that are there; one that only its hash is known of stays away."""
+    """Files of a study that are there, with the samples of a detached header; others stay away."""
     names = [image.path for image in study.images] + [region.mask for region in study.regions if region.mask]
     paths = {name: source.path(name) for name in dict.fromkeys(names)}
-    return {name: path for name, path in paths.items() if path.exists()}
+    media = {name: path for name, path in paths.items() if path.exists()}
+    for name, path in tuple(media.items()):
+        if path.suffix.lower() == ".mhd":
+            samples = metaimage.describe(path).block.path
+            media[(PurePosixPath(name).parent / samples.name).as_posix()] = samples
+    return media
 
 
 def _publish(report: CurationReport, root: Path, folders: Sequence[Path]) -> None:
