@@ -197,7 +197,9 @@ def test_missing_columns(tmp_path: Path, columns: dict, message: str) -> None:
 
 
 def test_no_image_column(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"name the column of image paths with --image, or of words.*; it has file, notes"):
+    with pytest.raises(
+        ConfigError, match=r"name the column of image paths with --image, or of words.*; it has file, notes"
+    ):
         done(table(tmp_path, ROWS), tmp_path / "corpus", Columns())
 
 

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 
 __all__ = ["quiet"]
 
-_LOGGERS = [logging.getLogger(name) for name in ("pydicom", "openjpeg", "pylibjpeg", "tifffile", "nibabel", "PIL", "highdicom")]
+_LOGGERS = [
+    logging.getLogger(name)
+    for name in ("pydicom", "openjpeg", "pylibjpeg", "tifffile", "nibabel", "PIL", "highdicom")
+]
 _NOWHERE = logging.NullHandler()
 
 
