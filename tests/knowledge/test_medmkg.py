@@ -34,7 +34,7 @@ LINKS = st.tuples(
 )
 
 
-@pytest.mark.evidence("medmkg", "L2", "neighbour-aware filtering: the worked example and its invariants")
+@pytest.mark.evidence("medmkg", "L1", "neighbour-aware filtering: the worked example and its invariants")
 def test_worked_example() -> None:
     # ln 1.5 + ln 3 = 1.504, ln 1.5 = 0.405, ln 3 = 1.099
     assert image_scores(EXAMPLE) == pytest.approx({"a": 1.504, "b": 0.405, "c": 1.099}, abs=1e-3)
