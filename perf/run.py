@@ -9,8 +9,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SHARED = {"run", "measure"}
-LONG = {"shortcuts"}
-"""Run when named only: half an hour on two cores."""
+LONG = {"shortcuts", "deidentify", "dedup"}
+"""Run when named only: up to half an hour on two cores."""
 
 
 def main() -> None:
