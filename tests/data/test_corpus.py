@@ -195,6 +195,7 @@ def test_a_given_split(corpus: Corpus) -> None:
     corpus.set_split({"study-0": "train", "study-1": "train", "study-2": "test"})
     assert corpus.split("train").ids == ["study-0", "study-1"]
     assert corpus.split("test").ids == ["study-2", "study-3"]  # the other study of patient-1
+    assert corpus.parts() == {"study-0": "train", "study-1": "train", "study-2": "test", "study-3": "test"}
     assert Corpus.open(corpus.root).manifest.splits["default"].seed is None
     with pytest.raises(DataError, match="such as 'patient-0' in test and train"):
         corpus.set_split({"study-0": "train", "study-1": "test"})
@@ -212,6 +213,8 @@ def test_a_split_that_shares_patients_is_kept_by_study_and_counted(corpus: Corpu
     assert sorted(again.split("test").ids) == ["study-1", "study-2"]
     summary = again.manifest.splits["default"]
     assert (dict(summary.patients), summary.shared_patients) == ({"test": 2, "train": 1}, 1)
+    assert again.parts() == given
+    assert again.split("test").parts() == {"study-1": "test", "study-2": "test"}
     corpus.set_split({**given, "study-1": "train"}, shared=True)
     assert Corpus.open(corpus.root).manifest.splits["default"].shared_patients == 0
 

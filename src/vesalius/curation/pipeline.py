@@ -184,16 +184,10 @@ def _write(source: Corpus, studies: StoredStudies, root: Path, *, name: str, pro
     written = Corpus.open(root)
     if source.has_split:
         kept = set(written.ids)
-        parts = {study: part for study, part in _parts(source) if study in kept}
+        parts = {study: part for study, part in source.parts().items() if study in kept}
         if parts:
             written.set_split(parts, shared=bool(source.manifest.splits["default"].shared_patients))
     return Corpus.open(root).content_hash
-
-
-def _parts(source: Corpus) -> Iterator[tuple[str, str]]:
-    whole = Corpus.open(source.root)
-    for part in source.manifest.splits["default"].patients:
-        yield from ((study, part) for study in whole.split(part).ids)
 
 
 def _media(source: Corpus, study: Study) -> dict[str, Path]:

@@ -27,7 +27,7 @@ from vesalius.data.samples import write_samples
 from vesalius.data.schema import SCHEMA, to_studies
 from vesalius.data.shards import Rows, ShardReader
 from vesalius.data.splits import common_split, draw, read_split, split_file
-from vesalius.data.stored_split import members, store_given, store_patients
+from vesalius.data.stored_split import members, parts, store_given, store_patients
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError, did_you_mean
 
@@ -82,8 +82,8 @@ class Corpus:
 
         Args:
             name: of the data set, see `vesalius.data.datasets`.
-            root: folder of the release (or of its twin); nothing in it is changed but what must be unpacked.
-            out: folder of the corpus; where none is given, beside `root` with ``.corpus`` after its name.
+            root: folder of the release (or of its twin); only what must be unpacked is added to it.
+            out: folder of the corpus; else beside `root` with ``.corpus`` after its name.
             advance: is told of every study.
 
         Raises:
@@ -212,6 +212,10 @@ class Corpus:
     def has_split(self) -> bool:
         """Whether a default split is stored."""
         return split_file(self.root, "default").exists()
+
+    def parts(self) -> dict[str, str]:
+        """Return the part of every study of the view that is in one, by its id; nothing without a default split."""
+        return parts(self.root, dict(zip(self.ids, self.patients, strict=True)))
 
     def make_split(
         self,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vesalius.data.readers.limits import check_size
 from vesalius.errors import DataError
 
-__all__ = ["decode_absolute", "decode_coco", "decode_relative", "encode_coco", "encode_relative"]
+__all__ = ["decode_absolute", "decode_coco", "decode_relative", "encode_coco", "encode_relative", "runs"]
 
 Mask = NDArray[np.bool_]
 
@@ -46,26 +46,26 @@ def decode_coco(counts: str | Sequence[int], shape: tuple[int, int]) -> Mask:
     Raises:
         DataError: the counts do not add up to the number of pixels.
     """
-    runs = np.asarray(_unpacked(counts) if isinstance(counts, str) else list(counts), np.int64)
+    lengths = np.asarray(_unpacked(counts) if isinstance(counts, str) else list(counts), np.int64)
     check_size("run-length code", shape[0] * shape[1])
-    if (runs < 0).any() or int(runs.sum()) != shape[0] * shape[1]:
-        raise DataError(f"run-length code of {runs.sum()} pixels; the picture has {shape[0]} × {shape[1]}")
-    values = np.arange(len(runs)) % 2 == 1
-    flat: Mask = np.repeat(values, runs)
+    if (lengths < 0).any() or int(lengths.sum()) != shape[0] * shape[1]:
+        raise DataError(f"run-length code of {lengths.sum()} pixels; the picture has {shape[0]} × {shape[1]}")
+    values = np.arange(len(lengths)) % 2 == 1
+    flat: Mask = np.repeat(values, lengths)
     return np.ascontiguousarray(flat.reshape(shape, order="F"))
 
 
 def encode_relative(mask: NDArray[np.bool_]) -> str:
     """Return the "offset length" pairs of a mask, (rows, columns); empty where nothing is on."""
-    runs = _runs(mask)
-    pairs = zip(runs[0::2], runs[1::2], strict=False)
+    lengths = runs(mask)
+    pairs = zip(lengths[0::2], lengths[1::2], strict=False)
     return " ".join(f"{offset} {length}" for offset, length in pairs)
 
 
 def encode_coco(mask: NDArray[np.bool_]) -> str:
     """Return the counts of a mask, (rows, columns), packed into text."""
-    runs = _runs(mask)
-    return "".join(_packed(count - runs[place - 2] if place > 2 else count) for place, count in enumerate(runs))
+    counts = runs(mask)
+    return "".join(_packed(count - counts[place - 2] if place > 2 else count) for place, count in enumerate(counts))
 
 
 def _pairs(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -90,8 +90,11 @@ def _filled(starts: NDArray[np.int64], lengths: NDArray[np.int64], shape: tuple[
     return np.ascontiguousarray(flat.reshape(shape, order="F"))
 
 
-def _runs(mask: NDArray[np.bool_]) -> list[int]:
-    """Lengths of the runs in turn off and on, column by column; the first may be 0."""
+def runs(mask: NDArray[np.bool_]) -> list[int]:
+    """Return the lengths of the runs of a mask, (rows, columns), in turn off and on down the columns.
+
+    The first may be 0.
+    """
     flat = mask.astype(bool).ravel(order="F")
     edges = np.flatnonzero(np.diff(flat)) + 1
     lengths = np.diff(np.concatenate([[0], edges, [len(flat)]])).tolist()

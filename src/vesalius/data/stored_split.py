@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vesalius.data.manifest import Manifest, SplitSummary
-from vesalius.data.splits import one_split_a_patient, read_split, split_key, write_split
+from vesalius.data.splits import one_split_a_patient, read_split, split_file, split_key, write_split
 from vesalius.errors import DataError, did_you_mean
 
-__all__ = ["members", "store_given", "store_patients"]
+__all__ = ["members", "parts", "store_given", "store_patients"]
 
 
 def members(root: Path, part: str, *, scheme: str, manifest: Manifest) -> dict[str, pa.Array]:
@@ -36,6 +36,22 @@ def members(root: Path, part: str, *, scheme: str, manifest: Manifest) -> dict[s
         known = pc.unique(table["split"]).to_pylist()
         raise DataError(f"corpus {root}: split {scheme!r} has no part {part!r}{did_you_mean(part, known)}")
     return {key: names}
+
+
+def parts(root: Path, studies: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of every study that is in one, in the order given; nothing where no default split is stored.
+
+    Args:
+        root: of the corpus.
+        studies: patient of each study.
+    """
+    if not split_file(root, "default").exists():
+        return {}
+    table = read_split(root, "default")
+    by_study = split_key(table) == "study_id"
+    part_of = dict(zip(table[split_key(table)].to_pylist(), table["split"].to_pylist(), strict=True))
+    named = ((study, study if by_study else patient) for study, patient in studies.items())
+    return {study: part_of[name] for study, name in named if name in part_of}
 
 
 def store_patients(

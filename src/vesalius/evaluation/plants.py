@@ -87,8 +87,7 @@ def plant(corpus: Corpus, out: str | Path, *, name: str, seed: int = 0) -> Corpu
             if study.id not in writer:
                 changed, media = change(study)
                 writer.add(changed, media=media)
-    parts = {study: part for part in _parts(corpus) for study in corpus.split(part).ids}
-    Corpus.open(root).set_split(parts)
+    Corpus.open(root).set_split(corpus.parts())
     return Corpus.open(root)
 
 

@@ -18,7 +18,6 @@ from torch import Tensor
 from vesalius.config import Config
 from vesalius.metrics.ranking import link_ranks, link_scores
 from vesalius.models.graph.base import GraphEmbedding
-from vesalius.models.graph.neighbours import RGCN
 from vesalius.objectives.knowledge import corrupted, margin_loss
 
 __all__ = ["LinkSettings", "LinkTraining", "evaluate_links", "fit_links"]
@@ -61,8 +60,7 @@ def fit_links(
     """Train a model on triples (T, 3) and leave the weights of the best validation in it."""
     generator = torch.Generator().manual_seed(settings.seed)
     triples = torch.from_numpy(train)
-    if isinstance(model, RGCN):
-        model.know(triples)
+    model.know(triples)
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     best, kept, waited, losses = -1.0, copy.deepcopy(model.state_dict()), 0, []
     for epoch in range(settings.epochs):

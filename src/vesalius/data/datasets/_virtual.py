@@ -10,17 +10,11 @@ from numpy.typing import NDArray
 
 from vesalius.data import readers
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About
-from vesalius.data.records import Image, Provenance, Region, Study
+from vesalius.data.records import Image, Region, Study
 
 __all__ = [
-    "image_of", "is_virtual", "label_map", "masks", "patient_numbers", "pixels", "present", "studies_of", "union",
+    "image_of", "label_map", "masks", "patient_numbers", "pixels", "present", "studies_of", "union",
 ]  # fmt: skip
-
-
-def is_virtual(about: About) -> Provenance:
-    """Return the provenance of a twin's studies."""
-    return Provenance(source=about.title, licence=about.licence, virtual=True)
 
 
 def present(study: Study) -> list[str]:
@@ -85,7 +79,4 @@ def patient_numbers(corpus: Corpus) -> dict[str, int]:
 
 def studies_of(corpus: Corpus, *parts: str) -> set[str]:
     """Return the ids of the studies in any of the parts; a part that few patients leave empty has none."""
-    if not corpus.has_split:
-        return set()
-    drawn = corpus.manifest.splits["default"].patients
-    return {name for part in parts if part in drawn for name in corpus.split(part).ids}
+    return {name for name, part in corpus.parts().items() if part in parts}

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._organs import file_regions, structure_of, value_regions, write_case, write_masks
-from vesalius.data.datasets._virtual import is_virtual
 from vesalius.data.datasets._volumes import volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -81,5 +80,5 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         if number != 3:
             names = [name for name in COMBINED if not (number == 2 and name == "spleen")]
             write_masks(corpus, study, image, names, folder=folder / "segmentations")
-        made.append(Sample(_study(folder, is_virtual(ABOUT)), ""))
+        made.append(Sample(_study(folder, virtual_origin(ABOUT)), ""))
     return made

@@ -14,9 +14,9 @@ from pathlib import Path
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._organs import listed, structure_of, value_regions, virtual_names, write_case
-from vesalius.data.datasets._virtual import is_virtual, studies_of
+from vesalius.data.datasets._virtual import studies_of
 from vesalius.data.datasets._volumes import volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import describe, load_json
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
@@ -103,5 +103,5 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     people = {int(row[0]): {_SEX: row[1], _AGE: row[2], _MAKER: row[3]} for row in rows}
     order = {key: place for place, key in enumerate(_PARTS)}
     made.sort(key=lambda item: order[item[0]])
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     return [Sample(_study(path, label, stated, people, origin), _PARTS[key]) for key, path, label, _ in made]

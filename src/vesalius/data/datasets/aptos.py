@@ -13,8 +13,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._rasters import described, save_picture
 from vesalius.data.datasets._retinopathy import grade_of, graded
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -61,7 +61,7 @@ def _study(name: str, path: Path, grade: int | None, where: str, origin: Provena
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write both parts; ids are twelve hexadecimal digits, as there."""
     tests = studies_of(corpus, "test")
-    made, rows, origin = [], [], is_virtual(ABOUT)
+    made, rows, origin = [], [], virtual_origin(ABOUT)
     for study in sorted(corpus, key=lambda study: (study.id in tests, study.id)):
         split = "test" if study.id in tests else "train"
         name, path = study.id[:12], root / _PARTS[split][1] / f"{study.id[:12]}.png"

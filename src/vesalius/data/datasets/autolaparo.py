@@ -16,8 +16,8 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._clips import clip, runs, write_clip
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, studies_of, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, studies_of, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -114,7 +114,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write a second of video for each frame of a time lapse, its phases, and one frame of each with a mask."""
     tests, validated = studies_of(corpus, "test"), studies_of(corpus, "val")
     free = {part: iter(numbers) for part, numbers in PARTS.items()}
-    videos, frames, origin = [], [], is_virtual(ABOUT)
+    videos, frames, origin = [], [], virtual_origin(ABOUT)
     for study in sorted(corpus, key=lambda study: study.id):
         part = "test" if study.id in tests else "val" if study.id in validated else "train"
         number = next(free[part], None)

@@ -14,8 +14,8 @@ from pathlib import Path
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, present, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, present, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -88,7 +88,7 @@ def _study(path: Path, name: str | None, origin: Provenance) -> Study:
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write TIFF pictures by class, the table without a header, and pictures to test."""
     tests, counts, rows, made = studies_of(corpus, "test"), dict.fromkeys(CLASSES, 0), [], []
-    origin, hidden = is_virtual(ABOUT), 0
+    origin, hidden = virtual_origin(ABOUT), 0
     for study in sorted(corpus, key=lambda study: (study.id in tests, study.id)):
         shown = present(study)
         name = "Invasive" if "breast_carcinoma" in shown else "Normal" if not shown else "Benign"

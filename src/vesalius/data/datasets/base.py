@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VIRTUAL_NOTE", "About", "Dataset", "Sample", "Twin", "copy_png", "dataset", "dataset_names", "provenance",
-    "require_files", "unpacked",
+    "require_files", "unpacked", "virtual_origin",
 ]  # fmt: skip
 
 _DATASETS = "vesalius.data.datasets"
@@ -93,6 +93,11 @@ def dataset(name: str) -> Dataset:
 def provenance(root: Path, about: About) -> Provenance:
     """Say where the studies of a release at `root` come from; a twin's are virtual."""
     return Provenance(source=about.title, licence=about.licence, virtual=(root / VIRTUAL_NOTE).exists())
+
+
+def virtual_origin(about: About) -> Provenance:
+    """Return the provenance that every study of a twin has."""
+    return Provenance(source=about.title, licence=about.licence, virtual=True)
 
 
 def copy_png(source: Path, target: Path, *, mode: str) -> None:

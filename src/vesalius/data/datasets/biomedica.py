@@ -16,13 +16,13 @@ from typing import Any
 from PIL import Image as Picture
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.webdataset import samples_in, unpacked_picture, write_shard
 from vesalius.data.records import Provenance, Text
 from vesalius.data.releases.pictures import modality_of
 from vesalius.data.releases.rows import Row
 from vesalius.data.releases.studies import captioned
-from vesalius.data.releases.twins import digest, identity, picture_bytes, spoken, virtual_origin
+from vesalius.data.releases.twins import digest, identity, picture_bytes, spoken
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import image_of, is_virtual, pixels, present, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import image_of, pixels, present, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -85,7 +85,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             paths.append(target / name)
     order = {part: place for place, part in enumerate(_PARTS)}
     paths.sort(key=lambda path: (order[path.parents[1].name], path.parent, path))
-    return [Sample(_study(path, is_virtual(ABOUT)), _PARTS[path.parents[1].name]) for path in paths]
+    return [Sample(_study(path, virtual_origin(ABOUT)), _PARTS[path.parents[1].name]) for path in paths]
 
 
 def _slices(corpus: Corpus, study: Study) -> Iterator[NDArray[np.uint8]]:

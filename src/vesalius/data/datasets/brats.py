@@ -18,9 +18,9 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
-from vesalius.data.datasets._virtual import image_of, is_virtual, label_map, pixels
+from vesalius.data.datasets._virtual import image_of, label_map, pixels
 from vesalius.data.datasets._volumes import require_same_grid, volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Measurement, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -139,7 +139,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     if rows:
         write_rows(root / "MICCAI_BraTS2020_TrainingData" / "survival_info.csv", _SURVIVAL, list(rows.values()))
     stated = {name: dict(zip(_SURVIVAL, row, strict=True)) for name, row in rows.items()}
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     return [Sample(_study(_case(path), stated.get(path.name, {}), origin), "train") for path in sorted(folders)]
 
 

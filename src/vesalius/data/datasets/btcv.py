@@ -11,9 +11,9 @@ from pathlib import Path
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._organs import listed, value_regions, virtual_names, write_case
-from vesalius.data.datasets._virtual import is_virtual, studies_of
+from vesalius.data.datasets._virtual import studies_of
 from vesalius.data.datasets._volumes import volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import load_json
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
@@ -89,4 +89,4 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         write_case(corpus, study, study.images[0], values, path=path, label=label)
         paths.append(path)
     ordered = sorted(paths, key=lambda path: (path.parents[1].name == "Testing", path.name))
-    return [_sample(path, is_virtual(ABOUT)) for path in ordered]
+    return [_sample(path, virtual_origin(ABOUT)) for path in ordered]

@@ -17,8 +17,8 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._rasters import binary_mask, described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, present, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, present, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -92,4 +92,4 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             save_picture(path.with_name(f"{path.stem}_mask{f'_{number}' if number else ''}.png"), part)
         made.append(path)
     made.sort(key=lambda path: ([*CLASSES].index(path.parent.name), _number(path)))
-    return [Sample(_study(root, path, is_virtual(ABOUT)), "") for path in made]
+    return [Sample(_study(root, path, virtual_origin(ABOUT)), "") for path in made]

@@ -18,8 +18,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed, rows_of
 from vesalius.data.datasets._paths import first_of
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, present
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import patient_numbers, pixels, present
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Measurement, Provenance, Study
 from vesalius.errors import DataError
 
@@ -115,4 +115,4 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     (root / "exclude_list.txt").write_text("NCP_328_1805\n", encoding="utf-8")
     (root / "lesions_slices.csv").write_text("imgpath\n" + "".join(f"{name}\n" for name in lesions), encoding="utf-8")
     scans.sort(key=lambda scan: ([*CLASSES].index(scan.parents[1].name), _order(scan)))
-    return [Sample(_study(scan, set(lesions), is_virtual(ABOUT)), "") for scan in scans]
+    return [Sample(_study(scan, set(lesions), virtual_origin(ABOUT)), "") for scan in scans]

@@ -17,8 +17,8 @@ from PIL import Image as Pillow
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._fundus import VESSELS, photograph, seen_as, vessels
 from vesalius.data.datasets._rasters import binary_mask, save_picture
-from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import patient_numbers, pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Provenance, Study
 from vesalius.errors import DataError
 
@@ -65,7 +65,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     tests = studies_of(corpus, "test")
     children: dict[str, int] = {}
     free = {True: iter(range(_LAST_TRAINING + 1, 15)), False: iter(range(1, _LAST_TRAINING + 1))}
-    made, origin = [], is_virtual(ABOUT)
+    made, origin = [], virtual_origin(ABOUT)
     for study in sorted(corpus, key=lambda study: (numbers[study.patient], study.id)):
         if study.patient not in children:
             number = next(free[study.id in tests], None)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._clips import clip, runs, write_clip
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Event, Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -185,5 +185,5 @@ def _expected(root: Path, name: str, labels: Mapping[str, list[tuple[str, ...]]]
         *_events(labels["phase"], video, "phase", step=1),
         *_events(labels["instrument"], video, "instrument", step=_TOOL_STEP),
     )
-    study = Study(id=name, patient=name, images=(video,), events=events, provenance=is_virtual(ABOUT))
+    study = Study(id=name, patient=name, images=(video,), events=events, provenance=virtual_origin(ABOUT))
     return Sample(study, split)

@@ -22,8 +22,7 @@ from vesalius.data.datasets._triplets import (
     frames_of,
     videos_of,
 )
-from vesalius.data.datasets._virtual import is_virtual
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "FOLDS", "TWIN", "part_of", "read", "write"]
@@ -108,7 +107,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write twelve frames a video, the four tables of flags and the dictionaries."""
     _write_dictionaries(root / "dict")
     known = [number for fold in FOLDS[1:] for number in fold]
-    made, origin = [], is_virtual(ABOUT)
+    made, origin = [], virtual_origin(ABOUT)
     for study, video in videos_of(corpus, known, FOLDS[0]):
         frames = [_kept(frame) for frame in frames_of(corpus, study, video, root / "data")]
         _write_flags(root, video, frames)

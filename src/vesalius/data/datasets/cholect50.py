@@ -25,8 +25,7 @@ from vesalius.data.datasets._triplets import (
     frames_of,
     videos_of,
 )
-from vesalius.data.datasets._virtual import is_virtual
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import load_json
 from vesalius.data.records import Box
 from vesalius.errors import DataError
@@ -112,7 +111,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         path.parent.mkdir(parents=True, exist_ok=True)
         note = {"video": int(video[3:]), "fps": 1, "num_frames": len(frames), "annotations": rows}
         path.write_text(json.dumps(note), encoding="utf-8")
-        origin = is_virtual(ABOUT)
+        origin = virtual_origin(ABOUT)
         made += [Sample(frame_study(_kept(frame), _picture(root, frame), origin), _split(video)) for frame in frames]
     return made
 

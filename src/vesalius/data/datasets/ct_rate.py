@@ -23,9 +23,9 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed, rows_of, write_rows
 from vesalius.data.datasets._paths import first_of
-from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, present, studies_of
+from vesalius.data.datasets._virtual import patient_numbers, pixels, present, studies_of
 from vesalius.data.datasets._volumes import volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Measurement, Provenance, Study, Text
 from vesalius.errors import DataError
 
@@ -277,6 +277,6 @@ def _samples(root: Path, part: str, rows: list[_Row]) -> list[Sample]:
     )  # fmt: skip
     scans = groupby(rows, key=lambda row: _stem(row.path.name).rpartition("_")[0])
     return [
-        Sample(_study([(row.report, row.path) for row in group], tables, is_virtual(ABOUT)), part)
+        Sample(_study([(row.report, row.path) for row in group], tables, virtual_origin(ABOUT)), part)
         for _, group in scans
     ]

@@ -16,8 +16,8 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._fundus import FIELD, VESSELS, field_of_view, photograph, vessels
 from vesalius.data.datasets._rasters import binary_mask, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Provenance, Study
 from vesalius.errors import DataError
 
@@ -65,7 +65,7 @@ def _study(root: Path, path: Path, origin: Provenance) -> Study:
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write TIFF photographs and GIF masks; the first test photograph alone has a second reader."""
     tests = studies_of(corpus, "test")
-    made, origin = [], is_virtual(ABOUT)
+    made, origin = [], virtual_origin(ABOUT)
     numbers = {"training": 20, "test": 0}
     for study in sorted(corpus, key=lambda study: (study.id in tests, study.id)):
         folder = "test" if study.id in tests else "training"

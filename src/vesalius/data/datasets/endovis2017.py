@@ -17,8 +17,8 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, studies_of, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, studies_of, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Laterality, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -117,4 +117,4 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             save_picture(folder / "ground_truth" / "Other_labels" / path.name, other)
             paths.append(path)
     paths.sort(key=lambda path: (_test(path.parents[1]), _number(path.parents[1]), path))
-    return [_sample(path, is_virtual(ABOUT)) for path in paths]
+    return [_sample(path, virtual_origin(ABOUT)) for path in paths]

@@ -19,8 +19,8 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._rasters import described, label_mask, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, studies_of, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, studies_of, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -159,7 +159,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     (ghost / "._frame000.png").write_bytes(b"\x00\x05\x16\x07")
     repaired = root / "repairs" / "seq_1" / "labels" / "frame001.png"
     save_picture(repaired, np.zeros((64, 64, 3), np.uint8))
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     classes = tuple(_Class(number, name, colour) for number, (name, colour) in enumerate(_CLASSES))
     folders.sort(key=lambda path: (_part(root, path) == "test", _number(path)))
     made = []

@@ -18,8 +18,8 @@ from vesalius.data.datasets._fundus import seen_as
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._rasters import described, save_picture
 from vesalius.data.datasets._retinopathy import grade_of, graded
-from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import patient_numbers, pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -96,7 +96,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         path = root / split / f"{name}.jpeg"
         save_picture(path, seen_as(side, study.images[0], pixels(corpus, study.images[0])))
         rows[split].append(_Eye(name, grade_of(study), path, "twin"))
-    made, origin = [], is_virtual(ABOUT)
+    made, origin = [], virtual_origin(ABOUT)
     for split, eyes in rows.items():
         if eyes or split == "train":
             write_rows(root / _PARTS[split][0], ("image", "level"), [(eye.name, eye.grade) for eye in eyes])

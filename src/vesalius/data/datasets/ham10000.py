@@ -14,8 +14,8 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed, rows_of, write_rows
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, patient_numbers, pixels, present, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, patient_numbers, pixels, present, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -94,5 +94,5 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     write_rows(root / _TABLES[0], _HEADER, rows)
     for row in rows:
         stated = dict(zip(_HEADER, row, strict=True))
-        made.append(Sample(_study(root, stated, places[stated["image_id"]], is_virtual(ABOUT)), ""))
+        made.append(Sample(_study(root, stated, places[stated["image_id"]], virtual_origin(ABOUT)), ""))
     return made

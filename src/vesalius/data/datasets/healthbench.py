@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Dialogue, Provenance
 from vesalius.data.releases.exams import examined, text_questions
 from vesalius.data.releases.questions import conversation
 from vesalius.data.releases.rows import Row, json_lines
-from vesalius.data.releases.twins import QUESTION_FAMILIES, digest, virtual_origin, write_json_lines
+from vesalius.data.releases.twins import QUESTION_FAMILIES, digest, write_json_lines
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "TWIN", "Criterion", "read", "rubric", "write"]

@@ -15,8 +15,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._fundus import FIELD, VESSELS, field_of_view, photograph, vessels
 from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._rasters import binary_mask, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, present
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, present
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Provenance
 from vesalius.errors import DataError
 
@@ -91,4 +91,4 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         save_picture(base / "manual1" / f"{name}.tif", vessels(corpus, study))
         save_picture(base / "mask" / f"{name}_mask.tif", field_of_view(corpus, study))
         made.append(path)
-    return [_sample(root, path, is_virtual(ABOUT)) for path in sorted(made)]
+    return [_sample(root, path, virtual_origin(ABOUT)) for path in sorted(made)]

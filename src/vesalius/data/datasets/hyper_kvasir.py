@@ -15,8 +15,8 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed, rows_of, write_rows
 from vesalius.data.datasets._rasters import binary_mask, described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, present, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, present, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import concept_of
 from vesalius.data.records import Finding, Image, Provenance, Region, Study
 from vesalius.errors import DataError
@@ -132,7 +132,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         root / "labeled-images" / "image-labels.csv", ("Video file", "Organ", "Finding", "Classification"), labels
     )
     write_rows(root / _SPLITS[0], ("file-name", "class-name", "split-index"), folds, delimiter=";")
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     made.sort(key=lambda pair: (_KINDS.index(pair[0].parents[1].name), pair[0].parent, pair[0]))
     whole = [Sample(_labelled(path, origin), fold) for path, fold in made]
     return whole + [Sample(_segmented(root, path, origin), "") for path in sorted(cut)]

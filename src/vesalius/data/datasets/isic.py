@@ -18,8 +18,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed, rows_of, write_rows
 from vesalius.data.datasets._paths import first_of
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, present, studies_of, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, present, studies_of, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Finding, Image, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -148,7 +148,7 @@ def _binary(path: Path, row: Mapping[str, str], origin: Provenance) -> Study:
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write each picture in all three years; every third name of 2019 ends in _downsampled, and one row is UNK."""
     tests, studies = studies_of(corpus, "test"), sorted(corpus, key=lambda study: study.id)
-    made, origin = [], is_virtual(ABOUT)
+    made, origin = [], virtual_origin(ABOUT)
     for place, study in enumerate(studies):
         path = root / "ISIC2018_Task1-2_Training_Input" / f"ISIC_9{place:06d}.jpg"
         save_picture(path, pixels(corpus, study.images[0]))
@@ -174,7 +174,7 @@ def _write_2019(corpus: Corpus, root: Path, part: str, chosen: list[tuple[int, S
         rows.append([name, *(f"{float(key == label):.1f}" for key in (*CLASSES, _UNKNOWN))])
         lesion, sex = f"BCN_9{place // 2:06d}", {"F": "female", "M": "male"}[study.sex]
         people.append((name, f"{study.age_years or 0:.1f}", "anterior torso", lesion, sex))
-        yield _classified(path, label, _Person(lesion, float(study.age_years or 0), study.sex), is_virtual(ABOUT))  # type: ignore[arg-type]
+        yield _classified(path, label, _Person(lesion, float(study.age_years or 0), study.sex), virtual_origin(ABOUT))  # type: ignore[arg-type]
     if chosen:
         write_rows(root / f"ISIC_2019_{part}_GroundTruth.csv", ("image", *CLASSES, _UNKNOWN), rows)
         header = ("image", "age_approx", "anatom_site_general", "lesion_id", "sex")
@@ -191,5 +191,5 @@ def _write_2020(corpus: Corpus, root: Path, studies: list[Study]) -> Iterator[St
         row = (path.stem, f"IP_9{place // 2:06d}", f"IL_9{place:06d}", sex, f"{study.age_years or 0:.1f}",
                str(int("melanoma" in present(study))))  # fmt: skip
         rows.append(row)
-        yield _binary(path, dict(zip(header, row, strict=True)), is_virtual(ABOUT))
+        yield _binary(path, dict(zip(header, row, strict=True)), virtual_origin(ABOUT))
     write_rows(root / "ISIC_2020_Training_GroundTruth_v2.csv", header, rows)

@@ -17,9 +17,9 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._organs import value_regions
 from vesalius.data.datasets._paths import first_of
-from vesalius.data.datasets._virtual import is_virtual, label_map, pixels, present, studies_of
+from vesalius.data.datasets._virtual import label_map, pixels, present, studies_of
 from vesalius.data.datasets._volumes import require_same_grid, volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import concept_of
 from vesalius.data.records import Finding, Image, Provenance, Region, Study
 from vesalius.errors import DataError
@@ -106,7 +106,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             "tumor_histologic_subtype": "clear_cell_rcc" if tumour else "oncocytoma",
         })  # fmt: skip
     (root / "kits23.json").write_text(json.dumps(cases, indent=1), encoding="utf-8")
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     return [_sample(root / "dataset" / case["case_id"], case, False, origin) for case in cases]
 
 

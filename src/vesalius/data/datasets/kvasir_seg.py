@@ -17,8 +17,8 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._paths import first_of
 from vesalius.data.datasets._rasters import binary_mask, described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import load_json
 from vesalius.data.records import Box, Finding, Image, Provenance, Region, Study
 from vesalius.errors import DataError
@@ -91,7 +91,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         save_picture(root / "masks" / f"{name}.jpg", np.where(mask, 255, 0).astype(np.uint8), size=size)
         entries[name] = {"height": size[1], "width": size[0], "bbox": _entry(boxes[frame], clip.shape, size, number)}
     (root / _BOXES[0]).write_text(json.dumps(entries), encoding="utf-8")
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     return [Sample(_study(root, root, name, entries[name], root / _BOXES[0], origin), "") for name in sorted(entries)]
 
 

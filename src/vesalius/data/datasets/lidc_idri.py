@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.readers.limits import check_size
 from vesalius.data.readers.series import find_volumes
 from vesalius.data.records import Finding, Image, Provenance, Region, Study
@@ -146,7 +146,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         path.write_bytes(ElementTree.tostring(_annotations(corpus, study, instances), encoding="utf-8"))
         message = _message(path)
         assert message is not None, "the file that was just written holds annotations"
-        made.append(Sample(_study(path, message, is_virtual(ABOUT)), ""))
+        made.append(Sample(_study(path, message, virtual_origin(ABOUT)), ""))
     other = root / "LIDC-IDRI" / "LIDC-IDRI-9001" / "radiograph"
     other.mkdir()
     (other / "001.xml").write_text('<IdriReadMessage xmlns="http://www.nih.gov"/>', encoding="utf-8")

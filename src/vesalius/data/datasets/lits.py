@@ -15,9 +15,9 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._organs import value_regions
-from vesalius.data.datasets._virtual import is_virtual, label_map, pixels, studies_of
+from vesalius.data.datasets._virtual import label_map, pixels, studies_of
 from vesalius.data.datasets._volumes import volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -80,7 +80,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         _write(corpus, study, path, mirrored=place % 2 == 1)
         paths.append(path)
     ordered = sorted(paths, key=lambda path: (path.name.startswith("test-"), _number(path)))
-    return [_sample(path, is_virtual(ABOUT)) for path in ordered]
+    return [_sample(path, virtual_origin(ABOUT)) for path in ordered]
 
 
 def _write(corpus: Corpus, study: Study, path: Path, *, mirrored: bool) -> None:

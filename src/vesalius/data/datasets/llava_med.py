@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Dialogue, Provenance, Text
 from vesalius.data.releases.pictures import picture, stem
 from vesalius.data.releases.questions import asked, conversation
@@ -27,7 +27,6 @@ from vesalius.data.releases.twins import (
     identity,
     save_picture,
     spoken,
-    virtual_origin,
     write_json,
     write_json_lines,
 )

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
-from vesalius.data.datasets._virtual import is_virtual, label_map, pixels
+from vesalius.data.datasets._virtual import label_map, pixels
 from vesalius.data.datasets._volumes import require_same_grid, volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.readers import metaimage
 from vesalius.data.records import Image, Measurement, Provenance, Region, Study
 from vesalius.errors import DataError
@@ -118,7 +118,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         made.append((path, marks))
     write_rows(root / "annotations.csv", _HEADER, rows)
     made.sort(key=lambda pair: (pair[0].parent.name, pair[0].name))
-    return [Sample(_study(root, path, marks, is_virtual(ABOUT)), path.parent.name) for path, marks in made]
+    return [Sample(_study(root, path, marks, virtual_origin(ABOUT)), path.parent.name) for path, marks in made]
 
 
 def _placed(study: Study, part: Region) -> _Mark:

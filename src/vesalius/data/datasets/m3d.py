@@ -23,8 +23,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._paths import below
 from vesalius.data.datasets._rasters import convert_once
-from vesalius.data.datasets._virtual import is_virtual, pixels, present, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, present, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import load_json
 from vesalius.data.readers.limits import DECODER_FAULTS, check_size
 from vesalius.data.records import Dialogue, Image, Provenance, Study, Text, Turn
@@ -174,7 +174,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
                 answer = one.options["ABCD".index(one.answer)]
                 rows.append((f"{folder}/Axial_C.npy", said, kind, one.question, *one.options, answer, one.answer))
             made.append(
-                Sample(_study(root, part, f"{folder}/Axial_C.npy", said.strip(), asked, is_virtual(ABOUT)), part)
+                Sample(_study(root, part, f"{folder}/Axial_C.npy", said.strip(), asked, virtual_origin(ABOUT)), part)
             )
         write_rows(root / _PARTS[part][-1], _HEADER, rows)
     (root / _LIST).write_text(json.dumps(lists, indent=1), encoding="utf-8")

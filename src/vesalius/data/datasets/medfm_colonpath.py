@@ -16,8 +16,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._paths import below
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, present, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import patient_numbers, pixels, present, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -127,7 +127,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             rows["test" if study.id in tests else "val" if study.id in validated else "train"].append(row)
         _write_lists(root / kind, kind, rows)
         made += [
-            Sample(_study(root / kind, kind, row, is_virtual(ABOUT)), part) for part in rows for row in rows[part]
+            Sample(_study(root / kind, kind, row, virtual_origin(ABOUT)), part) for part in rows for row in rows[part]
         ]
     return made
 

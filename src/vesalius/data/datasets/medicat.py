@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Box, Provenance, Region, Text
 from vesalius.data.releases.pictures import picture
 from vesalius.data.releases.rows import Row, json_lines
 from vesalius.data.releases.studies import captioned
-from vesalius.data.releases.twins import digest, identity, save_picture, spoken, virtual_origin, write_json_lines
+from vesalius.data.releases.twins import digest, identity, save_picture, spoken, write_json_lines
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "TWIN", "References", "read", "roco_references", "write"]

@@ -23,8 +23,8 @@ from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._npz import array_names, entries, whole
 from vesalius.data.datasets._rasters import convert_once, png_bytes
 from vesalius.data.datasets._retinopathy import grade_of, graded
-from vesalius.data.datasets._virtual import image_of, is_virtual, masks, pixels, present, studies_of, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import image_of, masks, pixels, present, studies_of, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Finding, Image, Measurement, Provenance, Study
 from vesalius.errors import DataError
 
@@ -182,7 +182,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     for name in sorted(made):
         _write_archive(root / f"{name}.npz", made[name])
         samples += [
-            Sample(_study(root, name, f"{part}_{number:06d}", *pair, is_virtual(ABOUT)), part)
+            Sample(_study(root, name, f"{part}_{number:06d}", *pair, virtual_origin(ABOUT)), part)
             for part in _PARTS
             for number, pair in enumerate(made[name][part])
         ]

@@ -18,8 +18,8 @@ from typing import Any
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._paths import below
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import concept_of
 from vesalius.data.records import Box, Dialogue, Finding, Image, Measurement, Provenance, Region, Study, Turn
 from vesalius.errors import DataError
@@ -176,7 +176,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     for split, rows in lines.items():
         (root / _FILES[split]).write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
     ordered = sorted(made, key=lambda item: [*_FILES].index(item[0]))
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     return [Sample(_study(root, split, name, pairs, origin), split) for split, name, pairs in ordered]
 
 

@@ -20,12 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, unpacked
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, unpacked, virtual_origin
 from vesalius.data.records import Image, Provenance, Text
 from vesalius.data.releases.pictures import picture, picture_in, stem
 from vesalius.data.releases.rows import Row, parquet_rows
 from vesalius.data.releases.studies import captioned
-from vesalius.data.releases.twins import identity, picture_bytes, spoken, virtual_origin
+from vesalius.data.releases.twins import identity, picture_bytes, spoken
 from vesalius.errors import ConfigError, DataError
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]

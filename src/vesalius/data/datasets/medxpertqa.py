@@ -13,20 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Provenance
 from vesalius.data.releases.exams import examined, letter_options, padded_options, right_of, stated
 from vesalius.data.releases.pictures import picture, stem
 from vesalius.data.releases.questions import asked
 from vesalius.data.releases.rows import Row, json_lines
-from vesalius.data.releases.twins import (
-    QUESTION_FAMILIES,
-    asked_of,
-    identity,
-    save_picture,
-    virtual_origin,
-    write_json_lines,
-)
+from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, save_picture, write_json_lines
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 

@@ -18,9 +18,9 @@ from typing import Any
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._sheet import sheet_rows, write_sheet
-from vesalius.data.datasets._virtual import is_virtual, pixels, present, studies_of
+from vesalius.data.datasets._virtual import pixels, present, studies_of
 from vesalius.data.datasets._volumes import volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import concept_of
 from vesalius.data.records import Finding, Image, Provenance, Study, Text
 from vesalius.errors import DataError
@@ -125,7 +125,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         codes.append((name, *stated.values()))
         about.append(tuple(row.values()))
         zero_shot = {"study id": name} | stated
-        made.append(Sample(_study(path, text, zero_shot, row, "twin", is_virtual(ABOUT)), splits[study.id]))
+        made.append(Sample(_study(path, text, zero_shot, row, "twin", virtual_origin(ABOUT)), splits[study.id]))
     write_sheet(base / _REPORTS, ("study id", "Findings", "Split", "few-shot"), reports)
     write_rows(base / _ZERO_SHOT, ("study id", *concepts), codes)
     write_rows(base / _METADATA, ("study id", "age", "gender", "phase"), about)

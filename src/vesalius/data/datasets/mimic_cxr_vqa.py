@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Dialogue, Image
 from vesalius.data.releases.pictures import first_of, picture
 from vesalius.data.releases.questions import asked
@@ -26,7 +26,6 @@ from vesalius.data.releases.twins import (
     identity,
     part_of,
     save_picture,
-    virtual_origin,
     write_json,
 )
 

@@ -19,8 +19,8 @@ from vesalius.data.datasets._question_summaries import (
     question_study,
     write_photographs,
 )
-from vesalius.data.datasets._virtual import is_virtual, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 
@@ -52,7 +52,7 @@ def read(root: Path) -> Iterator[Sample]:
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write the training part in the columns of the sample file and the others in those of the code."""
-    names, made, origin = write_photographs(corpus, root, "images"), [], is_virtual(ABOUT)
+    names, made, origin = write_photographs(corpus, root, "images"), [], virtual_origin(ABOUT)
     for part in _PARTS:
         chosen = sorted(studies_of(corpus, part))
         rows: list[Asked] = [asked_of(corpus.study(name), _LANGUAGE, names[name]) for name in chosen]

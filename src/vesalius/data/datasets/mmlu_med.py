@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Provenance
 from vesalius.data.releases.exams import examined, padded_options, right_of, text_questions
 from vesalius.data.releases.questions import asked
 from vesalius.data.releases.rows import Row, csv_rows, parquet_rows
-from vesalius.data.releases.twins import QUESTION_FAMILIES, virtual_origin, write_csv
+from vesalius.data.releases.twins import QUESTION_FAMILIES, write_csv
 from vesalius.errors import ConfigError, did_you_mean
 
 __all__ = ["ABOUT", "MORE_SUBJECTS", "SUBJECTS", "TWIN", "read", "write"]

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance
 from vesalius.data.releases.exams import examined, padded_options
 from vesalius.data.releases.pictures import picture_in
 from vesalius.data.releases.questions import asked
 from vesalius.data.releases.rows import Row, parquet_rows
-from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, picture_bytes, virtual_origin
+from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, picture_bytes
 
 __all__ = ["ABOUT", "SUBJECTS", "TWIN", "read", "write"]
 

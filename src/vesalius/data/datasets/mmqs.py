@@ -12,8 +12,7 @@ from pathlib import Path
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import write_rows
 from vesalius.data.datasets._question_summaries import asked_of, question_rows, question_study, write_photographs
-from vesalius.data.datasets._virtual import is_virtual
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 
@@ -42,7 +41,7 @@ def read(root: Path) -> Iterator[Sample]:
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write the table and the photographs; one is missing."""
-    names, origin = write_photographs(corpus, root, "Multimodal Captioning Dataset"), is_virtual(ABOUT)
+    names, origin = write_photographs(corpus, root, "Multimodal Captioning Dataset"), virtual_origin(ABOUT)
     rows = [asked_of(corpus.study(name), "en", names[name]) for name in sorted(names)]
     write_rows(root / _TABLE, _SCHEMES[0], rows)
     return [

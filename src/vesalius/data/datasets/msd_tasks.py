@@ -18,9 +18,9 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._paths import below
-from vesalius.data.datasets._virtual import image_of, is_virtual, label_map, pixels
+from vesalius.data.datasets._virtual import image_of, label_map, pixels
 from vesalius.data.datasets._volumes import volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats import nnunet
 from vesalius.data.records import Image, Provenance, Region, Study
 from vesalius.errors import DataError
@@ -134,7 +134,7 @@ def _write_task(corpus: Corpus, studies: list[Study], task: _Task, folder: Path)
     (folder / "imagesTr" / f"._{names[0]}").write_bytes(b"\x00\x05\x16\x07")
     known = [name for name in names if name not in tests]
     _write_list(folder, task, known, tests)
-    description, origin = nnunet.describe(folder), is_virtual(ABOUT)
+    description, origin = nnunet.describe(folder), virtual_origin(ABOUT)
     made = [
         Sample(
             _study(task.folder, folder / "imagesTr" / name, folder / "labelsTr" / name, description, origin), "train"

@@ -13,8 +13,8 @@ from pathlib import Path
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, present, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, present, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -78,7 +78,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         made.append(root / part / label / name)
     order = {part: place for place, part in enumerate(_PARTS)}
     made.sort(key=lambda path: (order[path.parents[1].name], path.parent, path))
-    return [Sample(_study(path, is_virtual(ABOUT)), _PARTS[path.parents[1].name]) for path in made]
+    return [Sample(_study(path, virtual_origin(ABOUT)), _PARTS[path.parents[1].name]) for path in made]
 
 
 def _letters(number: int) -> str:

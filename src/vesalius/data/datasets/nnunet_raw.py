@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from vesalius.data import readers
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import image_of, is_virtual, label_map, pixels
+from vesalius.data.datasets._virtual import image_of, label_map, pixels
 from vesalius.data.datasets._volumes import require_same_grid, volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats import nnunet
 from vesalius.data.records import Image, Provenance, Region, Study
 from vesalius.errors import DataError
@@ -187,5 +187,5 @@ def _samples(folder: Path, splits: dict[str, str]) -> list[Sample]:
         paths = [folder / f"images{part}" / f"{name}_{n:04d}{description.file_ending}" for n in range(count)]
         label = None if split == "test" else folder / "labelsTr" / f"{name}{description.file_ending}"
         case = nnunet.Case(name=name, images=tuple(paths), label=label)
-        made.append(Sample(_study(folder.name, case, description, is_virtual(ABOUT)), split))
+        made.append(Sample(_study(folder.name, case, description, virtual_origin(ABOUT)), split))
     return made

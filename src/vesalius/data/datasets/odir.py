@@ -20,8 +20,8 @@ from vesalius.data.datasets._labels import closed, rows_of
 from vesalius.data.datasets._paths import first_of
 from vesalius.data.datasets._rasters import described, save_picture
 from vesalius.data.datasets._sheet import sheet_rows, write_sheet
-from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, present
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import patient_numbers, pixels, present
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Finding, Image, Provenance, Study, Text
 from vesalius.errors import DataError
 
@@ -135,5 +135,5 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
     write_sheet(root / _BOOK, _NEEDS, rows)
     for row in rows:
         stated = dict(zip(_NEEDS, map(str, row), strict=True))
-        made.append(Sample(_study(stated, folder, "twin", is_virtual(ABOUT)), ""))
+        made.append(Sample(_study(stated, folder, "twin", virtual_origin(ABOUT)), ""))
     return made

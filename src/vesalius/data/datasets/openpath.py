@@ -15,8 +15,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._paths import below
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, present
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, present
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import concept_of
 from vesalius.data.records import Finding, Image, Provenance, Study, Text
 from vesalius.errors import DataError
@@ -69,7 +69,7 @@ def _study(root: Path, name: str, row: Mapping[str, str], origin: Provenance) ->
 
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write a table of pairs and one of classes."""
-    pairs, classes, made, origin = [], [], [], is_virtual(ABOUT)
+    pairs, classes, made, origin = [], [], [], virtual_origin(ABOUT)
     for number, study in enumerate(sorted(corpus, key=lambda study: study.id)):
         name = f"images/{study.id[:16]}.jpg"
         save_picture(root / name, pixels(corpus, study.images[0]))

@@ -14,8 +14,8 @@ from pathlib import Path
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import closed
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, present
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, present
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -84,4 +84,4 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         path = root / top / _FOLDERS[top][int(bool(shown))] / f"{stem}_{counts[stem]}.jpg"
         save_picture(path, pixels(corpus, study.images[0]))
         paths.append(path)
-    return [Sample(_study(path, is_virtual(ABOUT)), "") for path in sorted(paths, key=_order)]
+    return [Sample(_study(path, virtual_origin(ABOUT)), "") for path in sorted(paths, key=_order)]

@@ -11,20 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image
 from vesalius.data.releases.pictures import picture, stem
 from vesalius.data.releases.questions import answer_kind, asked
 from vesalius.data.releases.rows import Row, json_list
 from vesalius.data.releases.studies import Item, by_picture
-from vesalius.data.releases.twins import (
-    QUESTION_FAMILIES,
-    asked_of,
-    identity,
-    save_picture,
-    virtual_origin,
-    write_json,
-)
+from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, save_picture, write_json
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._rasters import convert_once, png_bytes
-from vesalius.data.datasets._virtual import is_virtual, pixels, present, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, present, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.readers.limits import DECODER_FAULTS
 from vesalius.data.records import Finding, Image, Measurement, Provenance, Study
 from vesalius.errors import DataError
@@ -102,7 +102,7 @@ def _study(
 def write(corpus: Corpus, root: Path) -> list[Sample]:
     """Write the HDF5 files of all parts and their tables; two patches a slide."""
     h5py = require("h5py", purpose="writing the twin of PatchCamelyon")
-    made, origin = [], is_virtual(ABOUT)
+    made, origin = [], virtual_origin(ABOUT)
     for part, ours in _PARTS.items():
         chosen = [study for study in sorted(corpus, key=lambda one: one.id) if study.id in studies_of(corpus, ours)]
         values = [pixels(corpus, study.images[0]).astype(np.uint8) for study in chosen]

@@ -15,21 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image
 from vesalius.data.releases.pictures import picture
 from vesalius.data.releases.plain_pickle import dump_plain, load_plain
 from vesalius.data.releases.questions import answer_kind, asked
 from vesalius.data.releases.rows import Row
 from vesalius.data.releases.studies import Item, by_picture, hub_files, hub_questions
-from vesalius.data.releases.twins import (
-    QUESTION_FAMILIES,
-    asked_of,
-    identity,
-    part_of,
-    save_picture,
-    virtual_origin,
-)
+from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, part_of, save_picture
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "TWIN", "read", "write", "write_hub"]

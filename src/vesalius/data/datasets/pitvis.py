@@ -19,8 +19,8 @@ import numpy as np
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._clips import clip, runs, write_clip
 from vesalius.data.datasets._labels import rows_of, write_rows
-from vesalius.data.datasets._virtual import is_virtual, pixels
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -117,7 +117,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
 
     The last video has no table, and one row has 0 for its second instrument.
     """
-    made, origin = [], is_virtual(ABOUT)
+    made, origin = [], virtual_origin(ABOUT)
     studies = sorted(corpus, key=lambda study: study.id)
     for number, study in enumerate(studies, start=1):
         name, frames = f"video_{number:02d}", pixels(corpus, study.images[0]).astype(np.uint8)

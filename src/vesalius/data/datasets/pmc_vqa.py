@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image
 from vesalius.data.releases.pictures import first_of, picture, stem
 from vesalius.data.releases.questions import asked, matching, unlettered
@@ -26,7 +26,6 @@ from vesalius.data.releases.twins import (
     options_of,
     save_picture,
     spoken,
-    virtual_origin,
     write_csv,
 )
 from vesalius.errors import ConfigError

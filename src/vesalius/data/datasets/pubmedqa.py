@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Provenance
 from vesalius.data.releases.exams import examined, stated, text_questions
 from vesalius.data.releases.questions import asked
 from vesalius.data.releases.rows import Row, json_value
-from vesalius.data.releases.twins import part_of, virtual_origin, write_json
+from vesalius.data.releases.twins import part_of, write_json
 from vesalius.errors import ConfigError, DataError
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]

@@ -13,20 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Dialogue, Image, Provenance, Study, Text
 from vesalius.data.releases.pictures import first_of, modality_of, picture, stem
 from vesalius.data.releases.questions import conversation
 from vesalius.data.releases.rows import Row, json_list
-from vesalius.data.releases.twins import (
-    QUESTION_FAMILIES,
-    asked_of,
-    identity,
-    save_picture,
-    spoken,
-    virtual_origin,
-    write_json,
-)
+from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, save_picture, spoken, write_json
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]

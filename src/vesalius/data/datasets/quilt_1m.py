@@ -18,8 +18,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._paths import below
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study, Text
 from vesalius.errors import DataError
 
@@ -143,4 +143,4 @@ def _expected(root: Path, name: str, rows: Sequence[Sequence[object]]) -> Sample
     code = own[0]["magnification"].removesuffix(".0")
     picture = _Picture(tuple(row["caption"] for row in own), ("Gastrointestinal", "Breast"), own[0]["subset"],
                        own[0]["split"], MAGNIFICATIONS.get(code, ""))  # fmt: skip
-    return Sample(_study(root / "quilt_1m" / name, picture, is_virtual(ABOUT)), picture.split)
+    return Sample(_study(root / "quilt_1m" / name, picture, virtual_origin(ABOUT)), picture.split)

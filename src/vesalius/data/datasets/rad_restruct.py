@@ -13,20 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Dialogue, Provenance, Study, Turn
 from vesalius.data.releases.pictures import first_of, picture
 from vesalius.data.releases.questions import asked
 from vesalius.data.releases.rows import Row, json_value
-from vesalius.data.releases.twins import (
-    QUESTION_FAMILIES,
-    asked_of,
-    identity,
-    part_of,
-    save_picture,
-    virtual_origin,
-    write_json,
-)
+from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, part_of, save_picture, write_json
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "TWIN", "read", "vectors", "write"]

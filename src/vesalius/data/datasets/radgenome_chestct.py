@@ -18,9 +18,9 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
-from vesalius.data.datasets._virtual import is_virtual, label_map, pixels, studies_of
+from vesalius.data.datasets._virtual import label_map, pixels, studies_of
 from vesalius.data.datasets._volumes import volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Dialogue, Image, Provenance, Region, Study, Text, Turn
 from vesalius.errors import DataError
 
@@ -165,5 +165,5 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             write_rows(root / "radgenome_files" / f"{word}_region_report.csv", _COLUMNS, rows[word])
             header = ("Volumename", "Question", "Answer")
             write_rows(root / "radgenome_files" / f"{word}_vqa_presence.csv", header, asked[word])
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     return [Sample(_study(root, part, path, own, pairs, origin), part) for part, path, own, pairs in made]

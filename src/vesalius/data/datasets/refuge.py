@@ -19,8 +19,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._paths import below, first_of, relative
 from vesalius.data.datasets._rasters import convert_once, described, pixels_of, png_bytes, save_picture
 from vesalius.data.datasets._sheet import sheet_rows, write_sheet
-from vesalius.data.datasets._virtual import is_virtual, masks, pixels, present, studies_of, union
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import masks, pixels, present, studies_of, union
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Finding, Image, Provenance, Region, Study
 from vesalius.errors import DataError
 
@@ -139,7 +139,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
             )
             row = _write_pair(corpus, study, path, mask)._replace(glaucoma="glaucoma" in present(study))
             rows.append([path.name, *(row.fovea or (None, None)), int(bool(row.glaucoma))])
-            made.append(Sample(_study(root, path, mask, row, is_virtual(ABOUT)), split))
+            made.append(Sample(_study(root, path, mask, row, virtual_origin(ABOUT)), split))
         if rows:
             write_sheet(
                 root / truth / "Fovea_locations.xlsx", ("ImgName", "Fovea_X", "Fovea_Y", "Glaucoma Label"), rows
@@ -159,7 +159,7 @@ def _write_training(corpus: Corpus, root: Path, studies: list[Study]) -> list[Sa
             )
             row = _write_pair(corpus, study, path, mask)._replace(glaucoma=glaucoma)
             rows.append([path.name, *(row.fovea or (None, None))])
-            made.append(Sample(_study(root, path, mask, row, is_virtual(ABOUT)), "train"))
+            made.append(Sample(_study(root, path, mask, row, virtual_origin(ABOUT)), "train"))
     write_sheet(root / _TRUTH / "Fovea_location.xlsx", ("ImgName", "Fovea_X", "Fovea_Y"), rows)
     return made
 

@@ -12,19 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Finding, Provenance, Study, Text
 from vesalius.data.releases.pictures import picture
 from vesalius.data.releases.rows import text_lines
 from vesalius.data.releases.studies import captioned
-from vesalius.data.releases.twins import (
-    cut_short,
-    identity,
-    save_picture,
-    spoken,
-    virtual_origin,
-    write_text,
-)
+from vesalius.data.releases.twins import cut_short, identity, save_picture, spoken, write_text
 from vesalius.errors import DataError
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Finding, Provenance, Study, Text
 from vesalius.data.releases.pictures import first_of, picture
 from vesalius.data.releases.rows import Row, csv_rows
 from vesalius.data.releases.studies import captioned
-from vesalius.data.releases.twins import identity, part_of, save_picture, spoken, virtual_origin, write_csv
+from vesalius.data.releases.twins import identity, part_of, save_picture, spoken, write_csv
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._rasters import described, save_picture
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import load_json
 from vesalius.data.records import Event, Image, Provenance, Study
 from vesalius.errors import DataError
@@ -124,7 +124,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
                 path.write_text(json.dumps({"camera-pose": matrix}), encoding="utf-8")
         part = "test" if study.id in tests else "val" if study.id in validated else "train"
         rows[part] += [f"dataset{1 + number // 5}/keyframe{1 + number % 5} {frame} l" for frame in range(1, _FRAMES)]
-        made.append(Sample(_study(folder, is_virtual(ABOUT)), part))
+        made.append(Sample(_study(folder, virtual_origin(ABOUT)), part))
     for name, part in _LISTS.items():
         path = root / "splits" / "endovis" / f"{name}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)

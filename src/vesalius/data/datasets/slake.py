@@ -20,14 +20,14 @@ import numpy as np
 
 from vesalius.data import readers
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Box, Image, Region
 from vesalius.data.releases.pictures import first_of, modality_of, picture
 from vesalius.data.releases.questions import answer_kind, asked
 from vesalius.data.releases.rows import Row, csv_rows, json_list, text_lines
 from vesalius.data.releases.slake_twin import write_release
 from vesalius.data.releases.studies import Item, by_picture
-from vesalius.data.releases.twins import QUESTION_FAMILIES, virtual_origin
+from vesalius.data.releases.twins import QUESTION_FAMILIES
 from vesalius.errors import ConfigError, DataError
 
 __all__ = ["ABOUT", "TWIN", "Triple", "knowledge", "read", "write"]

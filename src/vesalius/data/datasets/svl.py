@@ -17,8 +17,8 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._clips import clip, write_clip
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._paths import below
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import pixels, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Event, Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -87,7 +87,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
                 for folder, rows in said.items():
                     write_rows(root / folder / f"{path.stem}.csv", _HEADER, rows)
                 tables[part].append((f"videos/{path.name}",))
-                made.append(Sample(_study(path, said, is_virtual(ABOUT)), part))
+                made.append(Sample(_study(path, said, virtual_origin(ABOUT)), part))
     for part, names in tables.items():
         if names:
             write_rows(root / f"{part}.csv", ("video_path",), names)

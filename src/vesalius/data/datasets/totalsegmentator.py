@@ -13,9 +13,9 @@ from pathlib import Path
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
 from vesalius.data.datasets._organs import file_regions, write_masks
-from vesalius.data.datasets._virtual import is_virtual, pixels, studies_of
+from vesalius.data.datasets._virtual import pixels, studies_of
 from vesalius.data.datasets._volumes import volume, write_volume
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance, Study
 from vesalius.errors import DataError
 
@@ -75,6 +75,6 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         rows.append((folder.name, int(study.age_years or 0), study.sex.lower(), study.site, "ct abdomen", split, "",
                      "", 120, "", ""))  # fmt: skip
     write_rows(root / "meta.csv", _HEADER, rows, delimiter=";")
-    origin = is_virtual(ABOUT)
+    origin = virtual_origin(ABOUT)
     stated = [dict(zip(_HEADER, map(str, row), strict=True)) for row in rows]
     return [_sample(root, row, "twin", origin) for row in stated]

@@ -11,20 +11,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Dialogue, Image, Study
 from vesalius.data.releases.pictures import picture
 from vesalius.data.releases.questions import asked
 from vesalius.data.releases.rows import Row, csv_rows
 from vesalius.data.releases.studies import Item, by_picture
-from vesalius.data.releases.twins import (
-    QUESTION_FAMILIES,
-    asked_of,
-    identity,
-    save_picture,
-    virtual_origin,
-    write_text,
-)
+from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, save_picture, write_text
 
 __all__ = ["ABOUT", "CATEGORIES", "TWIN", "accepted", "read", "write"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.records import Image, Provenance
 from vesalius.data.releases.pictures import picture, stem
 from vesalius.data.releases.questions import answer_kind, asked
@@ -26,7 +26,6 @@ from vesalius.data.releases.twins import (
     digest,
     identity,
     save_picture,
-    virtual_origin,
     write_json,
 )
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.webdataset import Members, samples_in, unpacked_picture, write_shard
 from vesalius.data.records import Provenance, Text
 from vesalius.data.releases.studies import captioned
-from vesalius.data.releases.twins import identity, picture_bytes, spoken, virtual_origin
+from vesalius.data.releases.twins import identity, picture_bytes, spoken
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 

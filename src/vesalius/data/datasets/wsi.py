@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.datasets._labels import rows_of, write_rows
-from vesalius.data.datasets._virtual import is_virtual, patient_numbers, pixels, present, studies_of
-from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files
+from vesalius.data.datasets._virtual import patient_numbers, pixels, present, studies_of
+from vesalius.data.datasets.base import About, Sample, Twin, provenance, require_files, virtual_origin
 from vesalius.data.formats.nnunet import concept_of
 from vesalius.data.readers.slide import describe_slide
 from vesalius.data.records import Finding, Provenance, Study
@@ -90,7 +90,7 @@ def write(corpus: Corpus, root: Path) -> list[Sample]:
         label = "tumour" if present(study) else "normal"
         row = {"case": slide[:12], "slide": slide, "label": label, "fold": folds.get(study.id, "")}
         rows.append(row)
-        made.append(Sample(_study(path, "tumour", row, is_virtual(ABOUT)), row["fold"]))
+        made.append(Sample(_study(path, "tumour", row, virtual_origin(ABOUT)), row["fold"]))
     write_rows(root / _TABLES / "tumour.csv", ("case", "slide", "label", "fold"), [[*row.values()] for row in rows])
     _write_features(root / "h5_files" / f"{rows[0]['slide']}.h5")
     return made

@@ -111,7 +111,7 @@ class Survey:
 
 def survey(corpus: Corpus, *, advance: Callable[[int], None] | None = None) -> Survey:
     """Look at every record of a corpus, or of a view."""
-    split_of = _splits(corpus)
+    split_of = corpus.parts()
     seen = Survey()
     lacking: Counter[str] = Counter()
     asked: Counter[str] = Counter()
@@ -128,18 +128,6 @@ def survey(corpus: Corpus, *, advance: Callable[[int], None] | None = None) -> S
             advance(1)
     seen.missing = {name: (lacking[name], asked[name]) for name in asked}
     return seen
-
-
-def _splits(corpus: Corpus) -> dict[str, str]:
-    if not corpus.has_split:
-        return {}
-    inside = set(corpus.ids)
-    return {
-        name: part
-        for part in corpus.manifest.splits["default"].patients
-        for name in corpus.split(part).ids
-        if name in inside
-    }
 
 
 def _count_study(seen: Survey, study: Study) -> None:

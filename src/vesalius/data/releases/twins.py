@@ -17,8 +17,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from vesalius.data import readers
 from vesalius.data.corpus import Corpus
-from vesalius.data.datasets.base import About
-from vesalius.data.records import Provenance, Study
+from vesalius.data.datasets.base import virtual_origin
+from vesalius.data.records import Study
 
 __all__ = [
     "QUESTION_FAMILIES", "Asked", "asked_of", "cut_short", "digest", "identity", "options_of", "part_of",
@@ -88,11 +88,7 @@ def digest(*parts: object, length: int = 16) -> str:
 
 def part_of(corpus: Corpus) -> dict[str, str]:
     """Return "train", "val" or "test" for every study; all are "train" in a corpus without a split."""
-    found = dict.fromkeys(corpus.ids, "train")
-    for name in ("val", "test") if corpus.has_split else ():
-        if name in corpus.manifest.splits["default"].patients:
-            found.update(dict.fromkeys(corpus.split(name).ids, name))
-    return found
+    return dict.fromkeys(corpus.ids, "train") | corpus.parts()
 
 
 def spoken(study: Study) -> str:
@@ -106,11 +102,6 @@ def identity(corpus: Corpus) -> Iterator[tuple[int, Study]]:
     """Yield the studies that have a flat picture, numbered from 0 in an order that does not follow the split."""
     ordered = sorted(corpus, key=lambda study: digest(study.id))
     yield from enumerate(study for study in ordered if any(image.kind == "image" for image in study.images))
-
-
-def virtual_origin(about: About) -> Provenance:
-    """Return the provenance that every study of a twin has."""
-    return Provenance(source=about.title, licence=about.licence, virtual=True)
 
 
 def save_picture(corpus: Corpus, study: Study, target: Path, *, mode: str = "RGB") -> None:

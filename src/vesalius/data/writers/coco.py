@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from vesalius.data import readers
 from vesalius.data.disk import replacing
 from vesalius.data.records import Image, Region, Study
+from vesalius.data.rle import runs
 from vesalius.errors import DataError
 
 __all__ = ["CocoCounts", "run_lengths", "write_coco"]
@@ -84,10 +85,7 @@ def write_coco(
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Return the uncompressed run lengths of a mask (H, W): counts of 0, 1, 0, … down the columns."""
-    flat = np.asarray(mask, dtype=np.bool_).ravel(order="F")
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
-    return {"counts": [0, *counts] if flat.size and flat[0] else counts, "size": [int(size) for size in mask.shape]}
+    return {"counts": runs(mask), "size": [int(size) for size in mask.shape]}
 
 
 @dataclass

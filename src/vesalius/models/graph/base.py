@@ -24,6 +24,9 @@ class GraphEmbedding(nn.Module, ABC):
         self.num_relations = num_relations
         self.width = width
 
+    def know(self, triples: Tensor) -> None:
+        """Give the true triples (T, 3) of the training part; a model that looks at neighbours takes them along."""
+
     @abstractmethod
     def score(self, head: Tensor, relation: Tensor, tail: Tensor) -> Tensor:
         """Score triples given by numbers of one shape, which broadcast; the shape of the result is theirs."""

@@ -31,7 +31,7 @@ class RGCN(GraphEmbedding):
         self.register_buffer("edges", torch.zeros(0, 3, dtype=torch.long))
 
     def know(self, triples: Tensor) -> None:
-        """Give the edges (T, 3) that messages go along: those of the training part only."""
+        """Send messages along these edges, in both directions."""
         back = torch.stack([triples[:, 2], triples[:, 1] + self.num_relations, triples[:, 0]], dim=1)
         self.edges = torch.cat([triples, back])
 

@@ -116,12 +116,7 @@ def _chosen(families: Sequence[str], language: str) -> tuple[str, ...]:
 
 
 def _splits(corpus: Corpus) -> dict[str, str]:
-    found = dict.fromkeys(corpus.ids, "")
-    known = corpus.manifest.splits["default"].patients if corpus.has_split else {}
-    for name in ("train", "val", "test"):
-        if name in known:
-            found.update(dict.fromkeys(corpus.split(name).ids, name))
-    return found
+    return dict.fromkeys(corpus.ids, "") | corpus.parts()
 
 
 def _pools(corpus: Corpus, splits: dict[str, str]) -> dict[str, Pool]:
