@@ -59,14 +59,26 @@ def _each(function: Callable[[T], R], chunk: list[T]) -> list[R]:
     return [function(item) for item in chunk]
 
 
+_FUNCTION: list[Callable[[Any], Any]] = []
+"""Of a worker process; sent once, as what it carries may be large."""
+
+
+def _start(function: Callable[[Any], Any]) -> None:
+    _FUNCTION[:] = [function]
+
+
+def _each_here(chunk: list[Any]) -> list[Any]:
+    return _each(_FUNCTION[0], chunk)
+
+
 def _in_processes(function: Callable[[T], R], chunks: Iterator[list[T]], workers: int) -> Iterator[list[R]]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        waiting = deque(pool.submit(_each, function, chunk) for chunk in islice(chunks, _AHEAD * workers))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(function,)) as pool:
+        waiting = deque(pool.submit(_each_here, chunk) for chunk in islice(chunks, _AHEAD * workers))
         try:
             while waiting:
                 result = waiting.popleft().result()
-                waiting.extend(pool.submit(_each, function, chunk) for chunk in islice(chunks, 1))
+                waiting.extend(pool.submit(_each_here, chunk) for chunk in islice(chunks, 1))
                 yield result
         except BrokenProcessPool:
             raise DataError("a worker died, mostly because memory ran out: run the same with fewer workers") from None

@@ -27,6 +27,8 @@ __all__ = ["MAKER", "VIRTUAL", "building", "identity", "moment_of", "saved", "se
 MAKER = "Vesalius"
 VIRTUAL = "VIRTUAL patient, no clinical evidence"
 """Stands in every object that is made of a virtual patient."""
+_NO_SERIAL_NUMBER = "NONE"
+"""A program has none, but some objects must state one; its version in this place would pass for one elsewhere."""
 _UNKNOWN_MOMENT = datetime(1900, 1, 1)
 """Stands where an object must state a date and the source states none: plainly not a date of an examination."""
 _REFUSALS = (ValueError, TypeError, AttributeError, KeyError, IndexError)
@@ -87,7 +89,7 @@ def identity(source: Dataset, kind: str, name: str) -> dict[str, Any]:
     return {
         "series_instance_uid": series, "series_number": number, "sop_instance_uid": instance, "instance_number": 1,
         "manufacturer": MAKER, "manufacturer_model_name": MAKER, "software_versions": vesalius.__version__,
-        "device_serial_number": vesalius.__version__,
+        "device_serial_number": _NO_SERIAL_NUMBER,
     }  # fmt: skip
 
 
