@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image as PilImage
@@ -20,10 +20,37 @@ from vesalius.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from vesalius.data.readers import Pixels
 
-__all__ = ["ImageProcessor"]
+__all__ = ["ImageProcessor", "Placement"]
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
+
+
+class Placement(NamedTuple):
+    """Where a picture lies on the plane that a model takes."""
+
+    rows: int
+    """Height of the resized picture."""
+    columns: int
+    top: int
+    left: int
+    scale_y: float
+    """Rows of the plane a row of the picture."""
+    scale_x: float
+
+    def boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Move boxes (N, 4) of x0, y0, x1, y1 from the picture's pixels to those of the plane."""
+        scale = np.array([self.scale_x, self.scale_y] * 2)
+        return np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale + self._offset
+
+    def original_boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Move boxes (N, 4) of the plane back to the picture's pixels."""
+        scale = np.array([self.scale_x, self.scale_y] * 2)
+        return (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) - self._offset) / scale
+
+    @property
+    def _offset(self) -> np.ndarray:
+        return np.array([self.left, self.top] * 2, dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +103,24 @@ class ImageProcessor(Config):
         if slices:
             stack = _resize_slices(stack, slices[0])
         flat = stack.reshape(-1, *stack.shape[-2:])
-        resized = np.stack([_resize_plane(layer, plane, pad=self.resize == "pad") for layer in flat])
+        place = self.placement(*stack.shape[-2:])
+        resized = np.stack([_on_plane(layer, place, plane) for layer in flat])
         return resized.reshape(*stack.shape[:-2], *plane)
+
+    def placement(self, rows: int, columns: int) -> Placement:
+        """Say where a picture of so many rows and columns comes to lie on the plane."""
+        height, width = self.shape[-2:]
+        if self.resize != "pad":
+            return Placement(height, width, 0, 0, height / rows, width / columns)
+        scale = min(height / rows, width / columns)
+        new_rows, new_columns = min(height, max(1, round(rows * scale))), min(width, max(1, round(columns * scale)))
+        top, left = (height - new_rows) // 2, (width - new_columns) // 2
+        return Placement(new_rows, new_columns, top, left, new_rows / rows, new_columns / columns)
+
+    def mask(self, mask: np.ndarray) -> np.ndarray:
+        """Lay a mask (rows, columns) on the plane as its picture is laid there: bool, (H, W); outside is False."""
+        layer = np.asarray(mask, dtype=np.float32)
+        return _on_plane(layer, self.placement(*layer.shape), self.shape[-2:]) >= 0.5
 
     def normalise(self, image: np.ndarray) -> np.ndarray:
         """Subtract the mean and divide by the standard deviation, per channel of (…, C, H, W) or (C, …) arrays.
@@ -125,18 +168,12 @@ def _resize_slices(stack: np.ndarray, depth: int) -> np.ndarray:
     return np.stack([np.asarray(picture) for picture in pictures]).reshape(channels, depth, height, width)
 
 
-def _resize_plane(layer: np.ndarray, plane: tuple[int, ...], *, pad: bool) -> np.ndarray:
-    """Resize one (H, W) layer, with black borders on both sides where `pad` keeps its shape."""
-    height, width = plane
-    new_height, new_width = height, width
-    if pad:
-        scale = min(height / layer.shape[0], width / layer.shape[1])
-        new_height = min(height, max(1, round(layer.shape[0] * scale)))
-        new_width = min(width, max(1, round(layer.shape[1] * scale)))
-    if layer.shape != (new_height, new_width):
+def _on_plane(layer: np.ndarray, place: Placement, plane: tuple[int, ...]) -> np.ndarray:
+    """Resize one layer of 0..1 (rows, columns) to its place on the plane (H, W), black around."""
+    size = (place.rows, place.columns)
+    if layer.shape != size:
         picture = PilImage.fromarray(np.ascontiguousarray(layer), mode="F")
-        layer = np.asarray(picture.resize((new_width, new_height), PilImage.Resampling.BILINEAR))
-    top, left = (height - new_height) // 2, (width - new_width) // 2
-    framed = np.zeros((height, width), dtype=np.float32)
-    framed[top : top + new_height, left : left + new_width] = np.clip(layer, 0.0, 1.0)
+        layer = np.asarray(picture.resize(size[::-1], PilImage.Resampling.BILINEAR))
+    framed = np.zeros(plane, dtype=np.float32)
+    framed[place.top : place.top + place.rows, place.left : place.left + place.columns] = np.clip(layer, 0.0, 1.0)
     return framed

@@ -1,0 +1,1 @@
+"""Heads that answer for every pixel of a picture, over the feature maps of any vision encoder."""
