@@ -204,9 +204,9 @@ def test_a_dead_worker_is_named_with_its_file(long_source: Path, tmp_path: Path)
         'if __name__ == "__main__":',
         "from vesalius.data.ingest import work\n"
         "built = work.build\n"
-        "def deadly(plan):\n"
+        "def deadly(plan, *, link):\n"
         "    if plan.study.id == '11': os.kill(os.getpid(), 9)\n"
-        "    return built(plan)\n"
+        "    return built(plan, link=link)\n"
         "work.build = deadly\n"
         'if __name__ == "__main__":',
     ))  # fmt: skip

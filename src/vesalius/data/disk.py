@@ -23,8 +23,9 @@ def replacing(path: Path, *, scratch: Path, durable: bool = True) -> Iterator[IO
     After an error nothing is left; after a kill a temporary file is left in `scratch`, which must lie on the
     same file system. With `durable` the content and the name are forced onto the disk before this returns.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch.mkdir(parents=True, exist_ok=True)
+    for folder in (path.parent, scratch):
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
     temporary = scratch / f".{uuid4().hex}.tmp"
     try:
         with temporary.open("wb") as file:

@@ -22,7 +22,7 @@ from vesalius.data.disk import Lock, not_full
 from vesalius.data.fingerprint import digests_of, folder_sha256, study_key
 from vesalius.data.keys import Keys, KeySet
 from vesalius.data.manifest import Manifest, summarise
-from vesalius.data.media import SCRATCH, MediaStore, files_below, inside, relative_name
+from vesalius.data.media import SCRATCH, Media, MediaStore, files_below, inside, relative_name
 from vesalius.data.records import Image, Study
 from vesalius.data.schema import SCHEMA_VERSION, MediaFile, study_row, to_table
 from vesalius.data.shards import ROWS_PER_GROUP, ROWS_PER_SHARD, Shard, ShardReader, ShardSink, write_shard
@@ -105,7 +105,7 @@ class CorpusWriter:
         with not_full(self.root, kept=_KEPT):
             return self.media.place(data, name=name)
 
-    def add(self, study: Study, *, media: Mapping[str, bytes | Path] | None = None) -> None:
+    def add(self, study: Study, *, media: Media | None = None) -> None:
         """Add a study and place its files, given by the relative paths under which its records name them.
 
         An image may be a folder, such as the slices of a volume: all its files are kept, and its hash is theirs.
@@ -166,7 +166,7 @@ class CorpusWriter:
         regions = []
         for region in study.regions:
             if region.mask:
-                name = self._name(study, region.mask)
+                name = region.mask if region.mask in placed else self._name(study, region.mask)
                 files[name] = placed.get(name) or files.get(name) or self._described(study, name)
                 region = replace(region, mask=name)
             regions.append(region)
@@ -175,6 +175,9 @@ class CorpusWriter:
     def _image(
         self, study: Study, image: Image, placed: Mapping[str, MediaFile], files: dict[str, MediaFile]
     ) -> Image:
+        if (file := placed.get(image.path)) is not None:
+            files[image.path] = file
+            return _hashed(study, image, file.sha256)
         name = self._name(study, image.path)
         if inside(self.root, name).is_dir():
             return self._folder(study, replace(image, path=name), placed, files)

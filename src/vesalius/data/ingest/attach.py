@@ -19,6 +19,7 @@ from PIL import Image as Picture
 
 from vesalius.data.ingest.plan import ImagePlan, ObjectPlan
 from vesalius.data.ingest.report import Problem
+from vesalius.data.media import Content
 from vesalius.data.readers import Pixels
 from vesalius.data.readers.objects import (
     Grid,
@@ -57,7 +58,7 @@ def place_of(planned: ImagePlan, image: Image, pixels: Pixels) -> Place:
 
 
 def attach(
-    one: ObjectPlan, study: Study, places: Sequence[Place], media: MutableMapping[str, bytes | Path],
+    one: ObjectPlan, study: Study, places: Sequence[Place], media: MutableMapping[str, bytes | Path | Content],
     problems: list[Problem],
 ) -> Study:  # fmt: skip
     """Return the study with the records of an object, its masks among the files; what stays out is a problem."""
@@ -82,7 +83,9 @@ def _report(one: ObjectPlan, places: Sequence[Place]) -> ObjectRecords:
     return report_records(read_report(one.path), images=images)
 
 
-def _masks(one: ObjectPlan, places: Sequence[Place], media: MutableMapping[str, bytes | Path]) -> ObjectRecords:
+def _masks(
+    one: ObjectPlan, places: Sequence[Place], media: MutableMapping[str, bytes | Path | Content]
+) -> ObjectRecords:
     place = _drawn_on(one, places)
     assert place.grid is not None
     if one.kind == "segmentation":
@@ -117,7 +120,7 @@ def _drawn_on(one: ObjectPlan, places: Sequence[Place]) -> Place:
     return found
 
 
-def _written(packed: PackedMasks, place: Place, media: MutableMapping[str, bytes | Path]) -> list[str]:
+def _written(packed: PackedMasks, place: Place, media: MutableMapping[str, bytes | Path | Content]) -> list[str]:
     """Put label maps among the files, each under the hash of its content, and return their paths."""
     paths = []
     for labels in packed.maps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from vesalius.data.ingest.marks import suffix_of, with_marks
 from vesalius.data.ingest.media import described
 from vesalius.data.ingest.plan import ImagePlan, StudyPlan
 from vesalius.data.ingest.report import Problem
+from vesalius.data.media import Content, Media
 from vesalius.data.readers import Pixels, series
 from vesalius.data.readers.block import Grid
 from vesalius.data.records import Image, ImageKind, Study
@@ -24,6 +26,9 @@ from vesalius.errors import DataError
 
 __all__ = ["Built", "build", "link_into"]
 
+_HELD_BYTES = 8 * 2**20
+_HELD_FILES = 16
+"""Files of a study that are held in memory between reading and copying, and the bytes of one: 128 MiB at most."""
 _DETACHABLE = ("nrrd", "metaimage")
 _KINDS: dict[str, ImageKind] = {"Y": "image", "Z": "volume", "T": "video"}
 _UNSTATED = "OT"
@@ -33,28 +38,35 @@ _SLICED = ("CT", "MR", "PT", "NM", _UNSTATED)
 
 
 class Built(NamedTuple):
-    """A record and the files that it names, None where no image could be opened; and the problems."""
+    """A record, None where no image could be opened; the files that it names; and the problems."""
 
     study: Study | None
-    media: Mapping[str, bytes | Path]
+    media: Media
     problems: tuple[Problem, ...]
 
 
 class _Opened(NamedTuple):
     image: Image
-    media: Mapping[str, Path]
+    media: Mapping[str, Path | Content]
     place: Place
 
 
-def build(plan: StudyPlan) -> Built:
-    """Open every image of a study; what cannot be opened is a problem, the rest goes in."""
+def build(plan: StudyPlan, *, link: bool) -> Built:
+    """Open every image of a study; what cannot be opened is a problem, the rest goes in.
+
+    Args:
+        plan: the study and its files.
+        link: the files will be linked, so that none is held in memory to be copied.
+    """
+    hold = 0 if link or len(plan.images) > _HELD_FILES else _HELD_BYTES
     images: list[Image] = []
-    media: dict[str, bytes | Path] = {}
+    media: dict[str, bytes | Path | Content] = {}
     problems: list[Problem] = []
     places: list[Place] = []
     for planned in plan.images:
         whole = _volume(planned, problems) if planned.slices else None
-        opened = [whole] if whole else [_single(one, problems) for one in planned.slices or (planned,)]
+        singles = () if whole else planned.slices or (planned,)
+        opened = [whole] if whole else [_single(one, problems, hold=hold) for one in singles]
         for found in opened:
             if found is not None:
                 images.append(found.image)
@@ -68,8 +80,8 @@ def build(plan: StudyPlan) -> Built:
     return Built(study, media, tuple(problems))
 
 
-def _single(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
-    """Open one file, or a folder with one series, and name it by its content."""
+def _single(planned: ImagePlan, problems: list[Problem], *, hold: int) -> _Opened | None:
+    """Open one file, or a folder with one series, and name it by its content; see `_content` for `hold`."""
     if planned.path.is_dir():
         return _folder(planned, problems)
     try:
@@ -83,10 +95,19 @@ def _single(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
     if opened is None:
         return None
     file, pixels = opened
-    digest = file_sha256(file)
-    path = f"media/{digest[:2]}/{digest}{suffix_of(file, pixels)}"
-    record = _record(planned, pixels, path=path, digest=digest)
-    return _Opened(record, {path: file}, place_of(planned, record, pixels))
+    content = _content(file, hold)
+    path = f"media/{content.sha256[:2]}/{content.sha256}{suffix_of(file, pixels)}"
+    record = _record(planned, pixels, path=path, digest=content.sha256)
+    return _Opened(record, {path: content}, place_of(planned, record, pixels))
+
+
+def _content(file: Path, hold: int) -> Content:
+    """Hash a file; what has no more than `hold` bytes stays in memory until it is copied, and is hashed once."""
+    size = file.stat().st_size
+    if size > hold:
+        return Content(file, file_sha256(file), size)
+    data = file.read_bytes()
+    return Content(data, hashlib.sha256(data).hexdigest(), len(data))
 
 
 def _volume(planned: ImagePlan, problems: list[Problem]) -> _Opened | None:
@@ -166,7 +187,8 @@ def link_into(root: Path, name: str, source: Path) -> None:
         DataError: the corpus lies on another file system.
     """
     target = root / name
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except FileExistsError:

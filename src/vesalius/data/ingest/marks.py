@@ -17,6 +17,7 @@ from vesalius.data import readers
 from vesalius.data.fingerprint import file_sha256
 from vesalius.data.ingest.plan import ImagePlan, MaskPlan
 from vesalius.data.ingest.report import Problem
+from vesalius.data.media import Content
 from vesalius.data.readers import Pixels
 from vesalius.data.records import Dialogue, Image, Region, Study
 from vesalius.errors import DataError
@@ -34,7 +35,10 @@ _HALF = 128
 
 
 def with_marks(
-    study: Study, planned: Sequence[ImagePlan], media: MutableMapping[str, bytes | Path], problems: list[Problem]
+    study: Study,
+    planned: Sequence[ImagePlan],
+    media: MutableMapping[str, bytes | Path | Content],
+    problems: list[Problem],
 ) -> Study:
     """Return the study with the boxes and masks of those images that could be opened, and its questions about them.
 
@@ -61,7 +65,7 @@ def _about(dialogue: Dialogue, images: set[str]) -> Dialogue:
     return replace(dialogue, turns=tuple(turns))
 
 
-def _regions(mask: MaskPlan, image: Image, media: MutableMapping[str, bytes | Path]) -> list[Region]:
+def _regions(mask: MaskPlan, image: Image, media: MutableMapping[str, bytes | Path | Content]) -> list[Region]:
     """Put a mask among the files and return its regions, one for each value; none where nothing is marked.
 
     Raises:

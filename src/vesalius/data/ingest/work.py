@@ -22,6 +22,7 @@ from vesalius.data.disk import not_full
 from vesalius.data.ingest.build import build, link_into
 from vesalius.data.ingest.plan import StudyPlan
 from vesalius.data.ingest.report import Problem
+from vesalius.data.media import Content
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError, VesaliusError
 
@@ -84,11 +85,12 @@ def _work(job: Job, worker: int, control: _Control) -> None:
     with suppress(_Stopped), writer, _journal(job.root, worker) as note:
         while (index := control.take()) is not None:
             plan = job.plans[index]
-            built = build(plan)
+            built = build(plan, link=job.link)
             note(plan.study.id, built.problems)
             if built.study is not None:
                 if job.link:
-                    for name, source in built.media.items():
+                    for name, data in built.media.items():
+                        source = data.source if isinstance(data, Content) else data
                         if isinstance(source, Path):
                             link_into(job.root, name, source)
                 writer.add(built.study, media=built.media)
