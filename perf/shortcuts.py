@@ -3,22 +3,27 @@
 The shortcuts are those of `vesalius.virtual.audit`, each by a cross-validated linear classifier. `network` is a small
 convolutional network on the pixels, trained on the training patients and tried on the test patients: one training,
 one seed. `blind` answers questions of the same patients from their words alone; see
-`vesalius.virtual.questions.audit`.
+`vesalius.virtual.questions.audit`. With `--words` only `company` and `text` are audited, for which nothing is rendered:
+what the same patient's other findings tell of one, and what the rest of its report tells beyond them; see
+`vesalius.virtual.text.audit`. Populations that are not asked for keep the figures that they have.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+import json
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from measure import save
+from measure import RESULTS, save
 
 PATIENTS = 2000
 POPULATIONS = {
@@ -26,6 +31,11 @@ POPULATIONS = {
 }  # fmt: skip
 """Rows of the pictures of each population."""
 EPOCHS = 25
+SEED = 2024
+LIMIT = 0.05
+"""How far from one half an AUROC may lie."""
+CHANCE = {"row": "standard_error", "name": "standard_error", "image_size": "standard_error", "text": "text_error"}
+"""Rows that nothing in nature lifts above chance, and where their errors stand."""
 
 
 def main() -> None:
@@ -33,13 +43,56 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--populations", default=",".join(POPULATIONS))
     parser.add_argument("--patients", type=int, default=PATIENTS)
+    parser.add_argument("--words", action="store_true", help="audit words only")
     chosen = parser.parse_known_args()[0]
-    tables = {}
+    file = RESULTS / "shortcuts.json"
+    stored = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    tables = stored.get("populations", {}) if stored.get("patients") == chosen.patients else {}
     with tempfile.TemporaryDirectory() as folder:
         for name in chosen.populations.split(","):
-            tables[name] = audited(Path(folder), name, chosen.patients)
+            if not chosen.words:
+                tables[name] = audited(Path(folder), name, chosen.patients)
+            add_words(tables.setdefault(name, {"auroc": {}}), name, chosen.patients)
             print(table(name, tables[name]), flush=True)
-    save("shortcuts", {"patients": chosen.patients, "populations": tables})
+    chance = {feature: beyond(tables, feature) for feature in CHANCE}
+    print(json.dumps(chance, indent=2))
+    save("shortcuts", {"patients": chosen.patients, "populations": tables, "chance": chance})
+
+
+def add_words(found: dict[str, Any], name: str, patients: int) -> None:
+    """Audit the words of a population's reports, without a picture, and add them to its tables."""
+    from vesalius.virtual.patient import draw_patient
+    from vesalius.virtual.preset import load_preset
+    from vesalius.virtual.text.audit import audit_text
+
+    people = [draw_patient(SEED, index, preset=name) for index in range(patients)]
+    errors = found["text_error"] = {}
+    for part in audit_text(people, list(load_preset(name).prevalence)):
+        found["auroc"].setdefault(part.finding, {})[part.feature] = round(part.auroc, 3)
+        errors[part.finding] = round(part.standard_error, 3)
+
+
+def beyond(tables: dict[str, Any], feature: str) -> dict[str, float]:
+    """Count the findings whose AUROC is further than 0.05 from one half, and say how many chance puts there."""
+    areas = list(deviations(tables, feature))
+    furthest = max((abs(gap) / error for gap, error in areas), default=0.0)
+    outside = [2 * NormalDist(0, error).cdf(-LIMIT) for _, error in areas]
+    return {
+        "comparisons": len(areas),
+        "beyond": sum(abs(gap) > LIMIT for gap, _ in areas),
+        "expected_beyond": round(sum(outside), 1),
+        "error_of_expected": round(sum(share * (1 - share) for share in outside) ** 0.5, 1),
+        "furthest_in_errors": round(furthest, 2),
+        "chance_of_one_as_far": round(1 - (1 - 2 * NormalDist().cdf(-furthest)) ** len(areas), 3),
+    }
+
+
+def deviations(tables: dict[str, Any], feature: str) -> Iterator[tuple[float, float]]:
+    """Yield the distance from one half and its error for each finding; where a feature is constant it tells nothing."""
+    for found in tables.values():
+        values = {concept: row[feature] for concept, row in found["auroc"].items() if feature in row}
+        if set(values.values()) != {0.5}:
+            yield from ((value - 0.5, found[CHANCE[feature]][concept]) for concept, value in values.items())
 
 
 def audited(folder: Path, name: str, patients: int) -> dict[str, Any]:
@@ -50,7 +103,7 @@ def audited(folder: Path, name: str, patients: int) -> dict[str, Any]:
     from vesalius.virtual.questions.ask import write_questions
     from vesalius.virtual.questions.audit import audit_questions
 
-    corpus = make(folder / name, patients=patients, preset=name, seed=2024, image_size=POPULATIONS[name])
+    corpus = make(folder / name, patients=patients, preset=name, seed=SEED, image_size=POPULATIONS[name])
     concepts = [concept for concept in load_preset(name).prevalence if corpus.concepts()[concept].present >= 20]
     rows: dict[str, dict[str, float]] = {concept: {} for concept in concepts}
     errors = {}
@@ -68,28 +121,35 @@ def audited(folder: Path, name: str, patients: int) -> dict[str, Any]:
 
 
 def network(corpus: Any, concepts: list[str]) -> dict[str, float]:
-    """Train a small network on the training patients and return its AUROC on the test patients, by finding."""
+    """Train a small network on the training patients and return its AUROC on the test patients, by finding.
+
+    What is not stated of a patient, such as a finding of the other sex, is neither learnt nor scored.
+    """
     from vesalius.virtual.audit import rank_auroc
 
     torch.manual_seed(0)
+    stated = ~np.isnan(corpus.labels(concepts))
     pictures, labels = tensors(corpus), torch.tensor(np.nan_to_num(corpus.labels(concepts)))
+    counted = torch.tensor(stated, dtype=torch.float32)
     known, held = (np.isin(corpus.ids, corpus.split(part).ids) for part in ("train", "test"))
     mean, spread = pictures[known].mean(), pictures[known].std()
     pictures = (pictures - mean) / spread
     model = small_network(pictures.shape[1], pictures.ndim - 2, len(concepts))
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
-    train, truth = pictures[known], labels[known]
+    train, truth, weight = pictures[known], labels[known], counted[known]
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(train)).split(32):
             optimiser.zero_grad()
-            loss = nn.functional.binary_cross_entropy_with_logits(model(train[batch]), truth[batch])
+            loss = nn.functional.binary_cross_entropy_with_logits(
+                model(train[batch]), truth[batch], weight=weight[batch]
+            )
             loss.backward()
             optimiser.step()
     model.eval()
     with torch.no_grad():
         scores = torch.cat([model(part) for part in pictures[held].split(64)]).double().numpy()
-    target = labels[held].numpy() == 1
-    return {name: rank_auroc(target[:, i], scores[:, i])[0] for i, name in enumerate(concepts)}
+    target, who = labels[held].numpy() == 1, stated[held]
+    return {name: rank_auroc(target[who[:, i], i], scores[who[:, i], i])[0] for i, name in enumerate(concepts)}
 
 
 def tensors(corpus: Any) -> torch.Tensor:
@@ -126,8 +186,11 @@ def table(name: str, found: dict[str, Any]) -> str:
     lines = [f"\n### {name}\n", f"| finding | {' | '.join(heads)} | error |", "|---" * (len(heads) + 2) + "|"]
     for concept, values in rows.items():
         cells = " | ".join(f"{values[head]:.2f}" for head in heads)
-        lines.append(f"| {concept.replace('_', ' ')} | {cells} | {found['standard_error'][concept]:.2f} |")
-    worst = max(found["blind"].items(), key=lambda part: part[1]["accuracy"] - part[1]["majority"], default=None)
+        error = found.get("standard_error", found["text_error"])[concept]
+        lines.append(f"| {concept.replace('_', ' ')} | {cells} | {error:.2f} |")
+    worst = max(
+        found.get("blind", {}).items(), key=lambda part: part[1]["accuracy"] - part[1]["majority"], default=None
+    )
     if worst:
         over = worst[1]["accuracy"] - worst[1]["majority"]
         lines.append(

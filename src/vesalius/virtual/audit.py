@@ -3,7 +3,7 @@
 Every row of the audit is a linear classifier on a few features that are not the finding: place in the corpus, name,
 file size, size and spacing of the picture, grey histogram, border, people's age, sex and site. Its cross-validated
 AUROC should be near 0.5, or the physics of the finding be the reason; `pixels` (a thumbnail) shows for comparison
-that the picture holds signal.
+that the picture holds signal. What the words of a report tell beyond what they state: `vesalius.virtual.text.audit`.
 
 N studies, F features.
 """
@@ -21,10 +21,11 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.readers import read
 from vesalius.data.records import Study
 
-__all__ = ["Shortcut", "audit", "features", "rank_auroc"]
+__all__ = ["FOLDS", "Shortcut", "audit", "features", "rank_auroc", "ridge"]
 
 _KINDS = ("name", "file_size", "image_size", "histogram", "border", "pixels")
-_FOLDS = 5
+FOLDS = 5
+"""Parts of the people that a classifier is tried on, each after training on the others."""
 _RIDGE = 10.0
 _SHUFFLES = 24
 
@@ -43,18 +44,23 @@ class Shortcut(NamedTuple):
 
 
 def audit(corpus: Corpus, concepts: Sequence[str]) -> list[Shortcut]:
-    """Audit a corpus whose first pictures are of one kind for `concepts`."""
+    """Audit a corpus whose first pictures are of one kind for `concepts`.
+
+    Each finding is audited among the studies that state it as present or absent: of an organ that a patient does not
+    have nothing is stated, so that a finding of one sex is looked for in that sex only.
+    """
     values = features(corpus)
     labels = corpus.labels(concepts)
     found = []
     place = {patient: number for number, patient in enumerate(dict.fromkeys(corpus.patients))}
-    fold = np.array([place[patient] * 7919 % _FOLDS for patient in corpus.patients])
+    fold = np.array([place[patient] * 7919 % FOLDS for patient in corpus.patients])
     rng = np.random.default_rng(0)
     for name, matrix in values.items():
         for column, concept in enumerate(concepts):
-            target = labels[:, column] == 1
+            stated = ~np.isnan(labels[:, column])
+            target = labels[stated, column] == 1
             shuffled = np.stack([target, *(rng.permutation(target) for _ in range(_SHUFFLES))], axis=1)
-            areas = _cross_validated(matrix, shuffled, fold)
+            areas = _cross_validated(matrix[stated], shuffled, fold[stated])
             error = float(areas[1:].std(ddof=1))
             found.append(Shortcut(concept, name, float(areas[0]), error, int(target.sum()), len(target)))
     return found
@@ -123,16 +129,22 @@ def _cross_validated(
         fold: of each study, (N,).
     """
     areas = []
-    for number in range(_FOLDS):
+    for number in range(FOLDS):
         train = fold != number
-        mean, spread = matrix[train].mean(axis=0), matrix[train].std(axis=0) + 1e-9
-        known, held = (matrix[train] - mean) / spread, (matrix[~train] - mean) / spread
-        gram = known.T @ known + _RIDGE * np.eye(matrix.shape[1])
-        weights = np.linalg.solve(gram, known.T @ (targets[train] - targets[train].mean(axis=0)))
-        scores = held @ weights
+        scores = ridge(matrix[train], targets[train].astype(float), matrix[~train])
         areas.append([rank_auroc(targets[~train, i], scores[:, i])[0] for i in range(targets.shape[1])])
     found: NDArray[np.float64] = np.mean(areas, axis=0)
     return found
+
+
+def ridge(known: NDArray[np.float64], targets: NDArray[np.float64], held: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Learn targets less their means, (N, T), from standardised features, (N, F); return scores of others, (M, T)."""
+    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-9
+    features = (known - mean) / spread
+    gram = features.T @ features + _RIDGE * np.eye(known.shape[1])
+    weights = np.linalg.solve(gram, features.T @ (targets - targets.mean(axis=0)))
+    scores: NDArray[np.float64] = (held - mean) / spread @ weights
+    return scores
 
 
 def rank_auroc(target: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[float, float]:

@@ -81,7 +81,7 @@ def short_report(report: Report, patient: Patient, language: str, *, variant: in
     writer = _WRITERS[language]
     draws = Draws(stream(patient.seed, patient.occasion, "short report", language, variant).random(256).tolist())
     made: list[tuple[str, tuple[Fact, ...]]] = []
-    stated = [fact for sentence in report.findings for fact in sentence.facts]
+    stated = [fact for sentence in report.findings for fact in sentence.facts if fact.concept != "no_finding"]
     for fact in dict.fromkeys(replace(fact, attributes=()) for fact in stated):
         if fact.status != "absent" or fact.change:
             made.append((writer.statement(fact, draws), (fact,)))

@@ -2,13 +2,18 @@
 
 What is written depends on the truth only through what a reader could see: findings of low visibility are hedged or
 missed. Order, wording and style come from the institution and from a stream of their own for each report.
+
+What is said of one finding never depends on another: normal statements and denials are chosen as though nothing were
+there, and those that would be untrue are then left out; what an impression repeats and what is advised is drawn for
+each finding by itself. So a report without what it says of a finding does not tell whether the finding is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +32,8 @@ from vesalius.virtual.text.style import Style, style_of
 
 __all__ = ["Report", "Sentence", "regions_of", "write_report"]
 
+_SUMMARY = "no_finding"
+
 _PLAIN, _DOUBTFUL = 6.0, 3.0
 _DRAWS = 64
 _DETAILED = ("_ct", "_mr", "_ultrasound")
@@ -34,6 +41,12 @@ _GENERAL = 5
 """General statements of normality at most, where organs are described one by one."""
 _TOLD = 3
 """Diseases of one finding that are told one by one."""
+_TELLING = 44
+"""Draws of a finding that its sentences may use; those after them are for the impression and for advice."""
+_LIST = 8
+"""Draws of a list of denials."""
+_WEIGHTY, _MINOR = 3, 0.6
+"""Urgency from which the impression of a detailed examination repeats every finding, and the share of lesser ones."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +63,23 @@ class _Case:
     exams: tuple[str, ...]
     sex: str
     """Findings of the other sex are not denied."""
+    silent: frozenset[str] = frozenset()
+    """Findings of which nothing is said."""
+
+    @property
+    def undeniable(self) -> frozenset[str]:
+        """Findings that are there, or have just gone, or are not to be spoken of."""
+        return self.silent.union(disease.concept for disease in (*self.diseases, *self.gone))
+
+    def may_say(self, sentence: Sentence) -> bool:
+        """Say whether a sentence is of no finding that is not to be spoken of; a summary speaks of all."""
+        linked = {sentence.cause, *(fact.concept for fact in sentence.facts)}
+        return not self.silent or not linked & {*self.silent, _SUMMARY}
 
 
 def write_report(
     patient: Patient, *, previous: Patient | None = None, days: float | None = None, style: Style | None = None,
-    variant: int = 0,
+    variant: int = 0, silent: Collection[str] = (),
 ) -> Report:  # fmt: skip
     """Write the report of a patient: a section for each region examined, with a title where there are several.
 
@@ -64,6 +89,8 @@ def write_report(
         days: since that visit; by the patients' days where not given.
         style: of the institution; its site's own where not given.
         variant: another number words the same facts anew.
+        silent: findings of which nothing is said: sentences that are linked to one are left out, its name is taken
+            out of lists of denials, and nothing sums the study up. The rest stays as it is in the whole report.
     """
     style = style or style_of(patient.site)
     regions = regions_of(patient)
@@ -72,7 +99,7 @@ def write_report(
     findings: list[Sentence] = []
     impression: list[Sentence] = []
     for region in regions:
-        case = _case(patient, region, compared, since)
+        case = _case(patient, region, compared, since, frozenset(silent))
         seen, concluded = _section(patient, case, style, variant)
         if len(regions) > 1:
             title = Sentence(f"{common().titles[region]}.", "", (), 0, region)
@@ -95,11 +122,13 @@ def _region(name: str) -> str:
     return exam(name).REGION
 
 
-def _case(patient: Patient, region: str, previous: Patient | None, days: float | None) -> _Case:
+def _case(
+    patient: Patient, region: str, previous: Patient | None, days: float | None, silent: frozenset[str]
+) -> _Case:
     diseases = tuple(disease for disease in patient.diseases if disease.region == region)
     exams = tuple(name for name in patient.exams if _region(name) == region)
     if previous is None:
-        return _Case(region, diseases, {}, (), None, exams, patient.body.sex)
+        return _Case(region, diseases, {}, (), None, exams, patient.body.sex, silent)
     pairs = pair(diseases, [disease for disease in previous.diseases if disease.region == region])
     changes = {id(now): compare(now, before) for now, before in pairs if now is not None}
     places = {(disease.concept, disease.laterality, disease.anatomy) for disease in diseases}
@@ -108,7 +137,7 @@ def _case(patient: Patient, region: str, previous: Patient | None, days: float |
         if now is None and before is not None and before.visibility >= _DOUBTFUL
         and (before.concept, before.laterality, before.anatomy) not in places
     )  # fmt: skip
-    return _Case(region, diseases, changes, gone, days, exams, patient.body.sex)
+    return _Case(region, diseases, changes, gone, days, exams, patient.body.sex, silent)
 
 
 def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple[list[Sentence], list[Sentence]]:
@@ -117,20 +146,27 @@ def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple
     concepts = list(words.findings)
     _check_words(case, concepts)
     purpose = (variant,) if case.region == "chest" else (variant, case.region)
-    numbers = stream(patient.seed, patient.occasion, "text", *purpose).random((len(concepts) + 5, _DRAWS))
+    numbers = stream(patient.seed, patient.occasion, "text", *purpose).random((len(concepts) + 7, _DRAWS))
     writer = Writer(case.region, style)
-    present: list[Sentence] = []
-    impression: list[Sentence] = []
+    findings: list[Sentence] = []
+    repeated: list[Sentence] = []
+    advice: list[Sentence] = []
     for concept in dict.fromkeys(disease.concept for disease in (*case.diseases, *case.gone)):
-        draws = Draws(numbers[concepts.index(concept)].tolist())
-        for one, again in _told(case, concept, writer, draws):
-            present.append(one)
-            impression.append(again)
-    denied = _denied(case, words, writer, numbers[-5:-1])
-    draws = Draws(numbers[-1].tolist())
-    findings = _arranged([*present, *denied], words, style, draws)
+        row = numbers[concepts.index(concept)].tolist()
+        told, after = list(_told(case, concept, writer, Draws(row[:_TELLING]))), Draws(row[_TELLING:])
+        findings += [one for one, _ in told]
+        weight = 1.0 if not _in_detail(case) or words.findings[concept].urgency >= _WEIGHTY else _MINOR
+        repeated += [again for _, again in told if after.number() < weight]
+        advice += _advised([again for _, again in told], case, style, after)
+        findings += _not_new(case, concept, writer, after)
+    chosen = _worth_a_word(case, words, style, numbers[-7])
+    denied = [*_normal(case, words, numbers[-6]), *_denied(case, chosen, writer, numbers[-5:-1])]
+    closing = _closing(case, words, chosen, writer, Draws(numbers[-1, : _DRAWS // 2].tolist()))
+    draws = Draws(numbers[-1, _DRAWS // 2 :].tolist())
+    findings = _arranged([part for part in [*findings, *denied] if case.may_say(part)], words, style, draws)
+    findings = findings or [part for part in closing[:1] if case.may_say(part)]
     _add_boilerplate(findings, case, words, style, draws)
-    concluded = _concluded(impression, denied, case, words, style, draws)
+    concluded = _concluded([*repeated, *advice], closing, case, style)
     return ([_finished(part, case.region, style) for part in findings],
             [_finished(part, case.region, style) for part in concluded])  # fmt: skip
 
@@ -180,33 +216,60 @@ def _certainty(visibility: float, style: Style, draws: Draws) -> Certainty | Non
     return Certainty("uncertain", finer if shade < 0.35 else kind)
 
 
-def _denied(case: _Case, words: Grammar, writer: Writer, numbers: NDArray[np.float64]) -> list[Sentence]:
-    """Choose the absent findings that are worth a word and deny them, alone, in lists or by a general statement."""
-    here = frozenset(disease.concept for disease in case.diseases)
-    resolved = {disease.concept for disease in case.gone}
-    share = 0.35 + 0.65 * writer.style.negatives if writer.style.negatives > 0 else 0.1
+def _worth_a_word(case: _Case, words: Grammar, style: Style, numbers: NDArray[np.float64]) -> list[str]:
+    """Choose the findings that would be denied if none were there."""
+    share = 0.35 + 0.65 * style.negatives if style.negatives > 0 else 0.1
     # The root of a chance: where organs are described one by one, more absent findings are denied.
-    rolls = (numbers[0] ** (4 if _in_detail(case) else 1)).tolist()
-    beyond = here | _of_other_sex(case.region, case.sex)
-    chosen = [concept for number, (concept, entry) in enumerate(words.findings.items()) if concept not in beyond
-              and concept not in resolved and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
-    draws = Draws(numbers[1:].ravel().tolist())
+    rolls = (numbers ** (4 if _in_detail(case) else 1)).tolist()
+    beyond = _of_other_sex(case.region, case.sex)
+    return [concept for number, (concept, entry) in enumerate(words.findings.items())
+            if concept not in beyond and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
+
+
+def _normal(case: _Case, words: Grammar, numbers: NDArray[np.float64]) -> list[Sentence]:
+    """State that organs are normal: what is drawn of one that is not is left out, and nothing stands in its place."""
+    draws = Draws(numbers.tolist())
+    beyond = _of_other_sex(case.region, case.sex)
     sentences = []
     for _ in range(_GENERAL if _in_detail(case) else 1):
         roll, which = draws.number(), draws.number()
         whole = [part for part in words.general if not beyond.intersection(part.facts)]
         if whole and roll < 0.55:
             part = whole[int(which * len(whole))]
-            facts = tuple(Fact(name, "absent") for name in part.facts)
-            sentences.append(Sentence(part.text, part.system, facts, 0, case.region))
-            chosen = [concept for concept in chosen if concept not in part.facts]
             beyond = beyond.union(part.facts)
-    if case.days is not None and here and draws.number() < 0.3:
-        old = [part.concept for part in case.diseases if case.changes[id(part)].kind != "new"]
-        stable = [name for name in old if all(
-            case.changes[id(part)].kind != "new" for part in case.diseases if part.concept == name)]  # fmt: skip
-        sentences += [writer.not_new(draws.pick(stable), draws)] if stable else []
-    return sentences + [writer.denied(group, draws) for group in _lists(chosen, draws, _in_detail(case))]
+            if not case.undeniable.intersection(part.facts):
+                facts = tuple(Fact(name, "absent") for name in part.facts)
+                sentences.append(Sentence(part.text, part.system, facts, 0, case.region))
+    return sentences
+
+
+def _denied(case: _Case, chosen: list[str], writer: Writer, numbers: NDArray[np.float64]) -> Iterator[Sentence]:
+    """Deny what is absent of the chosen findings, in lists that are cut before it is looked which are absent."""
+    for number, draws in enumerate(numbers.reshape(-1, _LIST).tolist()):
+        if not chosen or number == (24 if _in_detail(case) else 8):
+            return
+        group = _listed(chosen, case, writer, draws[0])
+        absent = [concept for concept in group if concept not in case.undeniable]
+        if absent:
+            yield writer.denied(absent, Draws(draws[1:]))
+        chosen = chosen[len(group) :]
+
+
+def _listed(chosen: list[str], case: _Case, writer: Writer, roll: float) -> list[str]:
+    """Take one to three findings for a list; where organs are described one by one, one or two of one system."""
+    if not _in_detail(case):
+        return chosen[: 1 + int(roll * 3)]
+    system = writer.words[chosen[0]].system
+    return list(takewhile(lambda concept: writer.words[concept].system == system, chosen[: 1 + int(roll * 2)]))
+
+
+def _not_new(case: _Case, concept: str, writer: Writer, draws: Draws) -> list[Sentence]:
+    """Write now and then of an old finding that nothing of the kind has come."""
+    roll = draws.number()
+    same = [part for part in case.diseases if part.concept == concept]
+    if case.days is None or not same or roll >= 0.2 or any(case.changes[id(part)].kind == "new" for part in same):
+        return []
+    return [writer.not_new(concept, draws)]
 
 
 @cache
@@ -218,16 +281,6 @@ def _of_other_sex(region: str, sex: str) -> frozenset[str]:
 def _in_detail(case: _Case) -> bool:
     """Say whether the examination shows organs one by one, so that more of them are described as normal."""
     return any(name.endswith(_DETAILED) for name in case.exams)
-
-
-def _lists(chosen: list[str], draws: Draws, in_detail: bool) -> Iterator[list[str]]:
-    """Cut the denied findings into at most eight lists of one to three; in detail sixteen of one or two."""
-    for _ in range(16 if in_detail else 8):
-        if not chosen:
-            return
-        count = 1 + int(draws.number() * (2 if in_detail else 3))
-        yield chosen[:count]
-        chosen = chosen[count:]
 
 
 def _arranged(sentences: list[Sentence], words: Grammar, style: Style, draws: Draws) -> list[Sentence]:
@@ -249,7 +302,7 @@ def _add_boilerplate(sentences: list[Sentence], case: _Case, words: Grammar, sty
     """Put sentences without facts at the start or the end."""
     roll, where, which = draws.number(), draws.number(), draws.number()
     spell = british if style.british else american
-    if sentences and roll >= style.boilerplate:
+    if roll >= style.boilerplate:
         return
     own = [text for name in case.exams if name in words.exams for text in words.exams[name].boilerplate]
     pool = own or words.boilerplate
@@ -258,44 +311,52 @@ def _add_boilerplate(sentences: list[Sentence], case: _Case, words: Grammar, sty
         pool = [*pool, *(text.format(days=round(case.days)) for text in common().with_prior)]
     else:
         pool = [*pool, *common().without_prior]
-    if where < 0.8 or not sentences:
+    if where < 0.8:
         sentences.insert(0, Sentence(spell(pool[int(which * len(pool))]), "", (), 0, case.region))
     else:
         text = common().disclaimer[int(which * len(common().disclaimer))]
         sentences.append(Sentence(spell(text), "", (), 0, case.region))
 
 
-def _concluded(
-    impression: list[Sentence], denied: list[Sentence], case: _Case, words: Grammar, style: Style, draws: Draws
-) -> list[Sentence]:
-    """Write the impression: most urgent first, at most four items; a normal study is called so."""
-    sentences = sorted(impression, key=lambda part: -part.urgency)[:4]
-    if not case.diseases and not case.gone:
-        own = [text for name in case.exams if name in words.exams for text in words.exams[name].normal_impression]
-        text = draws.pick(own or words.normal_impression)
-        sentences = [Sentence(text, "", (Fact("no_finding", "present"),), 0, case.region)]
-    elif not sentences or draws.number() < style.repeats:
-        sentences += [part for part in denied if len(part.facts) == 1][:1]
-    if not sentences:
-        sentences = [Sentence(draws.pick(common().nothing), "", (), 0, case.region)]
-    sentences += _advised(sentences, case, style, draws)
+def _closing(case: _Case, words: Grammar, chosen: list[str], writer: Writer, draws: Draws) -> list[Sentence]:
+    """Write what an impression says where it repeats no finding, and the denial that it may repeat, if any.
+
+    The first sums the study up: a normal study is called so, else nothing more is said to be there.
+    """
+    own = [text for name in case.exams if name in words.exams for text in words.exams[name].normal_impression]
+    normal, nothing = draws.pick(own or words.normal_impression), draws.pick(common().nothing)
+    if case.diseases or case.gone:
+        summary = Sentence(nothing, "", (), 0, case.region, cause=_SUMMARY)
+    else:
+        summary = Sentence(normal, "", (Fact(_SUMMARY, "present"),), 0, case.region)
+    roll, which = draws.number(), draws.number()
+    again = [chosen[int(which * len(chosen))]] if chosen and roll < writer.style.repeats else []
+    return [summary, *(writer.denied([name], draws) for name in again if name not in case.undeniable)]
+
+
+def _concluded(repeated: list[Sentence], closing: list[Sentence], case: _Case, style: Style) -> list[Sentence]:
+    """Write the impression: most urgent first, then a denial, then advice, each text once."""
+    summary, *denial = closing
+    said = sorted((part for part in repeated if not part.cause), key=lambda part: -part.urgency)
+    said = said if said and (case.diseases or case.gone) else [summary]
+    written = {part.text: part for part in [*said, *denial, *(part for part in repeated if part.cause)]}
+    sentences = [part for part in written.values() if case.may_say(part)]
     if style.numbered and len(sentences) > 1:
         sentences = [replace(part, text=f"{i}. {part.text}") for i, part in enumerate(sentences, start=1)]
     return sentences
 
 
-def _advised(sentences: Sequence[Sentence], case: _Case, style: Style, draws: Draws) -> list[Sentence]:
-    """Advise on the first finding that is stated as there, by its largest size; advice states no fact."""
+def _advised(told: Sequence[Sentence], case: _Case, style: Style, draws: Draws) -> list[Sentence]:
+    """Advise on a finding that is stated as there, by its largest size; advice states no fact but has a cause."""
     roll, which = draws.number(), draws.number()
-    told = [fact.concept for sentence in sentences for fact in sentence.facts if fact.status == "present"]
-    concept = next((name for name in told if name in common().advice), None)
-    if concept is None or roll >= style.advises:
+    concept = next((fact.concept for sentence in told for fact in sentence.facts if fact.status == "present"), "")
+    if concept not in common().advice or roll >= style.advises:
         return []
     sizes = [size for disease in case.diseases if disease.concept == concept for size in disease.sizes_mm.values()]
     largest = max(sizes, default=0.0)
     texts = next(part.texts for part in common().advice[concept] if largest < part.below_mm)
     spell = british if style.british else american
-    return [Sentence(spell(texts[int(which * len(texts))]), "", (), 0, case.region)]
+    return [Sentence(spell(texts[int(which * len(texts))]), "", (), 0, case.region, cause=concept)]
 
 
 def _finished(sentence: Sentence, region: str, style: Style) -> Sentence:

@@ -20,6 +20,8 @@ class Sentence:
     region: str = ""
     wrong: str = ""
     """What was done to it, see `disturbed`; empty where the text states the facts."""
+    cause: str = ""
+    """The finding that a sentence without facts is there for: advice; "no_finding" where it sums the study up."""
 
 
 @dataclass(frozen=True)
