@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,21 @@ def test_evaluation_takes_the_whole_text_and_no_augmentation(tmp_path: Path) -> 
     sample = dataset[Draw(-1, 1)]
     assert sample.text == "Heart normal. Lungs clear."
     assert np.allclose(sample.image, 10 / 255)
+
+
+def test_one_of_several_wordings_is_drawn_and_a_report_wins_over_them(tmp_path: Path) -> None:
+    captions = tuple(Text(text=f"Wording {n}. It has two sentences.", role="caption") for n in range(3))
+    studies = [replace(make_study("a", text=""), texts=captions), make_study("b"), make_study("c", text="")]
+    studies[1] = replace(studies[1], texts=(*captions, *studies[1].texts))
+    dataset = make_dataset(tmp_path, studies, selection=Selection(alternatives=("caption",)))
+    assert len(dataset) == 2
+    drawn = [dataset[Draw(epoch, 0)] for epoch in range(30)]
+    assert {sample.text for sample in drawn} == {text.text for text in captions}
+    assert all(sample.alternative for sample in drawn)
+    assert dataset[Draw(-1, 0)].text == captions[0].text
+    report = dataset[Draw(0, 1)]
+    assert (report.text, report.alternative) == ("Heart normal. Lungs clear.", False)
+    assert next(iter(dataset.texts())).count("Wording") == 3, "a tokenizer learns from all of them"
 
 
 def test_one_of_several_images_is_drawn_in_training_and_the_first_in_evaluation(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ class Sample(NamedTuple):
     """Further views of the image, drawn by themselves; in evaluation the image again."""
     study: Study | None = None
     """The study with the fields that the dataset keeps, the others empty; None where it keeps none."""
+    alternative: bool = False
+    """The text is one of several wordings of `Selection.alternatives`, such as those made of labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,9 @@ class Selection:
     kinds: tuple[str, ...] = ("image",)
     draw_images: bool = True
     """Draw one of several images of a study anew in every epoch; otherwise take the first always."""
+    alternatives: tuple[str, ...] = ()
+    """Those of the roles whose texts say one thing in several wordings: one is drawn in training, the first read in
+    evaluation. They are read only where no text of another role is."""
 
     def images(self, study: Study) -> list[Image]:
         """Return the images that may be paired."""
@@ -82,9 +87,16 @@ class Selection:
         ]
 
     def sentences(self, study: Study) -> list[str]:
-        """Return the sentences that may be paired, in the order of `roles`."""
-        texts = (study.text(role, language=self.language) for role in self.roles)  # type: ignore[arg-type]
+        """Return the sentences that may be paired, in the order of `roles`, without the alternatives."""
+        roles = (role for role in self.roles if role not in self.alternatives)
+        texts = (study.text(role, language=self.language) for role in roles)  # type: ignore[arg-type]
         return [sentence for text in texts for sentence in sentences(text)]
+
+    def wordings(self, study: Study) -> list[str]:
+        """Return the alternatives that may be paired, each whole, in the order of `roles`."""
+        roles = [role for role in self.roles if role in self.alternatives]
+        texts = [text for role in roles for text in study.texts if text.role == role]
+        return [text.text.strip() for text in texts if text.language == self.language and text.text.strip()]
 
 
 class PairDataset:
@@ -156,8 +168,11 @@ class PairDataset:
         view = self.view if training else None
         views = [image if view is None else view(image, rng) for _ in range(self.num_views)]
         spoken = self.sentences(row)
+        alternative = bool(self._alternative[row])
+        if alternative:
+            spoken = [spoken[int(rng.integers(len(spoken))) if training else 0]]
         text = self.words(spoken, rng) if training and self.words is not None else " ".join(spoken)
-        return Sample(views[0], text, row, tuple(views[1:]), self.study(row))
+        return Sample(views[0], text, row, tuple(views[1:]), self.study(row), alternative)
 
     @property
     def num_images(self) -> int:
@@ -165,7 +180,7 @@ class PairDataset:
         return len(self._paths)
 
     def sentences(self, row: int) -> list[str]:
-        """Return the sentences of a row."""
+        """Return the sentences of a row, or all of its wordings where it has alternatives."""
         return [str(sentence) for sentence in self._sentences[row].as_py()]
 
     def study(self, row: int) -> Study | None:
@@ -193,10 +208,11 @@ class PairDataset:
         """Read every record once, rows in order of their ids; return whether 8 bits hold all of the images."""
         import pyarrow as pa
 
-        rows: list[tuple[str, list[tuple[str, int, str]], list[str]]] = []
+        rows: list[tuple[str, list[tuple[str, int, str]], list[str], bool]] = []
         eight_bits = True
         for study in self._corpus:
-            images, said = self._selection.images(study), self._selection.sentences(study)
+            images, told = self._selection.images(study), self._selection.sentences(study)
+            said = told or self._selection.wordings(study)
             if not images or not said:
                 reason = "no fitting image" if not images else "no text"
                 self.dropped[reason] = self.dropped.get(reason, 0) + 1
@@ -206,22 +222,23 @@ class PairDataset:
             files = [
                 (image.path, _EVALUATION if image.frame is None else image.frame, image.units) for image in images
             ]
-            rows.append((study.id, files, said))
+            rows.append((study.id, files, said, not told))
             self._kept.add(study)
         if not rows:
             raise DataError(f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}")
         # The shards' order depends on how many workers wrote them; training must not.
         self._kept.order(sorted(range(len(rows)), key=lambda number: rows[number][0]))
         rows.sort(key=itemgetter(0))
-        files = [file for _, ours, _ in rows for file in ours]
+        files = [file for _, ours, _, _ in rows for file in ours]
         # Arrow columns hold strings without a Python object each: small, and not copied into worker processes.
-        self.ids = pa.array([study for study, _, _ in rows])
+        self.ids = pa.array([study for study, _, _, _ in rows])
         """Study id of every row."""
         self._paths = pa.array([path for path, _, _ in files])
         self._frames = np.array([frame for _, frame, _ in files], dtype=np.int64)
         self._units = pa.array([units for _, _, units in files]).dictionary_encode()
-        self._ends = np.cumsum([0, *(len(ours) for _, ours, _ in rows)], dtype=np.int64)
-        self._sentences = pa.array([said for _, _, said in rows], type=pa.list_(pa.string()))
+        self._ends = np.cumsum([0, *(len(ours) for _, ours, _, _ in rows)], dtype=np.int64)
+        self._sentences = pa.array([said for _, _, said, _ in rows], type=pa.list_(pa.string()))
+        self._alternative = np.array([alternative for _, _, _, alternative in rows])
         return eight_bits
 
     def _reasons(self) -> str:

@@ -29,6 +29,9 @@ class DataSettings(Config):
     """Name of the split for the scores during training; null for none."""
     roles: tuple[str, ...] = ("findings", "impression", "report", "caption", "note")
     """Roles of the texts that are paired with the image."""
+    alternatives: tuple[str, ...] = ()
+    """Those of the roles whose texts say one thing in several wordings, such as captions of labels: one is drawn in
+    each epoch. They are read only where a study has no text of another role."""
     language: str = "en"
     modalities: tuple[str, ...] = ()
     """DICOM modality codes to keep; empty for all."""
@@ -51,6 +54,11 @@ class DataSettings(Config):
             found.append(f"key 'unreadable_share': {self.unreadable_share} is not a share between 0 and 1")
         if not self.roles:
             found.append("key 'roles' is empty; name at least one text role, such as findings")
+        found += [
+            f"key 'alternatives': {role!r} is none of the roles"
+            for role in self.alternatives
+            if role not in self.roles
+        ]
         return found
 
 
