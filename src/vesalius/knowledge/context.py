@@ -145,13 +145,18 @@ def _within(found: _Found, other: _Found) -> bool:
 
 def _stops(words: Sequence[Token]) -> list[int]:
     """Places of tokens that end a clause."""
-    phrases = _table()[1]
+    by_first = _table().stops
     found = [
         place
         for place, token in enumerate(words)
         if "\n" in token.word or (token.word in _ENDS and not _answers(words, place))
     ]
-    found += [place for place in range(len(words)) for phrase in phrases if _matches(words, place, phrase)]
+    found += [
+        place
+        for place, token in enumerate(words)
+        for phrase in by_first.get(token.word, ())
+        if _matches(words, place, phrase)
+    ]
     return sorted(found)
 
 
@@ -162,22 +167,19 @@ def _answers(words: Sequence[Token], place: int) -> bool:
 
 def _cues(words: Sequence[Token]) -> Iterator[_Found]:
     """Yield all cues; of those that begin at one token the longest of a direction counts."""
-    by_first = _table()[0]
+    table = _table()
     for place, token in enumerate(words):
+        possible = [*table.cues.get(token.word, ()), *_starred(table.starred, token.word)]
         for before in (True, False):
-            fitting = [
-                cue
-                for cue in (*by_first.get(token.word, ()), *_starred(by_first, token.word))
-                if cue.before is before and _matches(words, place, cue.words)
-            ]
+            fitting = [cue for cue in possible if cue.before is before and _matches(words, place, cue.words)]
             if fitting:
                 cue = max(fitting, key=lambda cue: len(cue.words))
                 yield _Found(cue, place, place + len(cue.words))
 
 
-def _starred(by_first: Mapping[str, tuple[_Cue, ...]], word: str) -> Iterator[_Cue]:
-    for stem, cues in by_first.items():
-        if stem.endswith("*") and word.startswith(stem[:-1]):
+def _starred(starred: Mapping[str, tuple[_Cue, ...]], word: str) -> Iterator[_Cue]:
+    for stem, cues in starred.items():
+        if word.startswith(stem):
             yield from cues
 
 
@@ -190,19 +192,32 @@ def _matches(words: Sequence[Token], place: int, phrase: Sequence[str]) -> bool:
     )
 
 
+class _Table(NamedTuple):
+    """Cues and ends of clauses by their first word."""
+
+    cues: Mapping[str, tuple[_Cue, ...]]
+    starred: Mapping[str, tuple[_Cue, ...]]
+    """Cues whose first word is the beginning of a word."""
+    stops: Mapping[str, tuple[tuple[str, ...], ...]]
+
+
 @cache
-def _table() -> tuple[Mapping[str, tuple[_Cue, ...]], tuple[tuple[str, ...], ...]]:
-    """Cues by their first word, and the phrases that end a clause."""
+def _table() -> _Table:
     document = read_yaml(_WORDS)
-    by_first: dict[str, tuple[_Cue, ...]] = {}
+    cues: dict[str, tuple[_Cue, ...]] = {}
+    starred: dict[str, tuple[_Cue, ...]] = {}
+    stops: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for phrase in document.pop("stops"):
+        parts = tuple(token.word for token in tokens(phrase))
+        stops[parts[0]] = (*stops.get(parts[0], ()), parts)
     for kind, directions in document.items():
-        if kind == "stops":
-            continue
         for direction in ("before", "after"):
             for phrase in directions[direction]:
-                parts = (
-                    tuple(token.word for token in tokens(phrase.replace("*", ""))) if "*" not in phrase else (phrase,)
-                )
-                cue = _Cue(cast(Kind, kind), parts, direction == "before")
-                by_first[parts[0]] = (*by_first.get(parts[0], ()), cue)
-    return by_first, tuple(tuple(token.word for token in tokens(phrase)) for phrase in document["stops"])
+                before = direction == "before"
+                if phrase.endswith("*"):
+                    stem = phrase[:-1]
+                    starred[stem] = (*starred.get(stem, ()), _Cue(cast(Kind, kind), (phrase,), before))
+                    continue
+                parts = tuple(token.word for token in tokens(phrase))
+                cues[parts[0]] = (*cues.get(parts[0], ()), _Cue(cast(Kind, kind), parts, before))
+    return _Table(cues, starred, stops)

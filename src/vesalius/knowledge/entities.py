@@ -84,6 +84,11 @@ class Linker:
             for (first, last, concepts), judgement in zip(spans, judged, strict=True)
         ]  # fmt: skip
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Return first character and the one after the last of every name; judging what is said takes longest."""
+        words = tokens(text)
+        return [(words[first].start, words[last - 1].end) for first, last, _ in self._spans(words)]
+
     def findings(self, text: str) -> tuple[Finding, ...]:
         """Return one finding a concept: present where any mention is, else uncertain, else absent.
 

@@ -110,8 +110,8 @@ def _spans(written: str, words: Sequence[Token]) -> Iterator[_Span]:
         ("modifier", _modifiers()),
     )  # fmt: skip
     for kind, linker in linkers:
-        for mention in linker.mentions(written):
-            inside = [place for place, token in enumerate(words) if mention.start <= token.start < mention.end]
+        for start, end in linker.places(written):
+            inside = [place for place, token in enumerate(words) if start <= token.start < end]
             if not taken & set(inside):
                 taken.update(inside)
                 yield _Span(kind, inside[0], inside[-1] + 1)
