@@ -59,6 +59,10 @@ class Sample(NamedTuple):
     """The study with the fields that the dataset keeps, the others empty; None where it keeps none."""
     alternative: bool = False
     """The text is one of several wordings of `Selection.alternatives`, such as those made of labels."""
+    has_image: bool = True
+    """False where `Selection.unpaired` let in a study without an image: `image` is black."""
+    has_text: bool = True
+    """False where it let in one without a text: `text` is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +79,8 @@ class Selection:
     alternatives: tuple[str, ...] = ()
     """Those of the roles whose texts say one thing in several wordings: one is drawn in training, the first read in
     evaluation. They are read only where no text of another role is."""
+    unpaired: bool = False
+    """Take in studies with an image alone or a text alone, too."""
 
     def images(self, study: Study) -> list[Image]:
         """Return the images that may be paired."""
@@ -102,7 +108,8 @@ class Selection:
 class PairDataset:
     """Studies that have an image and a text, as samples; a map-style dataset of torch without importing it.
 
-    Studies without a fitting image or text are left out and counted in `dropped`. An image that cannot be read is
+    Studies without a fitting image or text are left out and counted in `dropped`; where the selection takes unpaired
+    ones in, only those without both. An image that cannot be read is
     named in `unreadable` and replaced by that of another row, drawn from the same seed; above `unreadable_share` of
     all images the error is raised.
     """
@@ -171,8 +178,10 @@ class PairDataset:
         alternative = bool(self._alternative[row])
         if alternative:
             spoken = [spoken[int(rng.integers(len(spoken))) if training else 0]]
-        text = self.words(spoken, rng) if training and self.words is not None else " ".join(spoken)
-        return Sample(views[0], text, row, tuple(views[1:]), self.study(row), alternative)
+        choose = self.words if training and spoken else None
+        text = " ".join(spoken) if choose is None else choose(spoken, rng)
+        shown = bool(self._ends[row + 1] > self._ends[row])
+        return Sample(views[0], text, row, tuple(views[1:]), self.study(row), alternative, shown, bool(spoken))
 
     @property
     def num_images(self) -> int:
@@ -188,9 +197,10 @@ class PairDataset:
         return self._kept[row]
 
     def texts(self) -> Iterator[str]:
-        """Yield the whole text of every row, such as for training a tokenizer."""
+        """Yield the whole text of every row that has one, such as for training a tokenizer."""
         for row in range(len(self)):
-            yield " ".join(self.sentences(row))
+            if said := self.sentences(row):
+                yield " ".join(said)
 
     @property
     def unreadable(self) -> list[dict[str, str]]:
@@ -213,7 +223,7 @@ class PairDataset:
         for study in self._corpus:
             images, told = self._selection.images(study), self._selection.sentences(study)
             said = told or self._selection.wordings(study)
-            if not images or not said:
+            if not (images or said) or not (self._selection.unpaired or (images and said)):
                 reason = "no fitting image" if not images else "no text"
                 self.dropped[reason] = self.dropped.get(reason, 0) + 1
                 continue
@@ -222,10 +232,11 @@ class PairDataset:
             files = [
                 (image.path, _EVALUATION if image.frame is None else image.frame, image.units) for image in images
             ]
-            rows.append((study.id, files, said, not told))
+            rows.append((study.id, files, said, not told and bool(said)))
             self._kept.add(study)
         if not rows:
-            raise DataError(f"no study of {self._corpus.name!r} has both an image and a text: {self._reasons()}")
+            need = "an image or a text" if self._selection.unpaired else "both an image and a text"
+            raise DataError(f"no study of {self._corpus.name!r} has {need}: {self._reasons()}")
         # The shards' order depends on how many workers wrote them; training must not.
         self._kept.order(sorted(range(len(rows)), key=lambda number: rows[number][0]))
         rows.sort(key=itemgetter(0))
@@ -246,8 +257,13 @@ class PairDataset:
         return counts or "it has no studies"
 
     def _image(self, draw: Draw, rng: np.random.Generator) -> tuple[np.ndarray, int]:
-        """Return the image of the draw and its row, or those of a substitute where it cannot be read."""
+        """Return the image of the draw and its row, or those of a substitute where it cannot be read.
+
+        A row without an image gives a black one.
+        """
         row = draw.row
+        if self._ends[row] == self._ends[row + 1]:
+            return np.zeros(self._processor.shape, np.float32), row
         for _ in range(_SUBSTITUTES):
             first, last = int(self._ends[row]), int(self._ends[row + 1])
             drawn = draw.epoch != _EVALUATION and self._selection.draw_images and last - first > 1
@@ -255,7 +271,7 @@ class PairDataset:
             image = self._pixels(number, row)
             if image is not None:
                 return image, row
-            row = int(rng.integers(len(self)))
+            row = int(np.searchsorted(self._ends, int(rng.integers(self.num_images)), side="right")) - 1
         raise DataError(f"study {self.ids[draw.row].as_py()!r}: its image and {_SUBSTITUTES} others cannot be read")
 
     def _pixels(self, number: int, row: int) -> np.ndarray | None:

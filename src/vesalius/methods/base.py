@@ -22,8 +22,8 @@ from torch import Tensor, distributed, nn
 from vesalius import registry
 from vesalius.config import Config
 from vesalius.data.collator import Reading
-from vesalius.errors import DataError
-from vesalius.models.dual import DualEncoder
+from vesalius.errors import CapabilityError, DataError
+from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
 from vesalius.objectives.contrastive import Keys
 from vesalius.objectives.gathering import gather_rows, row_counts
 
@@ -67,6 +67,11 @@ class MethodConfig(Config):
         return frozenset()
 
     @property
+    def takes_unpaired(self) -> bool:
+        """Whether studies with an image alone or a text alone are trained on, too; `Sample` says what is missing."""
+        return False
+
+    @property
     def num_views(self) -> int:
         """Views of an image in one step; those after the first come as ``other_pixel_values``."""
         return 1
@@ -87,6 +92,7 @@ class Method(nn.Module, ABC):
     """A training idea on a dual encoder."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
+    """What a predictor of this method can do; "match" where `match` is there, and its own weights then count."""
 
     unshared: ClassVar[frozenset[str]] = frozenset()
     """Representations that are compared within their own sample, such as words and patches: `gather` leaves them.
@@ -95,10 +101,15 @@ class Method(nn.Module, ABC):
     progress: Progress = Progress()
     """Set by the trainer before every step."""
 
+    window: Representations
+    """What `ahead` gave for all batches of the optimiser step that is being made, of all processes; the trainer sets
+    it, and such batches say by ``window_row`` (B,) which of its rows are theirs. Empty outside of training."""
+
     def __init__(self, settings: MethodConfig, model: DualEncoder):
         super().__init__()
         self.settings = settings
         self.model = model
+        self.window = {}
 
     def view(self, image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Augment an image (C, …) of values 0 to 1 for one training step; the same shape comes back."""
@@ -123,11 +134,35 @@ class Method(nn.Module, ABC):
         del reading
         return {}
 
+    def match(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
+        """Return the logit (B,) that each image shows what its text says; 0 is undecided.
+
+        Args:
+            image: of the model's `encode_image` with tokens, one row a pair.
+            text: of the model's `encode_text` with tokens, one row a pair.
+            attention_mask: 1 where a token is real, (B, L).
+
+        Raises:
+            CapabilityError: the method cannot; one that can overrides this and says so in `capabilities`.
+        """
+        del image, text, attention_mask
+        raise CapabilityError(
+            f"{type(self).__name__} cannot match images with texts: it has no part that reads both together"
+        )
+
     def after_backward(self) -> None:
         """Change or drop gradients, of every batch that is accumulated, before they are clipped."""
 
     def after_step(self) -> None:
         """Follow the weights that have just moved, such as with a teacher; once an optimiser step."""
+
+    def ahead(self, batch: Batch) -> Representations:
+        """Encode, before the first batch of an optimiser step is trained on, what the others are to see of each.
+
+        Runs without a graph on every batch that is accumulated; see `window`. Nothing by default.
+        """
+        del batch
+        return {}
 
     def encode(self, batch: Batch) -> Representations:
         """Encode a batch, or a piece of it, to tensors with one row a sample."""
@@ -162,14 +197,20 @@ class Method(nn.Module, ABC):
         return self.training_step(batch)
 
 
-def keys_of(representations: Representations) -> Keys | None:
-    """Return images and texts of all processes for `contrast`, or None where there is one process."""
+def keys_of(representations: Representations, *, image: str = "image", text: str = "text") -> Keys | None:
+    """Return images and texts of all processes for `contrast`, or None where there is one process.
+
+    Args:
+        representations: what `gather` returned.
+        image: name of the images.
+        text: name of the texts.
+    """
     if _FIRST not in representations:
         return None
     first, processes = representations[_FIRST].tolist()
     return Keys(
-        image=representations[_ALL + "image"],
-        text=representations[_ALL + "text"],
+        image=representations[_ALL + image],
+        text=representations[_ALL + text],
         first=int(first),
         processes=int(processes),
     )

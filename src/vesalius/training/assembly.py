@@ -218,6 +218,7 @@ def _dataset(corpus: Corpus, recipe: Recipe, split: str, *, folder: Path) -> Pai
         views=data.views,
         kinds=("volume", "video") if volumes else ("image",),
         draw_images=data.images == "draw",
+        unpaired=recipe.settings.takes_unpaired and split == data.train,
         alternatives=data.alternatives,
     )
     pairs = PairDataset(
