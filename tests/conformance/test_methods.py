@@ -56,6 +56,7 @@ def batch_of(method: Method, size: int = 4, *, seed: int = 0, reports: Sequence[
         for row, (view, text) in enumerate(zip(views, reports[:size], strict=True))
     ]
     tokenizer = train_tokenizer(REPORTS, vocabulary=64)
+    method.prepare(tokenizer)
     return Collator(tokenizer, SETTINGS.text_length, ImageProcessor(size=32), method.annotate)(samples)
 
 

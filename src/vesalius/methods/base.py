@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -124,6 +124,12 @@ class Method(nn.Module, ABC):
         """
         del rng
         return " ".join(spoken(sentences))
+
+    def prepare(self, tokenizer: Any) -> None:
+        """Take in texts that every batch needs, such as names and descriptions; once, before training or use.
+
+        What is kept goes into buffers that are not stored: the hook runs again when a model is loaded.
+        """
 
     def annotate(self, reading: Reading) -> Mapping[str, NDArray[np.generic]]:
         """Add arrays to a batch by name, one row a sample, ragged ones padded: words, spans, labels.

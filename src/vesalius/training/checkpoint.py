@@ -231,9 +231,9 @@ def load_model(path: str | Path) -> LoadedModel:
     processor = ImageProcessor.from_dict(_read_json(folder / "processor.json"), where=str(folder / "processor.json"))
     method: Method = module.build(settings, _dual_encoder(folder))
     _load_own(method, folder)
-    return LoadedModel(
-        folder=folder, method=method.eval(), tokenizer=_tokenizer(folder), processor=processor, info=card
-    )
+    tokenizer = _tokenizer(folder)
+    method.prepare(tokenizer)
+    return LoadedModel(folder=folder, method=method.eval(), tokenizer=tokenizer, processor=processor, info=card)
 
 
 @contextmanager
