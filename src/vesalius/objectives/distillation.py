@@ -28,8 +28,8 @@ def follow(teacher: nn.Module, student: nn.Module, *, momentum: float) -> None:
         buffer.copy_(copied)
 
 
-def ramp(share: float, *, step: int, steps: int) -> float:
-    """Return the share of the soft targets at a step: it grows linearly from 0 and stays after `steps`."""
+def ramp(share: float, *, step: float, steps: float) -> float:
+    """Return the share of the soft targets at a step, or epoch: it grows linearly from 0 and stays after `steps`."""
     return share if step >= steps else share * step / steps
 
 

@@ -34,16 +34,24 @@ class TrainingStep(nn.Module):
         self.method = method
 
     def forward(
-        self, batch: Batch, upstream: Mapping[str, Tensor] | None = None, *, evaluate: bool = False
+        self,
+        batch: Batch,
+        upstream: Mapping[str, Tensor] | None = None,
+        *,
+        evaluate: bool = False,
+        ahead: bool = False,
     ) -> dict[str, Tensor]:
-        """Do a training step, a validation, or the second half of a cached step.
+        """Do a training step, a validation, the second half of a cached step, or a look ahead.
 
         Args:
             batch: see `vesalius.methods.base.Batch`.
             upstream: gradients of the loss with respect to representations (B, D) of this batch, by name, and to
                 parameters, by name; the `loss` that is returned is only good for its gradient.
             evaluate: compare within this process and return the representations beside the loss.
+            ahead: return what the other batches of the optimiser step are to see of this one, nothing else.
         """
+        if ahead:
+            return self.method.ahead(batch)
         if evaluate:
             representations = self.method.encode(batch)
             return {**self.method.loss(representations), **representations}

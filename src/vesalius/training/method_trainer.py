@@ -26,6 +26,7 @@ from vesalius.training.callbacks.progress import Progress, ProgressBar
 from vesalius.training.callbacks.stopping import BestScore, Interruption
 from vesalius.training.memory import TrainingStep, cached_step
 from vesalius.training.validation import validate
+from vesalius.training.window import open_window
 
 __all__ = ["MethodTrainer"]
 
@@ -109,11 +110,20 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         return self.optimizer
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
-        """Take the next batches, and time the wait for them."""
+        """Take the batches of the next optimiser step, time the wait for them, and let the method look ahead."""
         start = perf_counter()
-        batches = super().get_batch_samples(*args, **kwargs)
+        batches, items = super().get_batch_samples(*args, **kwargs)
         self.meter.waited(perf_counter() - start)
-        return batches
+        self.model_wrapped.train()
+        batches = open_window(
+            self.model_wrapped,
+            self.parts.method,
+            batches,
+            chunk=self.parts.recipe.optimisation.cache_chunk,
+            prepare=self._prepare_inputs,
+            autocast=self.accelerator.autocast,
+        )
+        return batches, items
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, **kwargs: Any
