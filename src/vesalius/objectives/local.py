@@ -146,7 +146,7 @@ def local_similarity(
 
 def concept_alignment(
     patch: Tensor, concept: Tensor, owner: Tensor, *, logit_scale: Tensor | float, logit_bias: Tensor | float,
-    pooling: Literal["max", "mean_exp"] = "max",
+    pooling: Literal["max", "mean_exp"] = "max", names: Tensor | None = None, first: int = 0,
 ) -> Tensor:  # fmt: skip
     """Sigmoid contrast of every image with every concept, by the patch that resembles it most.
 
@@ -158,18 +158,23 @@ def concept_alignment(
         logit_bias: b.
         pooling: "max": each concept by itself; "mean_exp": the concepts of one caption are pooled by log-mean-exp,
             then every image meets every caption that has concepts.
+        names: number of what each concept is, (C,): an image then owns every concept that its own text names too,
+            in whichever text it stands. Only for "max".
+        first: number of the first image, where there are others in other processes; `owner` counts all of them.
 
     Returns:
         Sum over images of the mean over concepts (captions) of −log σ(±score); 0 where there is no concept.
     """
     if not len(concept):
-        return patch.sum() * 0
-    scores = torch.einsum("bpd,cd->bcp", patch, concept).amax(dim=2) * logit_scale + logit_bias
+        return (patch.sum() + concept.sum() + logit_scale + logit_bias) * 0
+    scores = torch.einsum("bpd,cd->bcp", patch, concept).max(dim=2).values * logit_scale + logit_bias
     if pooling == "mean_exp":
         captions, group = torch.unique(owner, return_inverse=True)
         member = functional.one_hot(group, len(captions)).bool()
         spread = scores[:, :, None].masked_fill(~member[None], -torch.inf)
         scores, owner = spread.logsumexp(dim=1) - member.sum(dim=0).log(), captions
-    belongs = owner[None, :] == torch.arange(len(patch), device=patch.device)[:, None]
+    belongs = owner[None, :] == first + torch.arange(len(patch), device=patch.device)[:, None]
+    if names is not None:
+        belongs = (belongs.float() @ (names[:, None] == names[None, :]).float()) > 0
     sign = torch.where(belongs, 1.0, -1.0)
     return -functional.logsigmoid(sign * scores).sum() / scores.shape[1]
