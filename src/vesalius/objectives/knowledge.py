@@ -7,12 +7,22 @@ Legend: T triples, D width, S negatives a triple.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Corruption", "bernoulli_share", "corrupted", "margin_loss", "translation_distance"]
+__all__ = [
+    "Corruption",
+    "TriplePass",
+    "bernoulli_share",
+    "corrupted",
+    "margin_loss",
+    "translation_distance",
+    "triple_pass",
+]
 
 
 def translation_distance(head: Tensor, relation: Tensor, tail: Tensor, *, norm: int = 1) -> Tensor:
@@ -77,3 +87,47 @@ def corrupted(
         torch.where(replace_head, (head + step) % num_entities, head),
         torch.where(replace_head, tail, (tail + step) % num_entities),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TriplePass:
+    """How one pass over the triples of a graph goes."""
+
+    batch: int
+    negatives: int
+    """Corrupted triples for each true one."""
+    margin: float
+    share: Tensor
+    """How often the head is replaced, by relation."""
+    num_entities: int
+
+
+def triple_pass(
+    score: Callable[[Tensor, Tensor, Tensor], Tensor], triples: Tensor, optimiser: torch.optim.Optimizer,
+    *, settings: TriplePass, generator: torch.Generator,
+) -> float:  # fmt: skip
+    """Show every triple once, in an order that is drawn, and return the mean loss.
+
+    Args:
+        score: of heads, relations and tails, higher for what is more likely true; it broadcasts.
+        triples: head, relation, tail, (T, 3).
+        optimiser: of the weights behind the score.
+        settings: batch, margin, and how triples are corrupted.
+        generator: of the order and the corruptions.
+    """
+    total = 0.0
+    order = torch.randperm(len(triples), generator=generator)
+    for first in range(0, len(order), settings.batch):
+        batch = triples[order[first : first + settings.batch]]
+        false = corrupted(
+            batch, num_entities=settings.num_entities, negatives=settings.negatives, share=settings.share,
+            generator=generator,
+        )  # fmt: skip
+        wrong = score(false.head, batch[:, 1:2], false.tail)
+        # Distances are negative scores.
+        loss = margin_loss(-score(*batch.unbind(dim=1)), -wrong, margin=settings.margin)
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+        total += loss.item() * len(batch)
+    return total / len(triples)

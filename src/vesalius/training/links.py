@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vesalius.config import Config
 from vesalius.metrics.ranking import link_ranks, link_scores
 from vesalius.models.graph.base import GraphEmbedding
-from vesalius.objectives.knowledge import corrupted, margin_loss
+from vesalius.objectives.knowledge import TriplePass, triple_pass
 
 __all__ = ["LinkSettings", "LinkTraining", "evaluate_links", "fit_links"]
 
@@ -62,9 +61,14 @@ def fit_links(
     triples = torch.from_numpy(train)
     model.know(triples)
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    way = TriplePass(
+        batch=settings.batch, negatives=settings.negatives, margin=settings.margin, num_entities=model.num_entities,
+        share=torch.full((model.num_relations,), 0.5, dtype=torch.float64),
+    )  # fmt: skip
     best, kept, waited, losses = -1.0, copy.deepcopy(model.state_dict()), 0, []
     for epoch in range(settings.epochs):
-        losses.append(_epoch(model, triples, optimiser, settings, generator))
+        model.train()
+        losses.append(triple_pass(model.score, triples, optimiser, settings=way, generator=generator))
         if advance:
             advance(1)
         if (epoch + 1) % settings.validate_every:
@@ -76,29 +80,6 @@ def fit_links(
             break
     model.load_state_dict(kept)
     return LinkTraining(epochs=len(losses), best_mrr=best, losses=tuple(losses))
-
-
-def _epoch(
-    model: GraphEmbedding, triples: Tensor, optimiser: torch.optim.Optimizer, settings: LinkSettings,
-    generator: torch.Generator,
-) -> float:  # fmt: skip
-    model.train()
-    share = torch.full((model.num_relations,), 0.5, dtype=torch.float64)
-    total = 0.0
-    order = torch.randperm(len(triples), generator=generator)
-    for first in range(0, len(order), settings.batch):
-        batch = triples[order[first : first + settings.batch]]
-        false = corrupted(
-            batch, num_entities=model.num_entities, negatives=settings.negatives, share=share, generator=generator
-        )
-        wrong = model.score(false.head, batch[:, 1:2], false.tail)
-        # Distances are negative scores.
-        loss = margin_loss(-model(batch), -wrong, margin=settings.margin)
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        optimiser.step()
-        total += loss.item() * len(batch)
-    return total / len(triples)
 
 
 @torch.no_grad()
