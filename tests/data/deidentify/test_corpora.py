@@ -11,10 +11,11 @@ import pytest
 from PIL import Image as Picture
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.deidentify import Options, Secret, TableColumns, deidentify
+from vesalius.data.deidentify import Options, Secret, TableColumns, corpora, deidentify
 from vesalius.data.deidentify.audit import REPORT_FILE
 from vesalius.data.deidentify.corpora import _in_records
 from vesalius.data.deidentify.review import REVIEW_PAGE
+from vesalius.data.parallel import Made
 from vesalius.data.records import Dialogue, Finding, Image, Prior, Provenance, Region, Study, Text, Turn
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError
@@ -90,9 +91,37 @@ def test_a_corpus_becomes_a_corpus(source: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_secret_gives_the_same_corpus(source: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        deidentify(source, out=tmp_path / name, secret=SECRET)
+    for name, workers in (("one", 1), ("two", 2)):
+        deidentify(source, out=tmp_path / name, secret=SECRET, workers=workers)
     assert Corpus.open(tmp_path / "one").content_hash == Corpus.open(tmp_path / "two").content_hash
+
+
+def test_a_stopped_run_over_a_corpus_goes_on(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that are whole are not done again; nothing in the folder tells an id meanwhile."""
+    monkeypatch.setattr(corpora, "_PART", 1)
+    out, calls = tmp_path / "out", []
+    treat = corpora._Work.made
+
+    def stopping(work: corpora._Work, study: Study, devices: tuple[str, ...]) -> Made:
+        calls.append(study.id)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return treat(work, study, devices)
+
+    monkeypatch.setattr(corpora._Work, "made", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        deidentify(source, out=out, secret=SECRET, workers=1)
+    for path in (path for path in out.rglob("*") if path.is_file()):
+        assert b"ACC-5550" not in path.read_bytes()
+        assert b"Doesworth" not in path.read_bytes()
+    audit = deidentify(source, out=out, secret=SECRET, workers=1)
+    assert calls == ["ACC-555001", "ACC-555002", "ACC-555003", "ACC-555003", "ACC-555004"]
+    assert (audit.resumed, audit.clean, audit.written["study"]) == (2, True, 3)
+    assert [study for study, _ in audit.left_out] == ["ACC-555003"]
+    deidentify(source, out=tmp_path / "whole", secret=SECRET, workers=1)
+    assert Corpus.open(out).content_hash == Corpus.open(tmp_path / "whole").content_hash
+    with pytest.raises(DataError, match="another corpus, step"):
+        deidentify(source, out=out, secret=SECRET, options=Options(uids=True), workers=1)
 
 
 def test_its_second_scan_looks_into_records(source: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vesalius.cli.main import app
-from vesalius.data.deidentify import Options, Secret, TableColumns, deidentify
+from vesalius.data.deidentify import Options, Secret, TableColumns, deidentify, rescan
 from vesalius.data.deidentify.audit import REPORT_FILE, REPORT_PAGE
 from vesalius.data.deidentify.bytesearch import WordSearch
 from vesalius.data.deidentify.rescan import scan
@@ -88,10 +89,66 @@ def test_an_interrupted_run_goes_on_and_other_settings_are_refused(source: Path,
     assert audit.resumed == 3
     assert audit.clean
     assert sum(audit.written.values()) == 4
+    assert len(audit.left_out) == 2  # a line that was cut off does not swallow the one written after it
     with pytest.raises(DataError, match="other options"):
         deidentify(source, out=out, secret=SECRET, columns=TABLE, options=Options(full_dates=True))
     with pytest.raises(DataError, match="another secret"):
         deidentify(source, out=out, secret=Secret(b"z" * 32), columns=TABLE)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_stopped_run_loses_nothing(
+    workers: int, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was finished before the stop is not done again, and the copies are those of a run in one go."""
+    seen: list[int] = []
+
+    @contextmanager
+    def stopping(title: str, total: int) -> Iterator[Callable[[int], None]]:
+        def advance(count: int) -> None:
+            seen.append(count)
+            if title == "de-identify" and sum(seen) > 8:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=workers, progress=stopping)
+    (out / ".left.tmp").write_bytes(b"half a file")
+    done = [line for line in (out / "deidentify-journal.jsonl").read_text().splitlines() if line]
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.dcm")}
+    audit = deidentify(source, out=out, secret=SECRET, columns=TABLE, workers=workers)
+    assert audit.clean, audit.text()
+    assert audit.resumed == len(done) >= 2
+    assert before
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
+    deidentify(source, out=tmp_path / "whole", secret=SECRET, columns=TABLE, workers=1)
+    whole, stopped = (
+        {
+            path.relative_to(root): path.read_bytes()
+            for path in root.rglob("*")
+            if path.suffix in (".dcm", ".csv", ".txt")
+        }
+        for root in (tmp_path / "whole", out)
+    )
+    assert whole == stopped
+
+
+def test_the_second_scan_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    looked: list[Path] = []
+    monkeypatch.setattr(rescan, "_shows_text", lambda path, kind, options: bool(looked.append(path)))
+    for number in range(3):
+        Image.fromarray(np.full((8, 8), number, dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    paths = [f"{number}.png" for number in range(3)]
+    for _ in range(2):
+        assert scan(tmp_path, set(), Options(), paths=paths) == []
+    assert len(looked) == 3
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes() + b"more")
+    scan(tmp_path, set(), Options(), paths=paths)
+    assert len(looked) == 4  # a file that changed is looked at again
 
 
 def test_the_second_scan_finds_what_was_left(source: Path, tmp_path: Path) -> None:

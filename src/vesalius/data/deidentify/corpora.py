@@ -1,62 +1,56 @@
-"""A corpus without what identifies: records, texts and media treated, written as a corpus of its own."""
+"""A corpus without what identifies: records, texts and media treated, written as a corpus of its own.
+
+Studies are worked off by `data.parallel`: in one process or in several with one result, and a stopped run goes on.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from vesalius import __version__
 from vesalius.data.corpus import Corpus
 from vesalius.data.deidentify.audit import Audit
 from vesalius.data.deidentify.bytesearch import WordSearch
-from vesalius.data.deidentify.dataset import scrubber_of
-from vesalius.data.deidentify.dicom_file import treat_dicom
-from vesalius.data.deidentify.files import Made, Source, classed, treat_file
-from vesalius.data.deidentify.identity import known_of
-from vesalius.data.deidentify.journal import Entry
+from vesalius.data.deidentify.files import Source, classed, treat_file
+from vesalius.data.deidentify.identity import devices_of, known_of
+from vesalius.data.deidentify.journal import Entry, Journal
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.originals import originals_of_dicom, telling_number, without_makers
 from vesalius.data.deidentify.rescan import Leftover, scan
 from vesalius.data.deidentify.review import write_review
 from vesalius.data.deidentify.secret import Secret
+from vesalius.data.deidentify.study_records import cleaner, record
 from vesalius.data.deidentify.tables import TableColumns
 from vesalius.data.deidentify.text import Known
 from vesalius.data.media import inside
+from vesalius.data.ordered import Backend, ordered_map
+from vesalius.data.parallel import JOURNALS, Made, map_studies
 from vesalius.data.readers.dicom import open_dataset
-from vesalius.data.records import Dialogue, Prior, Provenance, Study, Turn
+from vesalius.data.readers.quiet import quiet
+from vesalius.data.records import Study
 from vesalius.data.splits import read_split, split_key
-from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 __all__ = ["deidentify_corpus"]
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-_OLDEST = 90.0
-"""Years; told of everybody above 89 (45 CFR 164.514)."""
-
-
-@dataclass
-class _Work:
-    """One run: where from, where to, and what has been done."""
-
-    corpus: Corpus
-    writer: CorpusWriter
-    options: Options
-    secret: Secret
-    new_id: dict[str, str] = field(default_factory=dict)
-    """Of every study that was written, by its old id."""
-    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    words: set[tuple[str, str]] = field(default_factory=set)
-    left_out: list[tuple[str, str]] = field(default_factory=list)
-    held: list[tuple[str, str]] = field(default_factory=list)
-    review: dict[str, Entry] = field(default_factory=dict)
-
-    def study_id(self, old: str) -> str:
-        return self.secret.pseudonym("study", old, prefix="S")
+_PART = 16
+"""Studies that are done again at most for each process of a stopped run."""
+_SHORTEST_PLACE = 3
+_STUDIES_PER_WORKER = 16
+"""For fewer a worker process is not worth its start."""
 
 
 class _HeldError(Exception):
@@ -65,7 +59,7 @@ class _HeldError(Exception):
 
 def deidentify_corpus(
     source: Path, *, out: Path, secret: Secret, options: Options, mapping: Path | None = None,
-    progress: Progress | None = None,
+    workers: int | None = None, progress: Progress | None = None,
 ) -> Audit:  # fmt: skip
     """Write a corpus whose studies tell nobody's name, with its splits, and scan it.
 
@@ -73,29 +67,34 @@ def deidentify_corpus(
     pseudonyms, a patient the same one that DICOM files of that number get.
 
     Raises:
-        DataError: the output folder is not empty, or no study is left.
+        DataError: the output folder holds something else, or no study is left.
     """
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and any(out.iterdir()) and not (out / JOURNALS).is_dir():
         raise DataError(f"{out} is not empty; a corpus is de-identified into a new folder")
-    corpus = Corpus.open(source)
-    facts = corpus.manifest
-    with (
-        CorpusWriter(out, name=corpus.name, licence=facts.licence, virtual=facts.virtual) as writer,
-        (progress or _silent)("de-identify", len(corpus)) as advance,
-    ):
-        work = _Work(corpus, writer, options, secret)
-        for study in corpus:
-            _treat(work, study)
-            advance(1)
-        if not work.new_id:
-            reasons = Counter(reason for _, reason in [*work.left_out, *work.held])
-            raise DataError(f"no study of {source} could be treated: {dict(reasons.most_common(3))}")
-    _keep_splits(work, out)
-    audit = _audited(work, out)
+    corpus, show = Corpus.open(source), progress or _silent
+    count = workers or max(1, min(os.cpu_count() or 1, len(corpus) // _STUDIES_PER_WORKER))
+    told, journal = _gathered(corpus, options, count, show), Journal(out, secret)
+    resumed = sum(entry.kind == "study" for entry in journal.entries())
+    with show("de-identify", len(corpus)) as advance:
+        try:
+            map_studies(
+                corpus, _Step(options, secret, out, told.devices), out, backend=_backend(count), workers=count,
+                parts=-(-len(corpus) // _PART), advance=advance,
+            )  # fmt: skip
+        except DataError:
+            studies = [entry for entry in journal.entries() if entry.kind == "study"]
+            if not studies or any(entry.output for entry in studies):
+                raise
+            reasons = dict(Counter(entry.reason for entry in studies).most_common(3))
+            raise DataError(f"no study of {source} could be treated: {reasons}") from None
+    run = _Run(corpus, out, options, told, {entry.source: entry for entry in journal.entries()}, journal)
+    _keep_splits(run)
+    with show("second scan", len(run.files)) as advance:
+        audit = _audited(run, resumed=resumed, workers=count, advance=advance)
     audit.write(out)
     write_review(out, audit.review)
     if mapping is not None:
-        _write_mapping(mapping, work.new_id)
+        _write_mapping(mapping, run.new_id)
     return audit
 
 
@@ -103,195 +102,231 @@ def _silent(title: str, total: int) -> AbstractContextManager[Callable[[int], No
     return nullcontext(lambda count: None)
 
 
-def _treat(work: _Work, study: Study) -> None:
-    """Write one study, or note why it is left out; nothing of it is written then but files that no record names."""
+def _backend(workers: int) -> Backend:
+    return "processes" if workers > 1 else "local"
+
+
+class _Told(NamedTuple):
+    """What the source tells of people, for the second scan, and the serial numbers of its devices."""
+
+    words: frozenset[tuple[str, str]]
+    devices: tuple[str, ...]
+
+
+def _gathered(corpus: Corpus, options: Options, workers: int, show: Progress) -> _Told:
+    words: set[tuple[str, str]] = set()
+    devices: dict[str, None] = {}
+    with show("read headers", len(corpus)) as advance:
+        rows = range(len(corpus))
+        for told in ordered_map(partial(_told, corpus, options), rows, backend=_backend(workers), workers=workers):
+            words |= told.words
+            devices |= dict.fromkeys(told.devices)
+            advance(1)
+    return _Told(frozenset(without_makers(words)), tuple(devices))
+
+
+def _told(corpus: Corpus, options: Options, row: int) -> _Told:
+    """Read what the record and the tags of the media of one study tell."""
+    study = corpus[row]
+    words = _told_by_record(study, options)
+    devices: dict[str, None] = {}
+    for file in (file for path in {image.path for image in study.images} for file in _files_of(corpus, path)):
+        if file.is_file() and classed(file) == "dicom":
+            words |= originals_of_dicom(file, options)
+            devices |= dict.fromkeys(() if options.device else devices_of(_header(file)))
+    return _Told(frozenset(words), tuple(devices))
+
+
+def _told_by_record(study: Study, options: Options) -> set[tuple[str, str]]:
+    places = [study.site] if len(study.site) > _SHORTEST_PLACE and not options.institution else []
+    numbers = [value for value in (study.patient, study.id) if telling_number(value)]
+    return {("number", value) for value in numbers} | {("place", value) for value in places}
+
+
+def _header(file: Path) -> Dataset:
     try:
-        known = _known_of(work, study)
-        paths = {image.path: _medium(work, image.path, known) for image in study.images}
-        masks = {region.mask: _mask(work, region.mask, known) for region in study.regions if region.mask}
-        new = _record(work, study, known, {**paths, **masks})
-        work.writer.add(new)
-    except _HeldError as held:
-        work.held.append((study.id, str(held)))
-    except DataError as error:
-        reason = str(error).replace(str(work.corpus.root), "").replace(study.id, "…").replace(study.patient, "…")
-        work.left_out.append((study.id, reason.lstrip(": ")))
-    else:
-        work.new_id[study.id] = new.id
+        return open_dataset(file, pixels=False)
+    except DataError:
+        from pydicom import Dataset
+
+        return Dataset()
 
 
-def _files_of(work: _Work, path: str) -> list[Path]:
+def _files_of(corpus: Corpus, path: str) -> list[Path]:
     """Return the files of an image: one, or those of its folder in order."""
-    whole = inside(work.corpus.root, path)
+    whole = inside(corpus.root, path)
     return sorted(file for file in whole.rglob("*") if file.is_file()) if whole.is_dir() else [whole]
 
 
-def _known_of(work: _Work, study: Study) -> Known:
-    """Gather what the records and the tags of the media tell of a person, and remember it for the second scan."""
-    persons: dict[str, None] = {}
-    numbers = dict.fromkeys(value for value in (study.patient, study.id) if telling_number(value))
-    places = dict.fromkeys([study.site] if study.site and not work.options.institution else [])
-    work.words |= {("number", value) for value in numbers} | {("place", value) for value in places if len(value) > 3}
-    for path in {image.path for image in study.images}:
-        files = _files_of(work, path)
-        if files and files[0].is_file() and classed(files[0]) == "dicom":
-            found = known_of(open_dataset(files[0], pixels=False))
-            persons |= dict.fromkeys(found.persons)
-            numbers |= dict.fromkeys(found.numbers)
-            places |= dict.fromkeys(found.places)
-            for file in files:
-                work.words |= originals_of_dicom(file, work.options)
-    return Known(persons=tuple(persons), numbers=tuple(numbers), places=tuple(places))
+@dataclass(frozen=True)
+class _Step:
+    """What is done to one study; it notes in the journal what became of it and of its files."""
+
+    options: Options
+    secret: Secret
+    out: Path
+    devices: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Return a digest, as this stands in the output folder."""
+        settings = json.dumps([asdict(self.options), self.devices, __version__], sort_keys=True)
+        return f"deidentify {self.secret.digest('settings', settings).hex()}"
+
+    def __call__(self, study: Study, corpus: Corpus) -> Made | None:
+        work = _Work(corpus, self.options, self.secret, Journal(self.out, self.secret))
+        key = work.journal.key(f"study {study.id}")
+        try:
+            with quiet():
+                made = work.made(study, self.devices)
+        except _HeldError as held:
+            work.journal.add(Entry(key, "study", reason=str(held), held=True))
+            return None
+        except DataError as error:
+            work.journal.add(Entry(key, "study", reason=_anonymous(str(error), study, corpus)))
+            return None
+        for entry in work.entries:
+            work.journal.add(entry)
+        work.journal.add(Entry(key, "study", output=made.study.id, counts=dict(work.texts)))
+        return made
 
 
-def _medium(work: _Work, path: str, known: Known) -> str:
-    """Write the copy of an image, a file or a folder of files, and return its path in the new corpus."""
-    files = _files_of(work, path)
-    if not inside(work.corpus.root, path).is_dir():
-        return _store(work, files[0], known)
-    folder = f"media/{work.secret.digest('folder', path).hex()[:32]}"
-    for number, file in enumerate(files):
-        made = _made(work, file, known, work.options)
-        name = f"{folder}/{number:06d}{file.suffix.lower() if made.suffix else '.dcm'}"
-        work.writer.place(made.data, name=name)
-        _note(work, name, file, made)
-    return folder
+def _anonymous(reason: str, study: Study, corpus: Corpus) -> str:
+    """Take the names of folders, the study and the patient out of a message."""
+    for value in (str(corpus.root), study.id, study.patient):
+        reason = reason.replace(value, "…" if value != str(corpus.root) else "")
+    return reason.lstrip(": ")
 
 
-def _store(work: _Work, file: Path, known: Known) -> str:
-    made = _made(work, file, known, work.options)
-    path = work.writer.store(made.data, suffix=made.suffix or ".dcm")
-    _note(work, path, file, made)
-    return path
+@dataclass
+class _Work:
+    """The work on one study."""
 
+    corpus: Corpus
+    options: Options
+    secret: Secret
+    journal: Journal
+    media: dict[str, bytes] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    """Of its files."""
+    texts: Counter[str] = field(default_factory=Counter)
 
-def _mask(work: _Work, path: str, known: Known) -> str:
-    """Write the copy of a mask, whose pixels are not looked at: they are regions that somebody drew."""
-    file = inside(work.corpus.root, path)
-    made = _made(work, file, known, replace(work.options, pixels="keep", border=0.0))
-    return work.writer.store(made.data, suffix=made.suffix or ".dcm")
+    def made(self, study: Study, devices: tuple[str, ...]) -> Made:
+        """Return the new study with its files.
 
+        Raises:
+            DataError: a file cannot be treated.
+            _HeldError: the policy for pixels leaves it out.
+        """
+        known = self._known_of(study).with_more(Known(numbers=devices))
+        paths = {image.path: self._image(image.path, known) for image in study.images}
+        drawn = replace(self.options, pixels="keep", border=0.0)  # masks are regions that somebody drew
+        for path in sorted({region.mask for region in study.regions} - {""}):
+            paths[path] = self._file(inside(self.corpus.root, path), path, known, options=drawn)
+        clean = cleaner(study, known, self.texts, options=self.options, secret=self.secret)
+        return Made(record(study, paths, clean=clean, options=self.options, secret=self.secret), self.media)
 
-def _made(work: _Work, file: Path, known: Known, options: Options) -> Made:
-    kind = classed(file)
-    if kind in ("table", "text", "other"):
-        raise DataError(f"{file.suffix or 'a file'}: not DICOM, PNG, JPEG, TIFF or NIfTI")
-    if kind == "dicom":
-        treated, data = treat_dicom(file, options=options, secret=work.secret, known=known)
-        made = Made(data, treated.counts, treated.held, look=treated.look)
-    else:
+    def _known_of(self, study: Study) -> Known:
+        """Gather what the record and the tags of the media tell of a person."""
+        known = Known(
+            numbers=tuple(value for value in (study.patient, study.id) if telling_number(value)),
+            places=(study.site,) if study.site and not self.options.institution else (),
+        )
+        for path in dict.fromkeys(image.path for image in study.images):
+            first = next(iter(_files_of(self.corpus, path)), None)
+            if first is not None and first.is_file() and classed(first) == "dicom":
+                known = known.with_more(known_of(open_dataset(first, pixels=False)))
+        return known
+
+    def _image(self, path: str, known: Known) -> str:
+        """Treat an image, a file or a folder of files, and return its path in the new corpus."""
+        files = _files_of(self.corpus, path)
+        if not inside(self.corpus.root, path).is_dir():
+            return self._file(files[0], path, known, options=self.options)
+        folder = f"media/{self.secret.digest('folder', path).hex()[:32]}"
+        for number, file in enumerate(files):
+            self._file(file, f"{path} {number}", known, options=self.options, stem=f"{folder}/{number:06d}")
+        return folder
+
+    def _file(self, file: Path, key: str, known: Known, *, options: Options, stem: str = "") -> str:
+        """Treat a file; without a stem its copy is called by the hash of its content."""
+        kind = classed(file)
+        if kind in ("table", "text", "other"):
+            raise DataError(f"{file.suffix or 'a file'}: not DICOM, PNG, JPEG, TIFF or NIfTI")
         made = treat_file(
-            Source(file.parent, only=file.name), file.name, kind=kind, options=options, secret=work.secret,
-            columns=TableColumns(),
+            Source(file.parent, only=file.name), file.name, kind=kind, options=options, secret=self.secret,
+            columns=TableColumns(), known=known,
         )  # fmt: skip
-    if made.held:
-        raise _HeldError(made.held)
-    work.counts[kind].update(made.counts)
-    return made
+        if made.held:
+            raise _HeldError(made.held)
+        digest = hashlib.sha256(made.data).hexdigest()
+        name = f"{stem or f'media/{digest[:2]}/{digest}'}{made.suffix or '.dcm'}"
+        self.media[name] = made.data
+        counts = {what: count for what, count in made.counts.items() if count}
+        self.entries.append(Entry(self.journal.key(key), kind, output=name, counts=counts, **made.look.told()))
+        return name
 
 
-def _note(work: _Work, path: str, file: Path, made: Made) -> None:
-    if made.look.review:
-        boxes = ([list(box) for box in group[:64]] for group in (made.look.masked, made.look.doubtful))
-        masked, doubtful = boxes
-        work.review[path] = Entry(
-            "", classed(file), output=path, review=made.look.review, masked=masked, doubtful=doubtful
+@dataclass
+class _Run:
+    """A finished run: what was done, and what the audit needs."""
+
+    corpus: Corpus
+    out: Path
+    options: Options
+    told: _Told
+    done: dict[str, Entry]
+    """By keyed hash of what they are about."""
+    journal: Journal
+
+    @cached_property
+    def studies(self) -> dict[str, Entry]:
+        """Return what became of every study, by its old id."""
+        return {old: self.done[self.journal.key(f"study {old}")] for old in self.corpus.ids}
+
+    @cached_property
+    def new_id(self) -> dict[str, str]:
+        """Return the new ids of all studies that were written, by the old ones."""
+        return {old: entry.output for old, entry in self.studies.items() if entry.output}
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Return the paths of all media in the output."""
+        return sorted(
+            file.relative_to(self.out).as_posix() for file in (self.out / "media").rglob("*") if file.is_file()
         )
 
 
-def _record(work: _Work, study: Study, known: Known, paths: dict[str, str]) -> Study:
-    """Return the record of a study under its pseudonyms, every text of it scrubbed."""
-    key = f"id {study.patient.strip().casefold()}"
-    clean = _cleaner(work, key, known)
-    name = {image.id: f"image-{number}" for number, image in enumerate(study.images)} | {"": ""}
-
-    def named(images: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name[image] for image in images)
-
-    site = study.site
-    return replace(
-        study,
-        id=work.study_id(study.id),
-        patient=work.secret.pseudonym("patient", key, prefix="P"),
-        site=site if not site or work.options.institution else work.secret.pseudonym("site", site, prefix="H"),
-        age_years=None if study.age_years is None else min(study.age_years, _OLDEST),
-        images=tuple(replace(image, id=name[image.id], path=paths[image.path], sha256="") for image in study.images),
-        texts=tuple(replace(text, text=clean(text.text), images=named(text.images)) for text in study.texts),
-        findings=tuple(replace(finding, source=clean(finding.source)) for finding in study.findings),
-        regions=tuple(
-            replace(region, image=name[region.image], mask=paths.get(region.mask, "")) for region in study.regions
-        ),
-        measurements=tuple(
-            replace(item, image=name.get(item.image, ""), source=clean(item.source)) for item in study.measurements
-        ),
-        events=tuple(
-            replace(event, image=name[event.image], label=clean(event.label), source=clean(event.source))
-            for event in study.events
-        ),
-        dialogues=tuple(_dialogue(dialogue, work, clean, named) for dialogue in study.dialogues),
-        priors=tuple(
-            Prior(study=work.study_id(prior.study), days_before=prior.days_before) for prior in study.priors
-        ),
-        provenance=Provenance(
-            source=clean(study.provenance.source),
-            licence=study.provenance.licence,
-            made_by=f"vesalius {__version__} deidentify",
-            virtual=study.provenance.virtual,
-        ),
-    )
-
-
-def _cleaner(work: _Work, patient: str, known: Known) -> Callable[[str], str]:
-    """Return what scrubs the texts of one study and counts what it takes."""
-    days = work.secret.shift_days(patient, whole_weeks=work.options.keep_weekdays)
-    scrubber = scrubber_of(work.options, work.secret, days)
-
-    def clean(text: str) -> str:
-        scrubbed = scrubber.scrub(text, known)
-        work.counts["text"].update({f"text {kind}": count for kind, count in scrubbed.counts.items()})
-        return scrubbed.text
-
-    return clean
-
-
-def _dialogue(
-    dialogue: Dialogue, work: _Work, clean: Callable[[str], str], named: Callable[[tuple[str, ...]], tuple[str, ...]]
-) -> Dialogue:
-    turns = tuple(Turn(role=turn.role, text=clean(turn.text), images=named(turn.images)) for turn in dialogue.turns)
-    return replace(
-        dialogue, id=work.secret.pseudonym("dialogue", dialogue.id, prefix="Q"), turns=turns,
-        answer=clean(dialogue.answer), options=tuple(map(clean, dialogue.options)),
-        rationale=clean(dialogue.rationale),
-        source=clean(dialogue.source),
-    )  # fmt: skip
-
-
-def _keep_splits(work: _Work, out: Path) -> None:
+def _keep_splits(run: _Run) -> None:
     """Store every split of the source for the studies that were written."""
-    patient_of = dict(zip(work.corpus.ids, work.corpus.patients, strict=True))
-    for scheme, summary in work.corpus.manifest.splits.items():
-        table = read_split(work.corpus.root, scheme)
+    patient_of = dict(zip(run.corpus.ids, run.corpus.patients, strict=True))
+    for scheme, summary in run.corpus.manifest.splits.items():
+        table = read_split(run.corpus.root, scheme)
         part_of = dict(zip(table[split_key(table)].to_pylist(), table["split"].to_pylist(), strict=True))
         by_study = split_key(table) == "study_id"
-        chosen = {new: part_of.get(old if by_study else patient_of[old]) for old, new in work.new_id.items()}
-        Corpus.open(out).set_split(
+        chosen = {new: part_of.get(old if by_study else patient_of[old]) for old, new in run.new_id.items()}
+        Corpus.open(run.out).set_split(
             {study: part for study, part in chosen.items() if part is not None}, scheme=scheme,
             shared=bool(summary.shared_patients),
         )  # fmt: skip
 
 
-def _audited(work: _Work, out: Path) -> Audit:
-    words = without_makers(work.words)
-    files = sorted(file.relative_to(out).as_posix() for file in (out / "media").rglob("*") if file.is_file())
+def _audited(run: _Run, *, resumed: int, workers: int, advance: Callable[[int], None]) -> Audit:
+    words = set(run.told.words)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in run.done.values():
+        counts["text" if entry.kind == "study" else entry.kind].update(entry.counts)
+    left = [(old, entry) for old, entry in run.studies.items() if not entry.output]
+    found = scan(run.out, words, run.options, paths=run.files, workers=workers, advance=advance)
     return Audit(
-        options=work.options,
-        written=Counter({"study": len(work.new_id), "file": len(files)}),
-        counts=dict(work.counts),
-        left_out=work.left_out,
-        held=work.held,
-        leftovers=[*scan(out, words, work.options, paths=files), *_in_records(out, words)],
-        review=list(work.review.values()),
+        options=run.options,
+        written=Counter({"study": len(run.new_id), "file": len(run.files)}),
+        counts=dict(counts),
+        left_out=[(old, entry.reason) for old, entry in left if not entry.held],
+        held=[(old, entry.reason) for old, entry in left if entry.held],
+        leftovers=[*found, *_in_records(run.out, words)],
+        review=[entry for entry in {entry.output: entry for entry in run.done.values()}.values() if entry.review],
         searched=len({value for _, value in words}),
+        resumed=resumed,
         version=__version__,
     )
 

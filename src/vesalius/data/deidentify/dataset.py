@@ -81,9 +81,7 @@ class Treatment:
     @classmethod
     def of(cls, dataset: Dataset, *, options: Options, secret: Secret, known: Known | None = None) -> Treatment:
         """Return the treatment for a dataset as it came; `known` adds values from elsewhere."""
-        own, more = known_of(dataset), known or Known()
-        joined = Known(own.persons + more.persons, own.numbers + more.numbers, own.places + more.places)
-        return cls(options, secret, patient_key(dataset), joined)
+        return cls(options, secret, patient_key(dataset), (known or Known()).with_more(known_of(dataset)))
 
     def treat(self, dataset: Dataset, *, depth: int = 0, cleaning: bool = False) -> None:
         """Treat all elements in place.

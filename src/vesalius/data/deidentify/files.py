@@ -27,6 +27,7 @@ __all__ = ["Made", "Source", "classed", "output_name", "treat_file"]
 _TABLES = {".csv", ".tsv", ".json", ".jsonl", ".ndjson"}
 GZIP = b"\x1f\x8b"
 _TEXTS = {".txt", ".text", ".rpt"}
+_NOBODY = Known()
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
 
 
@@ -73,16 +74,26 @@ def classed(path: Path) -> str:
 
 
 def treat_file(
-    source: Source, relative: str, *, kind: str, options: Options, secret: Secret, columns: TableColumns
+    source: Source, relative: str, *, kind: str, options: Options, secret: Secret, columns: TableColumns,
+    known: Known = _NOBODY,
 ) -> Made:  # fmt: skip
     """Treat a file by its class.
+
+    Args:
+        source: the folder it lies in.
+        relative: its path below the source.
+        kind: as `classed` tells it.
+        options: of the run.
+        secret: decides replacements.
+        columns: of tables.
+        known: what other files of the same patient tell, for DICOM.
 
     Raises:
         DataError: it cannot be treated; tells why.
     """
     path = source.root / relative
     if kind == "dicom":
-        treated, data = treat_dicom(path, options=options, secret=secret)
+        treated, data = treat_dicom(path, options=options, secret=secret, known=known)
         return Made(
             data, treated.counts, treated.held, name=f"{treated.patient}/{treated.name}.dcm", look=treated.look
         )
@@ -150,11 +161,6 @@ def _neighbours(folder: Path) -> tuple[Known, str]:
             dataset = open_dataset(path, pixels=False)
         except DataError:
             continue
-        found = known_of(dataset)
         patients.add(patient_key(dataset))
-        known = Known(
-            tuple(dict.fromkeys(known.persons + found.persons)),
-            tuple(dict.fromkeys(known.numbers + found.numbers)),
-            tuple(dict.fromkeys(known.places + found.places)),
-        )
+        known = known.with_more(known_of(dataset))
     return known, patients.pop() if len(patients) == 1 else ""

@@ -10,7 +10,7 @@ from vesalius.data.deidentify.text import Known
 if TYPE_CHECKING:
     from pydicom import DataElement, Dataset
 
-__all__ = ["known_of", "patient_key", "walk"]
+__all__ = ["devices_of", "known_of", "patient_key", "texts_of", "walk"]
 
 _NUMBERS = {
     "PatientID", "OtherPatientIDs", "AccessionNumber", "AdmissionID", "IssuerOfPatientID", "StudyID",
@@ -66,6 +66,17 @@ def known_of(dataset: Dataset) -> Known:
         elif element.keyword in _PLACES:
             places.update(dict.fromkeys(texts_of(element)))
     return Known(persons=tuple(filter(None, persons)), numbers=tuple(numbers), places=tuple(places))
+
+
+def devices_of(dataset: Dataset) -> tuple[str, ...]:
+    """Return the serial numbers of devices, which the files of other patients may repeat."""
+    found = (
+        value
+        for _, element in walk(dataset)
+        if element.keyword == "DeviceSerialNumber"
+        for value in texts_of(element)
+    )
+    return tuple(dict.fromkeys(value for value in found if len(value) >= _SHORT_NUMBER))
 
 
 def patient_key(dataset: Dataset) -> str:

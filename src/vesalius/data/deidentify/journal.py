@@ -1,29 +1,37 @@
-"""Which files a run has done, so that an interrupted one goes on: by keyed hash, never by name."""
+"""Which files a run has done, so that an interrupted one goes on: by keyed hash, never by name.
+
+Every process appends what it has done by itself and at once, so that what is finished is not done again wherever a
+run was stopped. The order of the lines is that of the processes and means nothing.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vesalius.data.deidentify.secret import Secret
 
-__all__ = ["Entry", "Journal", "file_key"]
+__all__ = ["BOOKS", "Entry", "Journal", "Looks", "file_key"]
 
-_FILE = "deidentify-journal.jsonl"
+_ENTRIES, _LOOKS = "deidentify-journal.jsonl", "deidentify-looks.jsonl"
+BOOKS = (_ENTRIES, _LOOKS)
+"""Names of the files in the output folder; they hold hashes, counts and boxes."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one source file."""
+    """What became of one source file or study."""
 
     source: str
-    """Keyed hash of its path below the source folder."""
+    """Keyed hash of its path below the source folder, or of its id."""
     kind: str
-    """Class of file, such as "dicom" or "table"."""
+    """Class of file, such as "dicom" or "table"; "study" for one of a corpus."""
     output: str = ""
-    """Path below the output folder, empty where nothing was written."""
+    """Path below the output folder or new id, empty where nothing was written."""
     reason: str = ""
     """Why nothing was written, without any value of the file."""
     held: bool = False
@@ -46,7 +54,7 @@ class Journal:
     """Entries in the output folder, one line a file."""
 
     def __init__(self, root: Path, secret: Secret) -> None:
-        self.path = root / _FILE
+        self.path = root / _ENTRIES
         self._secret = secret
 
     def key(self, relative: str) -> str:
@@ -55,16 +63,54 @@ class Journal:
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is stored; a line cut off by a kill is left out, its file is done again."""
-        if not self.path.exists():
-            return
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for document in _lines(self.path):
             try:
-                yield Entry(**json.loads(line))
-            except (ValueError, TypeError):
+                yield Entry(**document)
+            except TypeError:
                 continue
 
     def add(self, entry: Entry) -> None:
-        """Append an entry and put it on the disk."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(entry), sort_keys=True) + "\n")
+        """Append an entry."""
+        _append(self.path, asdict(entry))
+
+
+class Looks:
+    """What the second scan saw in the pixels of files, by the hash of their content."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / _LOOKS
+
+    def known(self) -> dict[str, bool]:
+        """Return by SHA-256 whether text was seen."""
+        return {
+            str(line["file"]): bool(line["text"]) for line in _lines(self.path) if {"file", "text"} <= line.keys()
+        }
+
+    def add(self, sha256: str, *, text: bool) -> None:
+        """Append what was seen in a file."""
+        _append(self.path, {"file": sha256, "text": text})
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            document = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(document, dict):
+            yield document
+
+
+def _append(path: Path, document: dict[str, Any]) -> None:
+    """Write a line in one call, so that lines of several processes do not mix, after one that a kill cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(document, sort_keys=True).encode() + b"\n"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        size = os.fstat(handle).st_size
+        cut_off = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        os.write(handle, b"\n" + line if cut_off else line)
+    finally:
+        os.close(handle)

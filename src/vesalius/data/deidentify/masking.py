@@ -26,6 +26,8 @@ _BORDER, _SIDE = 0.1, 0.05
 """Part of the height in which, and of the width at which, lines of text begin that a scanner draws beside a slice."""
 _EVEN, _LONG = 16.0, 4.0
 """Spread of brightness of air with its noise, of 255; and length of a line beyond doubt on anatomy, by its height."""
+_BOXES = 64
+"""Of one image are told to the page of what needs a look."""
 Finder = Callable[..., list[Box]]
 
 
@@ -37,6 +39,11 @@ class Look(NamedTuple):
     masked: tuple[Box, ...] = ()
     doubtful: tuple[Box, ...] = ()
     """What may be text and was not masked."""
+
+    def told(self) -> dict[str, Any]:
+        """Return reason and the first boxes, as an entry of the journal holds them."""
+        masked, doubtful = ([list(box) for box in group[:_BOXES]] for group in (self.masked, self.doubtful))
+        return {"review": self.review, "masked": masked, "doubtful": doubtful}
 
 
 NO_LOOK = Look()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from vesalius.data.deidentify.bytesearch import WordSearch
+from vesalius.data.deidentify.journal import Looks
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.second_look import shows_text
+from vesalius.data.ordered import ordered_map
 from vesalius.data.readers.limits import MAX_DECODED_BYTES
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
@@ -36,42 +40,72 @@ class Leftover(NamedTuple):
     kind: str
 
 
-def scan(root: Path, words: set[tuple[str, str]], options: Options, *, paths: list[str]) -> list[Leftover]:
+def scan(
+    root: Path, words: set[tuple[str, str]], options: Options, *, paths: list[str], workers: int = 1,
+    advance: Callable[[int], None] = lambda count: None,
+) -> list[Leftover]:  # fmt: skip
     """Return what is left in the files of an output folder.
+
+    All bytes are searched every time; what was seen in the pixels of a file is noted by its hash, so that an
+    interrupted scan goes on.
 
     Args:
         root: the output folder.
         words: kind and value of everything that the source told.
         options: of the run; under "keep" pixels are not looked at, invented values are not taken for numbers.
         paths: of the files below the root.
+        workers: processes.
+        advance: is told how many files are done.
     """
     every = WordSearch(words)
     long = WordSearch((kind, word) for kind, word in words if len(word) >= _SHORT)
+    task = _Scan(root, every, long, options, Looks(root).known())
     found: set[Leftover] = set()
-    for path in paths:
-        found.update(Leftover(path, f"{kind} in the file name") for kind, _ in every.kinds_in(path.encode()))
-        found.update(Leftover(path, kind) for kind in _kinds_of(root / path, every, long, options))
+    for leftovers in ordered_map(task, paths, backend="processes" if workers > 1 else "local", workers=workers):
+        found.update(leftovers)
+        advance(1)
     return sorted(found)
 
 
-def _kinds_of(path: Path, every: WordSearch, long: WordSearch, options: Options) -> Iterator[str]:
-    data = path.read_bytes()
-    if data.startswith(b"\x1f\x8b"):
-        data = _inflated(data)
-    suffix = path.suffix.lower()
-    first, last = _pixel_bytes(path, data) if suffix in _PICTURES else (len(data), len(data))
-    if path.name.endswith((".nii", ".nii.gz")):
-        first, last = min(len(data), 1024), len(data)
-    for kind, at in every.kinds_in(data[:first]):
-        yield f"{kind} at byte {at}"
-    for kind, at in every.kinds_in(data[last:]):
-        yield f"{kind} at byte {at + last}"
-    for kind, at in long.kinds_in(data[first:last]):
-        yield f"{kind} at byte {at + first}"
-    if suffix in _TEXTS and options.texts == "tag":
-        yield from (f"{kind} by its form" for kind, form in _FORMS.items() if form.search(data))
-    if suffix in _PICTURES and options.pixels != "keep" and _shows_text(path, _PICTURES[suffix], options):
-        yield "text in pixels"
+@dataclass(frozen=True)
+class _Scan:
+    """What a process needs for the scan of a file."""
+
+    root: Path
+    every: WordSearch
+    long: WordSearch
+    options: Options
+    seen: dict[str, bool]
+    """Whether text was seen in the pixels of files, by hash."""
+
+    def __call__(self, path: str) -> list[Leftover]:
+        names = [f"{kind} in the file name" for kind, _ in self.every.kinds_in(path.encode())]
+        return [Leftover(path, kind) for kind in (*names, *self._kinds_of(path))]
+
+    def _kinds_of(self, relative: str) -> Iterator[str]:
+        path = self.root / relative
+        stored = path.read_bytes()
+        data = _inflated(stored) if stored.startswith(b"\x1f\x8b") else stored
+        suffix = path.suffix.lower()
+        first, last = _pixel_bytes(path, data) if suffix in _PICTURES else (len(data), len(data))
+        if path.name.endswith((".nii", ".nii.gz")):
+            first, last = min(len(data), 1024), len(data)
+        for search, start, stop in (
+            (self.every, 0, first), (self.every, last, len(data)), (self.long, first, last),
+        ):  # fmt: skip
+            yield from (f"{kind} at byte {at + start}" for kind, at in search.kinds_in(data[start:stop]))
+        if suffix in _TEXTS and self.options.texts == "tag":
+            yield from (f"{kind} by its form" for kind, form in _FORMS.items() if form.search(data))
+        if suffix in _PICTURES and self.options.pixels != "keep" and self._shows_text(path, stored):
+            yield "text in pixels"
+
+    def _shows_text(self, path: Path, stored: bytes) -> bool:
+        mark = hashlib.sha256(stored).hexdigest()
+        if (known := self.seen.get(mark)) is not None:
+            return known
+        seen = _shows_text(path, _PICTURES[path.suffix.lower()], self.options)
+        Looks(self.root).add(mark, text=seen)
+        return seen
 
 
 def _inflated(data: bytes) -> bytes:

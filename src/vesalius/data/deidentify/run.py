@@ -6,33 +6,32 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from vesalius import __version__
 from vesalius.data.deidentify.audit import REPORT_FILE, REPORT_PAGE, Audit
 from vesalius.data.deidentify.corpora import deidentify_corpus
-from vesalius.data.deidentify.files import Source, classed, treat_file
-from vesalius.data.deidentify.journal import Entry, Journal
+from vesalius.data.deidentify.files import Source, treat_file
+from vesalius.data.deidentify.gather import Gathered, gather
+from vesalius.data.deidentify.journal import BOOKS, Entry, Journal, file_key
 from vesalius.data.deidentify.options import Options
-from vesalius.data.deidentify.originals import originals_of_dicom, originals_of_table, without_makers
 from vesalius.data.deidentify.private import check_safe_private
 from vesalius.data.deidentify.rescan import Leftover, scan
 from vesalius.data.deidentify.review import REVIEW_PAGE, write_review
 from vesalius.data.deidentify.secret import Secret
 from vesalius.data.deidentify.tables import TableColumns
+from vesalius.data.deidentify.text import Known
 from vesalius.data.disk import replacing
+from vesalius.data.ordered import Backend, ordered_map
 from vesalius.errors import ConfigError, DataError
 
 __all__ = ["deidentify"]
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 _SETTINGS = "deidentify-settings.json"
-_BOXES = 64
-"""Of one image are told to the page of what needs a look."""
 _FILES_PER_WORKER = 32
 """For fewer files a worker process is not worth its start."""
 
@@ -45,7 +44,21 @@ class _Order:
     out: Path
     options: Options
     secret: Secret
-    columns: TableColumns = field(default_factory=TableColumns)
+    columns: TableColumns
+
+
+@dataclass(frozen=True)
+class _Run:
+    """An order, the files that it is about, and how it is worked off."""
+
+    order: _Order
+    paths: list[str]
+    workers: int
+    progress: Progress
+
+    @property
+    def backend(self) -> Backend:
+        return "processes" if self.workers > 1 else "local"
 
 
 def deidentify(
@@ -81,13 +94,24 @@ def deidentify(
             raise ConfigError(f"{source} is a corpus, whose records have no columns; leave the names of columns out")
         _source(Path(source), root, mapping)
         return deidentify_corpus(
-            Path(source), out=root, secret=secret, options=options, mapping=mapping, progress=progress
+            Path(source),
+            out=root,
+            secret=secret,
+            options=options,
+            mapping=mapping,
+            workers=workers,
+            progress=progress,
         )
     tree = _source(Path(source), root, mapping)
     _claim(root, options, columns, secret)
-    order = _Order(tree, root, options, secret, columns)
-    entries, resumed = _all_treated(order, workers=workers, progress=progress)
-    audit = _audited(order, entries, resumed=resumed, progress=progress)
+    paths = list(tree.files())
+    run = _Run(
+        _Order(tree, root, options, secret, columns), paths, workers_for(len(paths), workers), progress or _silent
+    )
+    with run.progress("read headers", len(paths)) as advance:
+        told = gather(tree, paths, options=options, columns=columns, workers=run.workers, advance=advance)
+    entries, resumed = _all_treated(run, told)
+    audit = _audited(run, told, entries, resumed=resumed)
     audit.write(root)
     write_review(root, audit.review)
     if mapping is not None:
@@ -95,22 +119,24 @@ def deidentify(
     return audit
 
 
-def _all_treated(
-    order: _Order, *, workers: int | None, progress: Progress | None
-) -> tuple[list[tuple[str, Entry]], int]:  # fmt: skip
+def workers_for(files: int, asked: int | None) -> int:
+    """Return how many processes to use for so many files."""
+    return asked or max(1, min(os.cpu_count() or 1, files // _FILES_PER_WORKER))
+
+
+def _all_treated(run: _Run, told: Gathered) -> tuple[list[tuple[str, Entry]], int]:
     """Treat what the journal does not tell of; return path and entry of every file, and how many were done before."""
-    journal = Journal(order.out, order.secret)
-    paths = list(order.source.files())
+    journal = Journal(run.order.out, run.order.secret)
     done = {entry.source for entry in journal.entries()}
-    left = [relative for relative in paths if journal.key(relative) not in done]
-    with (progress or _silent)("de-identify", len(paths)) as advance:
-        advance(len(paths) - len(left))
-        for entry in _results(order, left, workers):
-            journal.add(entry)
+    left = [at for at, relative in enumerate(run.paths) if journal.key(relative) not in done]
+    jobs = ((run.paths[at], told.kinds[at], told.known(told.patients[at])) for at in left)
+    with run.progress("de-identify", len(run.paths)) as advance:
+        advance(len(run.paths) - len(left))
+        for _ in ordered_map(partial(_treat, run.order), jobs, backend=run.backend, workers=run.workers):
             advance(1)
     found = {entry.source: entry for entry in journal.entries()}
-    entries = [(relative, found[journal.key(relative)]) for relative in paths if journal.key(relative) in found]
-    return entries, len(paths) - len(left)
+    entries = [(relative, found[journal.key(relative)]) for relative in run.paths]
+    return entries, len(run.paths) - len(left)
 
 
 def _silent(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -129,7 +155,7 @@ def _source(source: Path, root: Path, mapping: Path | None) -> Source:
 
 
 def _claim(root: Path, options: Options, columns: TableColumns, secret: Secret) -> None:
-    """Note a digest of the settings in a new folder, or check that an earlier run had the same."""
+    """Note a digest of the settings in a new folder, or check an earlier run's and clear what it half wrote."""
     settings = json.dumps([asdict(options), asdict(columns), __version__], sort_keys=True)
     mark = secret.digest("settings", settings).hex()
     path = root / _SETTINGS
@@ -138,6 +164,8 @@ def _claim(root: Path, options: Options, columns: TableColumns, secret: Secret) 
             raise DataError(
                 f"{root} was begun with other options, another version or another secret; choose a new folder"
             )
+        for left in root.glob(".*.tmp"):
+            left.unlink()
         return
     if root.exists() and any(root.iterdir()):
         raise DataError(f"{root} is not empty and was not made by deidentify; choose a new folder for --out")
@@ -145,35 +173,21 @@ def _claim(root: Path, options: Options, columns: TableColumns, secret: Secret) 
         file.write(json.dumps({"settings": mark}).encode())
 
 
-def _results(order: _Order, left: list[str], workers: int | None) -> Iterator[Entry]:
-    count = workers or max(1, min(os.cpu_count() or 1, len(left) // _FILES_PER_WORKER))
-    if count == 1:
-        yield from (_entry(order, relative) for relative in left)
-        return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start, initargs=(order,)) as pool:
-        yield from pool.map(_work, left, chunksize=4)
+def _treat(order: _Order, job: tuple[str, str, Known]) -> None:
+    """Treat one file and note in the journal what became of it."""
+    relative, kind, known = job
+    Journal(order.out, order.secret).add(_entry(order, relative, kind, known))
 
 
-_ORDER: list[_Order] = []
-
-
-def _start(order: _Order) -> None:
-    _ORDER[:] = [order]
-
-
-def _work(relative: str) -> Entry:
-    return _entry(_ORDER[0], relative)
-
-
-def _entry(order: _Order, relative: str) -> Entry:
+def _entry(order: _Order, relative: str, kind: str, known: Known) -> Entry:
     """Treat one file and write its copy; a fault becomes the reason why there is none."""
-    key = Journal(order.out, order.secret).key(relative)
+    key = file_key(relative, order.secret)
     path = order.source.root / relative
-    kind = classed(path)
     try:
         made = treat_file(
-            order.source, relative, kind=kind, options=order.options, secret=order.secret, columns=order.columns
-        )
+            order.source, relative, kind=kind, options=order.options, secret=order.secret, columns=order.columns,
+            known=known,
+        )  # fmt: skip
     except DataError as error:
         reason = str(error).replace(str(path), "").lstrip(": ")
         return Entry(key, kind, reason=_without_names(reason, path))
@@ -184,8 +198,7 @@ def _entry(order: _Order, relative: str) -> Entry:
         file.write(made.data)
     return Entry(
         key, kind, output=name, counts={what: count for what, count in made.counts.items() if count},
-        review=made.look.review, masked=[list(box) for box in made.look.masked[:_BOXES]],
-        doubtful=[list(box) for box in made.look.doubtful[:_BOXES]],
+        **made.look.told(),
     )  # fmt: skip
 
 
@@ -196,29 +209,24 @@ def _without_names(reason: str, path: Path) -> str:
     return reason
 
 
-def _audited(order: _Order, entries: list[tuple[str, Entry]], *, resumed: int, progress: Progress | None) -> Audit:
-    words: set[tuple[str, str]] = set()
+def _audited(run: _Run, told: Gathered, entries: list[tuple[str, Entry]], *, resumed: int) -> Audit:
+    order = run.order
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    outputs: list[str] = []
-    with (progress or _silent)("second scan", len(entries)) as advance:
-        for relative, entry in entries:
-            path = order.source.root / relative
-            if entry.kind == "dicom":
-                words |= originals_of_dicom(path, order.options)
-            elif entry.kind == "table":
-                words |= originals_of_table(path, order.columns, order.options)
-            counts[entry.kind].update(entry.counts)
-            outputs += [entry.output] if entry.output else []
-            advance(1)
-    words = without_makers(words)
+    for _, entry in entries:
+        counts[entry.kind].update(entry.counts)
+    outputs = [entry.output for _, entry in entries if entry.output]
+    with run.progress("second scan", len(outputs)) as advance:
+        leftovers = scan(
+            order.out, told.words, order.options, paths=outputs, workers=run.workers, advance=advance
+        )  # fmt: skip
     return Audit(
         options=order.options,
         written=Counter(entry.kind for _, entry in entries if entry.output),
         counts=dict(counts),
         left_out=[(relative, entry.reason) for relative, entry in entries if not entry.output and not entry.held],
         held=[(relative, entry.reason) for relative, entry in entries if entry.held],
-        leftovers=[*scan(order.out, words, order.options, paths=outputs), *_strangers(order.out, outputs)],
-        searched=len({value for _, value in words}),
+        leftovers=[*leftovers, *_strangers(order.out, outputs)],
+        searched=len({value for _, value in told.words}),
         review=[entry for _, entry in entries if entry.review],
         resumed=resumed,
         version=__version__,
@@ -227,7 +235,7 @@ def _audited(order: _Order, entries: list[tuple[str, Entry]], *, resumed: int, p
 
 def _strangers(root: Path, outputs: list[str]) -> Iterator[Leftover]:
     """Yield files in the output that no entry of the journal accounts for."""
-    known = {*outputs, _SETTINGS, "deidentify-journal.jsonl", REPORT_FILE, REPORT_PAGE, REVIEW_PAGE}
+    known = {*outputs, _SETTINGS, *BOOKS, REPORT_FILE, REPORT_PAGE, REVIEW_PAGE}
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root).as_posix()
         if path.is_file() and relative not in known:

@@ -41,6 +41,14 @@ class Known:
     places: tuple[str, ...] = ()
     """Institutions, addresses, wards."""
 
+    def with_more(self, other: Known) -> Known:
+        """Return the values of both, each once; equal to this where the other tells nothing new."""
+        return Known(
+            tuple(dict.fromkeys(self.persons + other.persons)),
+            tuple(dict.fromkeys(self.numbers + other.numbers)),
+            tuple(dict.fromkeys(self.places + other.places)),
+        )
+
 
 def name_parts(name: str) -> list[str]:
     """Return the words of a name that can tell who somebody is, titles and particles left out."""
@@ -61,16 +69,22 @@ def _patterns(known: Known) -> tuple[tuple[re.Pattern[str], Kind, bool], ...]:
     found: list[tuple[re.Pattern[str], Kind, bool]] = []
     for name in dict.fromkeys(known.persons):
         found += _name_patterns(name)
-    for number in dict.fromkeys(value.strip() for value in known.numbers):
-        if len(number) >= _SHORTEST_ID:
-            loose = r"[\s-]?".join(re.escape(part) for part in re.split(r"[\s-]+", number))
-            found.append((re.compile(rf"(?<![^\W_]){loose}(?![^\W_])", re.IGNORECASE), "ID", False))
+    numbers = {number for value in known.numbers if len(number := value.strip()) >= _SHORTEST_ID}
+    if numbers:
+        longest_first = sorted(numbers, key=lambda number: (-len(number), number))
+        loose = "|".join(_loosely(number) for number in longest_first)
+        found.append((re.compile(rf"(?<![^\W_])(?:{loose})(?![^\W_])", re.IGNORECASE), "ID", False))
     for place in dict.fromkeys(value.strip() for value in known.places):
         parts = re.findall(r"\w+", place)
         if len("".join(parts)) >= 4 and not (len(parts) == 1 and is_ordinary(parts[0])):
             joined = r"\W+".join(_letters(part) for part in parts)
             found.append((re.compile(rf"(?<![^\W_]){joined}{_TAIL}(?![^\W_])", re.IGNORECASE), "PLACE", False))
     return tuple(found)
+
+
+def _loosely(number: str) -> str:
+    """Return a pattern for a number in which spaces and hyphens may stand for each other or be left out."""
+    return r"[\s-]?".join(re.escape(part) for part in re.split(r"[\s-]+", number))
 
 
 def _name_patterns(name: str) -> Iterator[tuple[re.Pattern[str], Kind, bool]]:
