@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.utils import ModelOutput
 
 from vesalius.config import validate
+from vesalius.errors import ConfigError
 from vesalius.models import foreign
 from vesalius.models.pooling import AttentionPool, Encoding, ProjectionHead, pool
 from vesalius.models.settings import DualEncoderConfig
@@ -54,6 +55,10 @@ class ImageFeatures(NamedTuple):
     attention: Tensor | None = None
     """How much the summary looks at each patch, (B, P), without gradient; None where not asked for."""
 
+    def rows(self, chosen: Tensor) -> ImageFeatures:
+        """Return the features of chosen images, numbers (N,) that may repeat."""
+        return ImageFeatures(*(part[chosen] if isinstance(part, Tensor) else part for part in self))
+
 
 class TextFeatures(NamedTuple):
     """Features of texts; padded tokens hold numbers without meaning."""
@@ -68,6 +73,10 @@ class TextFeatures(NamedTuple):
     """Unit-norm, (B, L, D); None where not asked for."""
     attention: Tensor | None = None
     """How much the summary looks at each token, (B, L), without gradient; None where not asked for."""
+
+    def rows(self, chosen: Tensor) -> TextFeatures:
+        """Return the features of chosen texts, numbers (N,) that may repeat."""
+        return TextFeatures(*(part if part is None else part[chosen] for part in self))
 
 
 @dataclass
@@ -208,6 +217,24 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         self.config.settings = asdict(self.settings)
         self.logit_scale.fill_(log(1 / temperature))
         self.logit_scale.requires_grad_(False)
+
+    def recompute_activations(self) -> None:
+        """Keep only the inputs of blocks and stages while training, and compute them again on the way back.
+
+        Raises:
+            ConfigError: a tower of transformers cannot.
+        """
+        for encoder in (self.vision, self.text):
+            if not isinstance(encoder, (ForeignVision, ForeignText)):
+                encoder.recompute = True
+            elif encoder.model.supports_gradient_checkpointing:
+                encoder.model.activation_checkpointing_enable({"use_reentrant": False})
+            else:
+                kind = encoder.model.config.model_type
+                raise ConfigError(
+                    f"optimisation.recompute_activations: {kind} of transformers keeps all activations; turn it off, "
+                    "and use optimisation.cache_chunk to save memory"
+                )
 
     def train(self, mode: bool = True) -> DualEncoder:
         """Set training mode; frozen parts stay in evaluation mode, so that their batch norms do not drift."""

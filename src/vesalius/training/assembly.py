@@ -180,6 +180,8 @@ def assemble(recipe: Recipe, folder: Path, *, model: Callable[[], DualEncoder] |
     set_seed(recipe.optimisation.seed)
     encoder = model() if model is not None else DualEncoder.build(recipe.model)
     method: Method = recipe.method_module().build(recipe.settings, encoder)
+    if recipe.optimisation.recompute_activations:
+        encoder.recompute_activations()
     method.prepare(tokenizer)
     train.view, train.words = method.view, method.words
     return Parts(

@@ -76,6 +76,8 @@ class OptimisationSettings(Config):
     """Batches whose gradients are averaged for one optimiser step."""
     cache_chunk: int = 0
     """Pairs that a process encodes at once with the gradient cache; 0 encodes the whole batch at once."""
+    recompute_activations: bool = False
+    """Keep only the inputs of the encoders' blocks, compute the rest again for the gradient: slower, less memory."""
     lr: float = 1e-3
     """Peak learning rate."""
     schedule: Literal["cosine", "constant"] = "cosine"

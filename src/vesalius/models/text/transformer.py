@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vesalius.errors import DataError
 from vesalius.models.pooling import Encoding, last_places
+from vesalius.models.recompute import run
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.transformer import Block
 
@@ -18,6 +19,9 @@ __all__ = ["TextTransformer"]
 
 class TextTransformer(nn.Module):
     """Pre-norm transformer with learned positions; padded tokens are never looked at."""
+
+    recompute = False
+    """Blocks keep their inputs alone while training; see `vesalius.models.recompute`."""
 
     def __init__(self, settings: DualEncoderConfig):
         super().__init__()
@@ -42,7 +46,7 @@ class TextTransformer(nn.Module):
         tokens = self.embedding(input_ids) + self.position[:length]
         keep, causal = self._view(real)
         for block in self.blocks[:-1]:
-            tokens = block(tokens, keep=keep, causal=causal)
+            tokens = run(block, tokens, recompute=self.recompute, keep=keep, causal=causal)
         place = last_places(real) if self.pool == "last" else torch.zeros_like(input_ids[:, 0])
         seen = real
         if self.causal:
@@ -54,7 +58,7 @@ class TextTransformer(nn.Module):
         if attention:
             tokens, looks = self.blocks[-1](tokens, keep=keep, causal=causal, watched=(place, seen))
         else:
-            tokens = self.blocks[-1](tokens, keep=keep, causal=causal)
+            tokens = run(self.blocks[-1], tokens, recompute=self.recompute, keep=keep, causal=causal)
         tokens = self.after(tokens)
         return Encoding(tokens, grid=(length,), keep=real, summary=tokens[:, 0], attention=looks)
 

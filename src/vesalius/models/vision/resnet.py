@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from vesalius.errors import ConfigError, DataError
 from vesalius.models.pooling import Encoding
+from vesalius.models.recompute import run
 from vesalius.models.settings import DualEncoderConfig
 
 __all__ = ["ResNet", "Residual"]
@@ -62,6 +63,9 @@ class Residual(nn.Module):
 class ResNet(nn.Module):
     """Stem, four stages, and the places of the last map as tokens."""
 
+    recompute = False
+    """Stages keep their inputs alone while training; see `vesalius.models.recompute`."""
+
     def __init__(self, settings: DualEncoderConfig):
         super().__init__()
         self.width, depth, _ = settings.side("vision")
@@ -95,7 +99,7 @@ class ResNet(nn.Module):
             )
         maps = self.stem(image.contiguous(memory_format=_LAYOUT[self.dimensions]))
         for stage in self.layers:
-            maps = stage(maps)
+            maps = run(stage, maps, recompute=self.recompute)
         return Encoding(maps.flatten(2).transpose(1, 2), grid=tuple(maps.shape[2:]))
 
     def frozen_first(self) -> list[nn.Module | nn.Parameter]:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from vesalius.errors import DataError
 from vesalius.models.pooling import Encoding
+from vesalius.models.recompute import run
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.transformer import Block, initialise_linear
 
@@ -53,6 +54,9 @@ class PatchEmbedding(nn.Module):
 class VisionTransformer(nn.Module):
     """Pre-norm ViT; the position embedding is interpolated to the grid of the input."""
 
+    recompute = False
+    """Blocks keep their inputs alone while training; see `vesalius.models.recompute`."""
+
     def __init__(self, settings: DualEncoderConfig):
         super().__init__()
         self.width, depth, heads = settings.side("vision")
@@ -76,9 +80,9 @@ class VisionTransformer(nn.Module):
             tokens = torch.cat([self.summary.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
         tokens = self.before(tokens)
         for block in self.blocks[:-1]:
-            tokens = block(tokens)
+            tokens = run(block, tokens, recompute=self.recompute)
         if self.summary is None:
-            return Encoding(self.after(self.blocks[-1](tokens)), grid=grid)
+            return Encoding(self.after(run(self.blocks[-1], tokens, recompute=self.recompute)), grid=grid)
         first = torch.zeros(len(tokens), dtype=torch.long, device=tokens.device)
         if attention:
             tokens, looks = self.blocks[-1](tokens, watched=(first, None))
