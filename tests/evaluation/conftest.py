@@ -79,7 +79,7 @@ class BandModel(BasePredictor):
 
     name: str = "bands"
     noise: float = 0.0
-    capabilities: frozenset[str] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
+    capabilities: frozenset[str] = frozenset({"embed_image", "embed_text", "score", "similarity_map", "match"})
     temperature: float = 0.1
     calls: list[int] = field(default_factory=list)
     seed: int | None = None
@@ -110,8 +110,15 @@ class BandModel(BasePredictor):
     def similarity_map(self, image: Pixels, text: str) -> np.ndarray:
         return np.tile(self._bands(image) * self.embed_text([text])[0], (len(CONCEPTS), 1)).astype(np.float32)
 
+    def match_pairs(
+        self, images: Sequence[Pixels], texts: Sequence[str], *, pairs: Sequence[tuple[int, int]]
+    ) -> np.ndarray:
+        self.calls.append(len(images))
+        cosine = self.encode_image(images).joint @ self.embed_text(texts).T
+        return np.array([10 * cosine[pair] for pair in pairs], np.float32)
+
     def untrained(self, seed: int) -> BandModel:
-        return BandModel(name=f"{self.name}, untrained", seed=seed, calls=self.calls)
+        return BandModel(name=f"{self.name}, untrained", seed=seed, calls=self.calls, capabilities=self.capabilities)
 
     def _bands(self, image: Pixels) -> np.ndarray:
         shown = image.display()

@@ -244,7 +244,7 @@ def test_every_task_is_asked_where_none_is_named(corpus: Corpus, band_model: typ
     found = evaluate(band_model(noise=0.5), on=corpus, out=tmp_path, **QUICK)
     asked = {row["task"].rstrip("0123456789").rstrip("_") for row in found.scores}
     assert asked == set(task_names())
-    assert len(asked) == 5
+    assert len(asked) == 7
 
 
 _NAMED = """

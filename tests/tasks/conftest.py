@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -53,6 +54,21 @@ def encoded(n: int, *, seed: int, noise: float = 0.25, unknown: float = 0.1) -> 
     )
 
 
+@dataclass(frozen=True)
+class CosineMatch:
+    """Ten times the cosine of an image with its report, or with a sentence."""
+
+    splits: Mapping[str, Encoded]
+
+    def __call__(self, split: str, rows: Sequence[int], texts: Sequence[str]) -> np.ndarray:
+        found = self.splits[split]
+        vectors = dict(zip(found.texts, found.text_joint, strict=True))
+        vectors |= {text: embed([text])[0] for text in set(texts) - set(vectors)}
+        return np.array([10 * found.joint[row] @ vectors[text] for row, text in zip(rows, texts, strict=True)])
+
+
 @pytest.fixture(scope="session")
 def data() -> TaskData:
-    return TaskData(test=encoded(80, seed=1), val=encoded(60, seed=2), train=encoded(160, seed=3), embed_text=embed)
+    splits = {"test": encoded(80, seed=1), "val": encoded(60, seed=2), "train": encoded(160, seed=3)}
+
+    return TaskData(**splits, embed_text=embed, match=CosineMatch(splits))

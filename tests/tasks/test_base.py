@@ -14,7 +14,7 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.tasks import base
 from vesalius.tasks.base import Score, make_task, task_names
 
-ALL = ("image_retrieval", "knn", "linear_probe", "retrieval", "zero_shot")
+ALL = ("image_retrieval", "knn", "linear_probe", "matching", "retrieval", "zero_shot", "zero_shot_matching")
 
 
 def test_all_tasks_are_found():
@@ -25,7 +25,7 @@ def test_all_tasks_are_found():
 def test_every_task_predicts_a_table_that_is_enough_to_score(name, data, tmp_path):
     task = make_task(name)
     assert task.name == name
-    assert task.needs <= {"embed_image", "embed_text"}
+    assert task.needs <= {"embed_image", "embed_text", "match"}
     table = task.predict(data)
     assert table.schema.equals(base.PREDICTIONS)
     pq.write_table(table, tmp_path / "predictions.parquet")
@@ -53,7 +53,8 @@ def test_equal_images_tell_nothing(name, data):
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return replace(split, joint=rows.astype(np.float32), features=rows.astype(np.float32))
 
-    same = replace(data, test=blind(data.test), train=blind(data.train), val=blind(data.val))
+    splits = {name: blind(getattr(data, name)) for name in ("test", "train", "val")}
+    same = replace(data, **splits, match=type(data.match)(splits))
     task = make_task(name)
     scores = task.score(task.predict(same), resamples=20, seed=0)
     aurocs = [score.value for score in scores if score.metric.startswith("auroc")]
@@ -63,6 +64,11 @@ def test_equal_images_tell_nothing(name, data):
         median = found["text_to_image", "median_rank_identity"]
         assert median.value == (1 + 80) / 2
         assert found["text_to_image", "r_at_10_identity"].value == 0
+    elif name == "matching":
+        found = {(score.label, score.metric): score for score in scores}
+        median = found["text_to_image", "median_rank"]
+        assert median.value == (1 + 16) / 2
+        assert found["text_to_image", "r_at_1"].value == found["text_to_image", "r_at_1_reranked"].value == 0
     elif name == "image_retrieval":
         # expected share among other patients' images; the gallery as a whole differs by the own patient
         assert all(score.value == pytest.approx(score.extra["chance"], abs=0.02) for score in scores)
@@ -86,7 +92,8 @@ def test_order_of_the_studies_does_not_matter(name, data):
     )
     task = make_task(name)
     first = task.score(task.predict(data), resamples=30, seed=0)
-    second = task.score(task.predict(replace(data, test=moved)), resamples=30, seed=0)
+    match = type(data.match)({"test": moved, "val": data.val})
+    second = task.score(task.predict(replace(data, test=moved, match=match)), resamples=30, seed=0)
     ours = {(score.metric, score.label, score.task): (score.value, score.low, score.high) for score in first}
     for score in second:
         expected = ours[score.metric, score.label, score.task]

@@ -157,7 +157,9 @@ class _Job:
                 name: encoder.split(self.views[name], concepts=concepts, title=f"{name}, {title}") for name in names
             }
 
-        return build_systems(encoder, encode, seed=self.settings.seed, with_controls=self.settings.controls)
+        return build_systems(
+            encoder, encode, views=self.views, seed=self.settings.seed, with_controls=self.settings.controls
+        )
 
     def concepts(self) -> tuple[str, ...]:
         """The concepts that the corpus states most often, at most `MOST_CONCEPTS`, in alphabetical order."""

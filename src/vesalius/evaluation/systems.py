@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vesalius.data.corpus import Corpus
 from vesalius.errors import CapabilityError, DataError
 from vesalius.inference import controls
 from vesalius.inference.encode import Encoder
+from vesalius.inference.matching import Matcher
 from vesalius.inference.predictor import Predictor
 from vesalius.tasks.base import Encoded, Task, TaskData
 
@@ -45,40 +47,45 @@ class System:
     """"test", and "train" and "val" where they are there."""
     encoder: Encoder
     seed: int
+    views: Mapping[str, Corpus] = field(default_factory=dict)
+    """Corpus of each split, for tasks that match images with texts."""
     frequencies: Mapping[str, float] | None = None
     """Share of each finding, for a control that states nothing else as a probability."""
 
     def answer(self, task: Task) -> tuple[pa.Table, list[str]]:
         """Let a task be answered, and return the answers and the prompts that were embedded."""
-        data, recorder = self.task_data()
+        data, asked = self.task_data()
         table = task.predict(data)
         if self.frequencies is not None:
             table = controls.stating_frequencies(table, self.frequencies)
-        return table, recorder.asked
+        return table, asked()
 
-    def task_data(self) -> tuple[TaskData, PromptRecorder]:
-        """Return what a task may use, and the recorder of the prompts that it embeds."""
+    def task_data(self) -> tuple[TaskData, Callable[[], list[str]]]:
+        """Return what a task may use, and what tells the prompts that it embedded and matched."""
         predictor = self.encoder.predictor
         recorder = PromptRecorder(self.encoder.texts)
+        matcher = Matcher(encoder=self.encoder, views=self.views, encoded=self.encoded)
         data = TaskData(
             test=self.encoded["test"],
             train=self.encoded.get("train"),
             val=self.encoded.get("val"),
             embed_text=recorder if "embed_text" in predictor.capabilities else None,
+            match=matcher if "match" in predictor.capabilities else None,
             temperature=predictor.temperature,
             seed=self.seed,
         )
-        return data, recorder
+        return data, lambda: [*recorder.asked, *matcher.asked]
 
 
 def build_systems(
-    encoder: Encoder, encode: Encode, *, seed: int, with_controls: bool
+    encoder: Encoder, encode: Encode, *, views: Mapping[str, Corpus], seed: int, with_controls: bool
 ) -> tuple[list[System], list[dict[str, str]]]:
     """Encode the model and build its controls.
 
     Args:
         encoder: the model and its store.
         encode: encodes all splits with an encoder.
+        views: corpus of each split.
         seed: seed of the random weights and of the shuffle.
         with_controls: also build the controls.
 
@@ -86,7 +93,7 @@ def build_systems(
         The systems, the model first, and the controls that could not be built with the reason.
     """
     identity = dict(encoder.predictor.identity)
-    model = System(control="", identity=identity, encoded=encode(encoder), encoder=encoder, seed=seed)
+    model = System(control="", identity=identity, encoded=encode(encoder), encoder=encoder, seed=seed, views=views)
     if not with_controls:
         return [model], []
     builders: dict[str, Callable[[System, Encode], System]] = {

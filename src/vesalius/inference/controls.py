@@ -104,11 +104,15 @@ def untrained(predictor: Predictor, *, seed: int) -> Predictor:
 
 
 def blind(encoded: Encoded, *, like: Encoded | None = None) -> Encoded:
-    """Replace every image embedding by the mean one, of the split `like` (training) where it is given."""
+    """Replace every image embedding by the mean one, of the split `like` (training) where it is given.
+
+    Where images are matched with texts, the first image of the split stands for all.
+    """
     source = encoded if like is None else like
     features = np.repeat(source.features.mean(axis=0, keepdims=True), len(encoded), axis=0)
     joint = np.repeat(unit_rows(source.joint.mean(axis=0, keepdims=True)), len(encoded), axis=0)
-    return replace(encoded, features=features.astype(np.float32), joint=joint)
+    one = (0,) * len(encoded)
+    return replace(encoded, features=features.astype(np.float32), joint=joint, image_of=one)
 
 
 def frequencies(encoded: Encoded) -> dict[str, float]:
@@ -152,7 +156,12 @@ def shuffled(encoded: Encoded, *, seed: int) -> Encoded:
         theirs = rows[partner[patient]]
         source[row] = theirs[seen.get(patient, 0) % len(theirs)]
         seen[patient] = seen.get(patient, 0) + 1
-    return replace(encoded, features=encoded.features[source], joint=encoded.joint[source])
+    return replace(
+        encoded,
+        features=encoded.features[source],
+        joint=encoded.joint[source],
+        image_of=tuple(source.tolist()),
+    )
 
 
 def derangement(names: Sequence[str], *, seed: int) -> dict[str, str]:

@@ -66,6 +66,14 @@ class DualPredictor(BasePredictor):
     def random_module(self) -> nn.Module:
         """Build the same architecture with weights drawn from torch's current generator."""
 
+    def whole(self) -> nn.Module:
+        """Return everything whose weights make the answers; more than the encoders where a method has parts."""
+        return self.module
+
+    def redraw(self) -> None:
+        """Put random weights of torch's current generator in the place of all that `whole` returns."""
+        self.module = self.random_module().to(self.device).float().eval()
+
     @abstractmethod
     def describe(self) -> Mapping[str, Any]:
         """What the identity says beside name and weights: kind, architecture, preprocessing, pooling."""
@@ -74,7 +82,7 @@ class DualPredictor(BasePredictor):
     def identity(self) -> Mapping[str, Any]:
         """What a passport says of the model."""
         origin = {"weights_from": self.weights_from} if self.weights_from else {}
-        return {"name": self.name, "weights_sha256": weights_sha256(self.module), **self.describe(), **origin}
+        return {"name": self.name, "weights_sha256": weights_sha256(self.whole()), **self.describe(), **origin}
 
     def encode_image(self, images: Sequence[Pixels]) -> ImageEmbeddings:
         """Features (N, F) and unit-norm joint embeddings (N, D) of N images."""
@@ -123,7 +131,7 @@ class DualPredictor(BasePredictor):
         twin.__dict__.pop("identity", None)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            twin.module = self.random_module().to(self.device).float().eval()
+            twin.redraw()
         twin.weights_from = f"random, seed {seed}"
         twin.name = f"{self.name} (untrained)"
         return twin

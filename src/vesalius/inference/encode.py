@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vesalius.data.readers import Pixels
     from vesalius.data.records import Image, Study
 
-__all__ = ["REPORT_ROLES", "BlockStore", "Encoder", "first_image", "read_image", "report_text"]
+__all__ = ["REPORT_ROLES", "BlockStore", "Encoder", "read_image", "report_text"]
 
 BLOCK = 64
 """Studies or texts in a block: at most so many are encoded again after a kill."""
@@ -113,7 +113,7 @@ class Encoder:
         parts = []
         for start in range(0, len(unique), BLOCK):
             block = unique[start : start + BLOCK]
-            parts.append(self.store.get(self._key("text", block), partial(self._text_block, block))["joint"])
+            parts.append(self.store.get(self.key("text", block), partial(self._text_block, block))["joint"])
         rows = {text: row for row, text in enumerate(unique)}
         return np.concatenate(parts)[[rows[text] for text in texts]]
 
@@ -125,7 +125,7 @@ class Encoder:
                 ids.append(study.id)
                 patients.append(study.patient)
                 texts.append(report_text(study, self.roles))
-                images.append(first_image(study))
+                images.append(study.main_image)
         return rows, ids, patients, texts, images
 
     def _images(
@@ -134,7 +134,7 @@ class Encoder:
         features, joint = [], []
         for start in range(0, len(ids), BLOCK):
             names, block = ids[start : start + BLOCK], images[start : start + BLOCK]
-            key = self._key(
+            key = self.key(
                 "image", [corpus.content_hash, *(f"{a}/{b.id}" for a, b in zip(names, block, strict=True))]
             )
             arrays = self.store.get(key, partial(self._image_block, corpus, names, block))
@@ -153,7 +153,8 @@ class Encoder:
     def _text_block(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         return {"joint": self.predictor.embed_text(texts)}
 
-    def _key(self, kind: str, content: Sequence[str]) -> str:
+    def key(self, kind: str, content: Sequence[str]) -> str:
+        """Name a block by all that its numbers depend on: kind, model and content."""
         document = json.dumps([kind, self.predictor.identity, list(content)], sort_keys=True, default=str)
         return f"{kind}-{hashlib.sha256(document.encode()).hexdigest()[:24]}"
 
@@ -162,12 +163,6 @@ class Encoder:
             return _silent()
         shown: AbstractContextManager[Callable[[int], None]] = self.progress(title, total)
         return shown
-
-
-def first_image(study: Study) -> Image:
-    """Return the image that stands for a study: the first frontal one, else the first one."""
-    frontal = (image for image in study.images if image.view.upper() in ("PA", "AP"))
-    return next(frontal, study.images[0])
 
 
 def read_image(corpus: Corpus, image: Image, *, study: str) -> Pixels:

@@ -40,6 +40,9 @@ CAPABILITIES: Mapping[str, str] = {
     "embed_text": "a dual encoder turns texts into vectors beside images: train one on image-text pairs",
     "score": "a dual encoder scores images against texts: train one on image-text pairs",
     "similarity_map": "a dual encoder with joint token features shows where a text applies",
+    "match": "a method that reads image and text together says whether they belong together: train one such as m3ae",
+    "classify": "a head that learnt these labels says which of them hold: vesalius finetune MODEL --on CORPUS",
+    "segment": "a decoder that learnt masks outlines findings: vesalius finetune MODEL --protocol segmentation",
 }
 """Every capability, and what to do about a model that lacks it."""
 
@@ -81,6 +84,14 @@ class Predictor(Protocol):
     def similarity_map(self, image: Pixels, text: str) -> FloatArray:
         """Cosine of each patch of one image with one text, (h, w), in the frame of the model's input."""
 
+    def match(self, images: Sequence[Pixels], texts: Sequence[str]) -> FloatArray:
+        """Logit that each of N images shows what each of M texts says, (N, M); 0 is undecided."""
+
+    def match_pairs(
+        self, images: Sequence[Pixels], texts: Sequence[str], *, pairs: Sequence[tuple[int, int]]
+    ) -> FloatArray:
+        """The same for pairs of numbers of images and texts, (K,)."""
+
 
 class BasePredictor:
     """What predictors share: everything that a model does not bring is refused in the same words."""
@@ -113,6 +124,17 @@ class BasePredictor:
     def similarity_map(self, image: Pixels, text: str) -> FloatArray:
         """Cosine of each patch of one image with one text, (h, w)."""
         raise self.cannot("similarity_map")
+
+    def match(self, images: Sequence[Pixels], texts: Sequence[str]) -> FloatArray:
+        """Logit that each of N images shows what each of M texts says, (N, M); 0 is undecided."""
+        every = [(row, column) for row in range(len(images)) for column in range(len(texts))]
+        return self.match_pairs(images, texts, pairs=every).reshape(len(images), len(texts))
+
+    def match_pairs(
+        self, images: Sequence[Pixels], texts: Sequence[str], *, pairs: Sequence[tuple[int, int]]
+    ) -> FloatArray:
+        """The same for pairs of numbers of images and texts, (K,)."""
+        raise self.cannot("match")
 
     def cannot(self, capability: str) -> CapabilityError:
         """Return the error for a capability that this model lacks, with what it has and what to adapt."""

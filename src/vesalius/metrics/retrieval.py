@@ -27,6 +27,7 @@ __all__ = [
     "ndcg_at",
     "normalise_text",
     "precision_at",
+    "rank_among",
     "ranks",
     "recall_at",
     "same_text",
@@ -94,6 +95,22 @@ def ranks(
     if not parts:
         raise DataError("no queries to rank")
     return Ranks(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def rank_among(score: ArrayLike, right: ArrayLike, *, tie_width: float = TIE_WIDTH) -> Floats:
+    """Rank the best right candidate of each query from 1, ties half, (Q,); NaN where none is right.
+
+    Args:
+        score: of each query's candidates, larger is nearer, NaN where a query has fewer, (Q, k).
+        right: True for right answers, (Q, k).
+        tie_width: scores nearer than this are level.
+    """
+    scores, answers = np.asarray(score, dtype=np.float64), np.asarray(right, dtype=bool)
+    wrong = ~answers & np.isfinite(scores)
+    best = np.where(answers & np.isfinite(scores), scores, -np.inf).max(axis=1, initial=-np.inf, keepdims=True)
+    above = (wrong & (scores > best + tie_width)).sum(axis=1)
+    level = (wrong & (np.abs(scores - best) <= tie_width)).sum(axis=1)
+    return np.where(np.isfinite(best[:, 0]), 1.0 + above + level / 2, np.nan)
 
 
 def recall_at(rank: ArrayLike, k: int) -> float:

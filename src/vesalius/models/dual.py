@@ -57,7 +57,7 @@ class ImageFeatures(NamedTuple):
 
     def rows(self, chosen: Tensor) -> ImageFeatures:
         """Return the features of chosen images, numbers (N,) that may repeat."""
-        return ImageFeatures(*(part[chosen] if isinstance(part, Tensor) else part for part in self))
+        return self._replace(**{name: part[chosen] for name, part in self._asdict().items() if torch.is_tensor(part)})
 
 
 class TextFeatures(NamedTuple):
@@ -76,7 +76,7 @@ class TextFeatures(NamedTuple):
 
     def rows(self, chosen: Tensor) -> TextFeatures:
         """Return the features of chosen texts, numbers (N,) that may repeat."""
-        return TextFeatures(*(part if part is None else part[chosen] for part in self))
+        return self._replace(**{name: part[chosen] for name, part in self._asdict().items() if torch.is_tensor(part)})
 
 
 @dataclass

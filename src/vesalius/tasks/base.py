@@ -25,6 +25,7 @@ from vesalius.metrics.bootstrap import Interval
 __all__ = [
     "PREDICTIONS",
     "Encoded",
+    "Match",
     "Score",
     "Task",
     "TaskData",
@@ -125,6 +126,10 @@ class Encoded:
     labels: Floats
     """1 present, 0 absent, NaN not known, (N, C)."""
     concepts: tuple[str, ...]
+    image_of: tuple[int, ...] | None = None
+    """Row of the image that each study goes by, where a control gave it another one's; None where all have theirs."""
+    outputs: Mapping[str, NDArray[Any]] = field(default_factory=lambda: MappingProxyType({}))
+    """What a head that was fitted to labels answers, by name, one row a study."""
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -135,6 +140,7 @@ class Encoded:
             "texts": len(self.texts),
             "text_joint": len(self.text_joint),
             "labels": len(self.labels),
+            **{f"outputs[{name!r}]": len(values) for name, values in self.outputs.items()},
         }
         wrong = {name: length for name, length in lengths.items() if length != n}
         if wrong:
@@ -153,6 +159,10 @@ class Encoded:
         return len(self.ids)
 
 
+Match = Callable[[str, Sequence[int], Sequence[str]], Floats]
+"""``match(split, rows, texts)``: the logit (K,) that the image of each row of a split shows what its text says."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskData:
     """What a task may use: encoded splits and the model's text encoder."""
@@ -162,6 +172,8 @@ class TaskData:
     val: Encoded | None = None
     embed_text: Callable[[Sequence[str]], Floats] | None = None
     """Sentences to unit-norm embeddings (len, D)."""
+    match: Match | None = None
+    """Logits that images show what texts say, by a model that reads both together."""
     temperature: float = 0.07
     """Softmax temperature of the model (1 / logit scale): makes probabilities of cosines, changes no rank."""
     seed: int = 0
@@ -176,7 +188,7 @@ class Task(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Capabilities that a predictor must have: "embed_image", "embed_text"."""
+        """Capabilities that a predictor must have: "embed_image", "embed_text", "match", "classify", …"""
 
     @property
     def splits(self) -> frozenset[str]:
@@ -194,7 +206,7 @@ def task_names() -> tuple[str, ...]:
     return registry.names("vesalius.tasks")
 
 
-def make_task(name: str, **settings: Any) -> Task:
+def make_task(name: str, /, **settings: Any) -> Task:
     """Build the task `name` with its default settings, or with `settings` laid over them.
 
     Raises:

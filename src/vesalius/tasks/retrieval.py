@@ -8,16 +8,15 @@ counted. Text alone has no control here: without the image there is no ranking b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import DataError
-from vesalius.metrics import resampled, retrieval
-from vesalius.metrics.bootstrap import PatientWeights, percentile
+from vesalius.metrics import retrieval
 from vesalius.tasks._labels import Rows
+from vesalius.tasks._ranks import RankScores
 from vesalius.tasks.base import Encoded, Score, TaskData, detail, predictions
 
 __all__ = ["TASK", "Retrieval"]
@@ -66,7 +65,9 @@ class Retrieval:
         for number, direction in enumerate(rows.labels):
             for matching in (DUPLICATES, IDENTITY):
                 chosen = np.flatnonzero((rows.label == number) & rows.having("matching", matching))
-                scores += self._scores(rows, chosen, weights.select(chosen), direction, matching)
+                suffix = "_identity" if matching == IDENTITY else ""
+                measured = RankScores(task=self.name, label=direction, ks=self.ks, suffix=suffix)
+                scores += measured.of(rows, chosen, weights.select(chosen))
         return scores
 
     def _table(
@@ -95,40 +96,6 @@ class Retrieval:
             "detail": details,
         }
         return predictions(self.name, columns)
-
-    def _scores(
-        self, rows: Rows, chosen: NDArray[np.intp], seen: PatientWeights, direction: str, matching: str
-    ) -> list[Score]:
-        ranks = rows.rank[chosen]
-        details = [rows.variants[number] for number in rows.variant[chosen]]
-        gallery = int(details[0]["gallery"])
-        relevant = np.array([one["relevant"] for one in details])
-        beside = {
-            "gallery": gallery,
-            "duplicates": float(np.mean(relevant > 1)),
-            "without_text": details[0]["without_text"],
-        }
-        measured = {f"r_at_{k}": (retrieval.recall_at(ranks, k), resampled.mean(ranks <= k, seen)) for k in self.ks}
-        measured["mrr"] = (retrieval.mrr(ranks), resampled.mean(1 / ranks, seen))
-        measured["median_rank"] = (float(np.median(ranks)), resampled.median(ranks, seen))
-        suffix = "_identity" if matching == IDENTITY else ""
-        scores = []
-        for metric, (value, draws) in measured.items():
-            extra: dict[str, Any] = {"matching": matching, "ties": "mean", **beside}
-            if metric.startswith("r_at_"):
-                extra["chance"] = retrieval.chance_recall_at(relevant, gallery, int(metric.removeprefix("r_at_")))
-            interval = percentile(value, draws, weights=seen)
-            scores.append(
-                Score.of(
-                    interval,
-                    task=self.name,
-                    metric=metric + suffix,
-                    label=direction,
-                    extra=extra,
-                    draws=draws,
-                )
-            )
-        return scores
 
 
 TASK = Retrieval

@@ -10,39 +10,23 @@ Letters: N items, D joint width, C concepts, P prompts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mean
-from vesalius.metrics import resampled
-from vesalius.metrics.bootstrap import PatientWeights, percentile
-from vesalius.metrics.classification import auroc
-from vesalius.tasks._labels import Rows, choose_thresholds, label_rows, scores_of_draws
-from vesalius.tasks.base import Encoded, Score, TaskData, detail, predictions
+from vesalius.errors import CapabilityError, ConfigError, did_you_mean
+from vesalius.tasks._prompted import PromptScores, Scorer, prompted_predictions, prompted_scores, sides
+from vesalius.tasks.base import Score, TaskData
 from vesalius.tasks.prompts import PromptSet, load_prompts
 
-__all__ = ["TASK", "ZeroShot", "pair_probability", "prompt_scores"]
+__all__ = ["TASK", "PromptScores", "ZeroShot", "pair_probability", "prompt_scores"]
 
 Floats = NDArray[np.floating[Any]]
 Ensemble = Literal["embedding", "cosine", "probability"]
 _ENSEMBLES = ("embedding", "cosine", "probability")
-ENSEMBLE = "ensemble"
-"""Name of the headline among the templates of a table."""
-TEMPLATES = "auroc_template_mean"
-
-
-class PromptScores(NamedTuple):
-    """Scores of every item for one concept."""
-
-    score: Floats
-    """Cosine difference, cosine or mean probability, (N,)."""
-    probability: Floats
-    """Probability of the positive sentence; NaN for single scoring, (N,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,58 +44,37 @@ class ZeroShot:
         """Score every concept with the ensemble and with each single template."""
         if self.ensemble not in _ENSEMBLES:
             raise ConfigError(f"unknown ensemble {self.ensemble!r}{did_you_mean(self.ensemble, _ENSEMBLES)}")
-        if not data.test.concepts:
-            raise DataError("zero-shot classification asks for findings, and the test split states none")
         prompts = load_prompts(self.prompts)
-        vectors = _embedded(prompts, data)
-        templates = min((len(prompts.spread(concept)) for concept in data.test.concepts), default=0)
-        variants: list[int | None] = [None, *range(templates)]
-        return pa.concat_tables([self._variant(prompts, vectors, data, variant) for variant in variants])
+        natural = np.nan if prompts.scoring == "single" else 0.5 if self.ensemble == "probability" else 0.0
+        return prompted_predictions(
+            data,
+            self._scorer(prompts, data),
+            task=self.name,
+            prompts=prompts,
+            ensemble=self.ensemble,
+            natural=natural,
+        )
 
     def score(self, table: pa.Table, *, resamples: int, seed: int) -> list[Score]:
         """Score the ensemble; ``auroc_template_mean`` is the mean over single templates, with their range."""
-        rows = Rows(table)
-        weights = rows.weights(resamples=resamples, seed=seed)
-        headline = rows.having("template", ENSEMBLE)
-        scores = scores_of_draws(rows, headline, weights, task=self.name)
-        return scores + _template_scores(rows, ~headline, weights, task=self.name)
+        return prompted_scores(table, task=self.name, resamples=resamples, seed=seed)
 
-    def _variant(
-        self, prompts: PromptSet, vectors: Mapping[str, Floats], data: TaskData, template: int | None
-    ) -> pa.Table:
-        """Predict with one template, or with the ensemble where there is none; thresholds for the latter."""
-        concepts = data.test.concepts
+    def _scorer(self, prompts: PromptSet, data: TaskData) -> Scorer:
+        vectors = _embedded(prompts, data)
 
-        def scored(encoded: Encoded) -> PromptScores:
-            columns = [
-                prompt_scores(
-                    encoded.joint,
-                    *_sides(prompts, vectors, concept, template),
-                    ensemble="embedding" if template is not None else self.ensemble,
-                    temperature=data.temperature,
-                )
-                for concept in concepts
-            ]
-            return PromptScores(*(np.stack(column, axis=1) for column in zip(*columns, strict=True)))
-
-        found = scored(data.test)
-        thresholds, sources = dict.fromkeys(concepts, np.nan), dict.fromkeys(concepts, "none")
-        if template is None:
-            natural = np.nan if prompts.scoring == "single" else 0.5 if self.ensemble == "probability" else 0.0
-            validation = None if data.val is None else (data.val.labels, scored(data.val).score)
-            thresholds, sources = choose_thresholds(validation, concepts, fallback=natural)
-        details = {
-            concept: detail(
-                prompts=prompts.name,
-                scoring=prompts.scoring,
-                ensemble=self.ensemble,
-                template=ENSEMBLE if template is None else str(template),
-                threshold_from=sources[concept],
+        def score(split: str, concept: str, template: int | None) -> PromptScores:
+            stated, denied = sides(prompts, concept, template)
+            positive = np.stack([vectors[text] for text in stated])
+            negative = [vectors[text] for text in denied]
+            return prompt_scores(
+                getattr(data, split).joint,
+                positive,
+                np.stack(negative) if negative else np.empty((0, positive.shape[1])),
+                ensemble="embedding" if template is not None else self.ensemble,
+                temperature=data.temperature,
             )
-            for concept in concepts
-        }
-        columns = {"score": found.score, "probability": found.probability}
-        return predictions(self.name, label_rows(data.test, columns, threshold=thresholds, detail=details))
+
+        return score
 
 
 TASK = ZeroShot
@@ -168,62 +131,7 @@ def _embedded(prompts: PromptSet, data: TaskData) -> dict[str, Floats]:
     for concept in data.test.concepts:
         spread = [text for pair in prompts.spread(concept) for text in pair if text]
         sentences |= dict.fromkeys([*prompts.positive(concept), *prompts.negative(concept), *spread])
+    if not sentences:
+        return {}
     found = np.asarray(data.embed_text(list(sentences)), dtype=np.float64)
     return dict(zip(sentences, found, strict=True))
-
-
-def _sides(
-    prompts: PromptSet, vectors: Mapping[str, Floats], concept: str, template: int | None
-) -> tuple[Floats, Floats]:
-    """Return the embeddings of the stating and of the denying sentences, (P, D) and (P', D)."""
-    if template is None:
-        sides: tuple[Sequence[str], Sequence[str]] = (prompts.positive(concept), prompts.negative(concept))
-    else:
-        stated, denied = prompts.spread(concept)[template]
-        sides = ([stated], [denied] if denied else [])
-    positive = np.stack([vectors[text] for text in sides[0]])
-    negative = [vectors[text] for text in sides[1]]
-    return positive, np.stack(negative) if negative else np.empty((0, positive.shape[1]))
-
-
-def _template_scores(rows: Rows, selected: NDArray[np.bool_], weights: PatientWeights, *, task: str) -> list[Score]:
-    """Mean AUROC over single templates of every label that has both classes, and its mean over labels."""
-    kinds = [number for number, variant in enumerate(rows.variants) if variant["template"] != ENSEMBLE]
-    known = selected & np.isfinite(rows.target)
-    scores, items = [], []
-    for number, label in enumerate(rows.labels):
-        chosen = [np.flatnonzero(known & (rows.label == number) & (rows.variant == kind)) for kind in kinds]
-        if not chosen or len(np.unique(rows.target[chosen[0]])) < 2:
-            continue
-        scores.append(_over_templates(rows, chosen, weights, task=task, label=label))
-        items.append(chosen[0])
-    if not scores:
-        return []
-    every = np.concatenate(items)
-    distinct = every[np.unique(rows.item[every], return_index=True)[1]]
-    draws = resampled.macro(np.stack([score.draws for score in scores if score.draws is not None], axis=1)).draws
-    value = float(np.mean([score.value for score in scores]))
-    interval = percentile(value, draws, weights=weights.select(distinct))
-    low, high = (float(np.mean([score.extra[key] for score in scores])) for key in ("template_low", "template_high"))
-    extra = {"labels": len(scores), "template_low": low, "template_high": high}
-    return [*scores, Score.of(interval, task=task, metric=TEMPLATES, label="macro", extra=extra, draws=draws)]
-
-
-def _over_templates(
-    rows: Rows, chosen: Sequence[NDArray[np.intp]], weights: PatientWeights, *, task: str, label: str
-) -> Score:
-    """Mean over templates with the deviation and range, and how often a decision hangs on the template."""
-    values = [auroc(rows.target[places], rows.score[places]) for places in chosen]
-    each = [resampled.auroc(rows.target[places], rows.score[places], weights.select(places)) for places in chosen]
-    draws = np.mean(each, axis=0)
-    interval = percentile(float(np.mean(values)), draws, weights=weights.select(chosen[0]))
-    extra: dict[str, Any] = {
-        "templates": len(values),
-        "template_low": min(values),
-        "template_high": max(values),
-        "template_sd": float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"),
-    }
-    if np.isfinite(rows.probability[chosen[0]]).all():
-        said = np.stack([rows.probability[places] >= 0.5 for places in chosen])
-        extra["flip_rate"] = float(np.mean(said.any(axis=0) & ~said.all(axis=0)))
-    return Score.of(interval, task=task, metric=TEMPLATES, label=label, extra=extra, draws=draws)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vesalius import registry
 from vesalius.inference.dual import DualPredictor, ImagePass
 from vesalius.inference.predictor import Predictor
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from vesalius.training.checkpoint import LoadedModel
 
 __all__ = ["CheckpointPredictor", "claims", "open_model"]
+
+IMAGES_KEPT = 64
+"""Images whose tokens are held at once while they are matched with texts."""
 
 _CARD = "vesalius.json"
 _RECIPE = "recipe.yaml"
@@ -49,6 +54,7 @@ class CheckpointPredictor(DualPredictor):
         self.tokenizer = loaded.tokenizer
         self.processor = loaded.processor
         self.info = dict(loaded.info)
+        self.method = loaded.method.to(self.device).float().eval()
         self.capabilities = frozenset(loaded.method.capabilities)
         self.temperature = float(1.0 / loaded.method.model.logit_scale.detach().exp())
         self.text_length = loaded.method.model.settings.text_length
@@ -71,17 +77,91 @@ class CheckpointPredictor(DualPredictor):
     def text_pass(self, texts: Sequence[str]) -> Tensor:
         """Run the text encoder on N texts, (N, D)."""
         module: Any = self.module
-        words = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.text_length, return_tensors="pt"
-        ).to(self.device)
+        words = self._words(texts)
         joint: Tensor = module.encode_text(words["input_ids"], words["attention_mask"], local=False).joint
         return joint
+
+    def match_pairs(
+        self, images: Sequence[Pixels], texts: Sequence[str], *, pairs: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float32]:
+        """Logits of pairs of numbers of images and texts, (K,), both encoded in blocks and paired in pieces.
+
+        An image is encoded once; a text once for every `IMAGES_KEPT` images that it is paired with.
+        """
+        import torch
+
+        if "match" not in self.capabilities:
+            raise self.cannot("match")
+        out = np.empty(len(pairs), np.float32)
+        with torch.inference_mode():
+            for wanted, seen, first in self._image_blocks(images, pairs):
+                for places, read, mask, start in self._text_blocks(texts, pairs, wanted):
+                    for at in range(0, len(places), self.batch):
+                        piece = places[at : at + self.batch]
+                        rows, columns = (torch.tensor(side) for side in zip(*(pairs[i] for i in piece), strict=True))
+                        columns = (columns - start).to(self.device)
+                        logits = self.method.match(
+                            seen.rows((rows - first).to(self.device)), read.rows(columns), mask[columns]
+                        )
+                        out[piece] = logits.float().cpu().numpy()
+        return out
+
+    def whole(self) -> nn.Module:
+        """Return the method where its own weights make answers, else the encoders."""
+        return self.method if "match" in self.capabilities else self.module
+
+    def redraw(self) -> None:
+        """Draw the encoders anew, and what the method has beside them."""
+        super().redraw()
+        module: Any = self.module
+        method: Any = registry.load("vesalius.methods", type(self.method).__module__.rsplit(".", 1)[-1])
+        self.method = method.build(self.method.settings, module).to(self.device).float().eval()
 
     def random_module(self) -> nn.Module:
         """Build the same architecture with random weights; nothing pretrained is read."""
         module: Any = self.module
         drawn: nn.Module = type(module)(module.config)
         return drawn
+
+    def _words(self, texts: Sequence[str]) -> Any:
+        return self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.text_length, return_tensors="pt"
+        ).to(self.device)
+
+    def _image_blocks(
+        self, images: Sequence[Pixels], pairs: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[list[int], Any, int]]:
+        """Yield blocks of images: places of their pairs, their features with tokens, number of the first one."""
+        import torch
+
+        module: Any = self.module
+        for first in range(0, len(images), IMAGES_KEPT):
+            block = images[first : first + IMAGES_KEPT]
+            wanted = [place for place, (row, _) in enumerate(pairs) if first <= row < first + len(block)]
+            if not wanted:
+                continue
+            passes = [
+                module.encode_image(self.pixel_values(block[at : at + self.batch]).to(self.device))
+                for at in range(0, len(block), self.batch)
+            ]
+            joined = (
+                torch.cat(part) if isinstance(part[0], torch.Tensor) else part[0]
+                for part in zip(*passes, strict=True)
+            )
+            yield wanted, type(passes[0])(*joined), first
+
+    def _text_blocks(
+        self, texts: Sequence[str], pairs: Sequence[tuple[int, int]], wanted: Sequence[int]
+    ) -> Iterator[tuple[list[int], Any, Tensor, int]]:
+        """Yield blocks of texts: places of their pairs among `wanted`, features, mask, number of the first one."""
+        module: Any = self.module
+        for first in range(0, len(texts), self.batch):
+            block = texts[first : first + self.batch]
+            places = [place for place in wanted if first <= pairs[place][1] < first + len(block)]
+            if places:
+                words = self._words(block)
+                mask = words["attention_mask"]
+                yield places, module.encode_text(words["input_ids"], mask), mask, first
 
     def describe(self) -> Mapping[str, Any]:
         """Kind, architecture, method and preprocessing."""
