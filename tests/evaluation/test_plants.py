@@ -68,6 +68,32 @@ def test_signs_of_the_text_leave_the_picture(corpus: Corpus, tmp_path: Path):
     np.testing.assert_array_equal(planted.read(study.images[0]).array, was)
 
 
+def test_a_named_sign_is_called_by_a_finding(corpus: Corpus, tmp_path: Path):
+    planted = plant(corpus, tmp_path, name="named_signs")
+    for study in planted:
+        (finding,) = (one.concept for one in study.findings if one.status == "present")
+        assert study.text() == f"There is {finding.replace('_', ' ')}."
+        assert len(study.findings) == len(SIGNS)
+
+
+def test_kin_are_known_of_one_finding_in_training_and_of_the_other_in_the_test(corpus: Corpus, tmp_path: Path):
+    planted = plant(corpus, tmp_path, name="kin_signs")
+    first, second = (
+        {
+            study.text(): {one.concept for one in study.findings if one.status == "present"}
+            for study in planted.split(part)
+        }
+        for part in ("train", "test")
+    )
+    known = [{text: labels for text, labels in part.items() if labels} for part in (first, second)]
+    assert known[0]
+    assert known[1]
+    assert not set(known[0]) & set(known[1])
+    assert all(len(labels) == 1 for part in known for labels in part.values())
+    assert known[0].get("There is pneumothorax.", {"kin_air"}) == {"kin_air"}
+    assert known[1].get("There is free gas.", {"kin_air"}) == {"kin_air"}
+
+
 def test_planting_again_opens_what_is_there_and_is_the_same(corpus: Corpus, tmp_path: Path):
     first = plant(corpus, tmp_path / "a", name="signs")
     assert plant(corpus, tmp_path / "a", name="signs").content_hash == first.content_hash

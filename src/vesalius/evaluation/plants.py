@@ -194,6 +194,48 @@ def _png(picture: NDArray[np.float32]) -> bytes:
     return file.getvalue()
 
 
+_KIN = {
+    "fluid": ("pleural_effusion", "hydronephrosis"),
+    "air": ("pneumothorax", "free_gas"),
+    "calcified": ("granuloma", "kidney_stone"),
+    "hazy": ("edema", "ground_glass"),
+}
+"""Findings whose names share no word and which share a look; each of the eight goes by a sign of its own."""
+
+
+def _named_signs(*, kin: bool = False) -> Callable[[Corpus, int], Change]:
+    """Plant signs that the report calls by names of findings.
+
+    Args:
+        kin: the label is the look that two findings share, known of the first one in training and of the second in
+            the other splits; else the findings themselves are.
+    """
+    findings = [finding for pair in _KIN.values() for finding in pair]
+
+    def prepare(corpus: Corpus, seed: int) -> Change:
+        training = set(corpus.split("train").ids)
+
+        def change(study: Study) -> tuple[Study, Media]:
+            rng = np.random.default_rng([seed, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
+            number = int(rng.integers(len(SIGNS)))
+            own = findings[number]
+            labels = {name: name == own for name in findings}
+            if kin:
+                told = number % 2 == (study.id not in training)
+                labels = {f"kin_{look}": own in pair for look, pair in _KIN.items()} if told else {}
+            stated = tuple(
+                Finding(concept=name, status="present" if there else "absent", source="planted")
+                for name, there in labels.items()
+            )
+            said = (Text(text=f"There is {own.replace('_', ' ')}.", role="findings"),)
+            changed = replace(study, texts=said, findings=stated, regions=())
+            return _with_sign(corpus, changed, SIGNS[number], rng)
+
+        return change
+
+    return prepare
+
+
 _PLANTS: dict[str, _Plant] = {
     "shuffled_texts": _Plant("every training study has the texts of another one", _shuffled_texts),
     "signs": _Plant("one of eight signs at a random place of the picture, named by the report", _signs()),
@@ -203,6 +245,11 @@ _PLANTS: dict[str, _Plant] = {
     "signs_told_last": _Plant(
         "signs, named by the report's last sentence, behind one of 77 words that tell nothing",
         _signs(lead=len(_LEAD.split())),
+    ),
+    "named_signs": _Plant("one of eight signs, which the report calls by the name of a finding", _named_signs()),
+    "kin_signs": _Plant(
+        "named signs whose label is a look that two findings share: of one in training, of the other in the test",
+        _named_signs(kin=True),
     ),
     "signs_of_text": _Plant("signs that the report names and the picture does not show", _signs(shown=False)),
 }
