@@ -172,7 +172,7 @@ def concept_alignment(
         captions, group = torch.unique(owner, return_inverse=True)
         member = functional.one_hot(group, len(captions)).bool()
         spread = scores[:, :, None].masked_fill(~member[None], -torch.inf)
-        scores, owner = spread.logsumexp(dim=1) - member.sum(dim=0).log(), captions
+        scores, owner = spread.logsumexp(dim=1) - member.sum(dim=0).to(scores.dtype).log(), captions
     belongs = owner[None, :] == first + torch.arange(len(patch), device=patch.device)[:, None]
     if names is not None:
         belongs = (belongs.float() @ (names[:, None] == names[None, :]).float()) > 0
