@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from method_batches import METHODS, REPORTS, batch_of, method_named
 
 from vesalius import registry
-from vesalius.data.collator import Collator
-from vesalius.data.loader import Sample
-from vesalius.data.records import Finding, Study
 from vesalius.data.transforms import ImageProcessor
-from vesalius.methods.base import Method
-from vesalius.models.dual import DualEncoder
-from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.tokenizer import train_tokenizer
 from vesalius.training.checkpoint import load_model, save_model
 from vesalius.training.memory import TrainingStep, cached_step
 from vesalius.training.recipe import load_recipe, recipe_names
 
-METHODS = registry.names("vesalius.methods")
 RECIPES = recipe_names()
 NO_GRADIENT: dict[str, str] = {
     "logit_scale": "a method that fixes the temperature does not train it",
     "logit_bias": "only a sigmoid objective has one",
 }
 """Parameters that may stay without a gradient, and why."""
-
-SETTINGS = DualEncoderConfig(image_size=32, patch=8, width=32, depth=2, projection_dim=16, vocabulary=64)
-REPORTS = [
-    "The lungs are clear. No effusion.",
-    "Large left effusion.",
-    "Small nodule in the right lung.",
-    "Clear.",
-]
-
-
-def method_named(name: str, *, seed: int = 0) -> Method:
-    torch.manual_seed(seed)
-    module = registry.load("vesalius.methods", name)
-    made: Method = module.build(module.SETTINGS(), DualEncoder.build(SETTINGS))
-    return made
-
-
-def batch_of(method: Method, size: int = 4, *, seed: int = 0, reports: Sequence[str] = REPORTS) -> dict[str, Any]:
-    """Make a batch as the loader does, with all that the method adds to it."""
-    rng = np.random.default_rng(seed)
-    views = [tuple(rng.random((method.settings.num_views, 1, 32, 32), dtype=np.float32)) for _ in range(size)]
-    study = Study(id="a", patient="b", findings=(Finding(concept="pleural_effusion", anatomy="pleura"),))
-    samples = [
-        Sample(view[0], text, row, view[1:], study)
-        for row, (view, text) in enumerate(zip(views, reports[:size], strict=True))
-    ]
-    tokenizer = train_tokenizer(REPORTS, vocabulary=64)
-    method.prepare(tokenizer)
-    return Collator(tokenizer, SETTINGS.text_length, ImageProcessor(size=32), method.annotate)(samples)
 
 
 def test_how_many_were_seen() -> None:
@@ -104,21 +67,6 @@ def test_a_step_lowers_the_loss_of_its_batch(name: str) -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
-
-
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize(
-    "reports",
-    [["Clear."], ["Clear.", "Clear."], ["Large left effusion. " * 900, "Clear."], ["Effusion!", "?? - 3"]],
-    ids=["one pair", "equal reports", "very long", "odd signs"],
-)
-def test_odd_batches_are_finite(name: str, reports: list[str]) -> None:
-    method = method_named(name)
-    out = method(**batch_of(method, len(reports), reports=reports))
-    out["loss"].backward()
-    assert torch.isfinite(out["loss"])
-    gradients = [weight.grad for weight in method.parameters() if weight.grad is not None]
-    assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
 @pytest.mark.parametrize("name", METHODS)
