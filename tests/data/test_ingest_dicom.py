@@ -99,7 +99,10 @@ def test_patients_studies_and_series(tree: Path, tmp_path: Path) -> None:
     verify(corpus)
 
 
-def test_a_volume_is_the_same_for_any_number_of_workers_and_with_links(tree: Path, tmp_path: Path) -> None:
+def test_a_volume_is_the_same_for_any_number_of_workers_and_with_links(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vesalius.data.ingest.from_folder._HEADERS_PER_WORKER", 2)
     reports = [
         ingest(tree, out=tmp_path / f"{workers}{link}", workers=workers, link=link)
         for workers, link in ((1, False), (2, False), (1, True))

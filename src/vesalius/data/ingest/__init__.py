@@ -69,7 +69,7 @@ def ingest(
     """
     source, root, columns = Path(source), Path(out), columns or Columns()
     name = name or (source.stem if source.is_file() else source.resolve().name)
-    plan = _plan(source, root, columns, name)
+    plan = _plan(source, root, columns, name=name, workers=_checked(workers))
     _claim(root, {"source": str(source.resolve()), "name": name, "link": link, **asdict(columns)}, resume)
     _await_orphans(root)
     licence = columns.licence.removeprefix("=") if columns.licence.startswith("=") else ""
@@ -88,12 +88,12 @@ def ingest(
     return _finished(root, plan, resumed=len(done))
 
 
-def _plan(source: Path, root: Path, columns: Columns, name: str) -> Plan:
+def _plan(source: Path, root: Path, columns: Columns, *, name: str, workers: int | None) -> Plan:
     provenance = Provenance(source=name, made_by=f"vesalius ingest {__version__}")
     if source.is_dir():
         if root.resolve().is_relative_to(source.resolve()):
             raise DataError(f"corpus {root} would lie inside its source {source}; choose another --out")
-        plan = plan_folder(source, columns, provenance=provenance)
+        plan = plan_folder(source, columns, provenance=provenance, workers=workers)
     elif not source.exists():
         raise DataError(f"{source}: no such file or folder")
     elif source.suffix.lower() in TABLE_SUFFIXES:
@@ -153,9 +153,13 @@ def _refuse_others(root: Path, done: set[str], plan: Plan) -> None:
         )
 
 
-def _num_workers(workers: int | None, studies: int) -> int:
+def _checked(workers: int | None) -> int | None:
     if workers is not None and workers < 1:
         raise DataError(f"{workers} workers asked for, expected at least 1")
+    return workers
+
+
+def _num_workers(workers: int | None, studies: int) -> int:
     return workers or max(1, min(os.cpu_count() or 1, studies // _STUDIES_PER_WORKER))
 
 

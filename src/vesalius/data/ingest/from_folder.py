@@ -13,7 +13,8 @@ findings and texts of the study whose images they refer to; other objects that a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +24,11 @@ from vesalius.data.ingest.dicom_objects import object_in, with_objects
 from vesalius.data.ingest.plan import ImagePlan, ObjectPlan, Plan, StudyPlan, short_names
 from vesalius.data.ingest.report import REPORT_FILE, Problem
 from vesalius.data.ingest.table import TABLE_SUFFIXES
+from vesalius.data.ordered import Backend, ordered_map
 from vesalius.data.readers import sniff
 from vesalius.data.readers.dicom_slices import Slice, slices_of
 from vesalius.data.readers.dicom_stacks import arrange
+from vesalius.data.readers.dicom_tags import has, number, text
 from vesalius.data.readers.quiet import quiet
 from vesalius.data.records import Laterality, Provenance, Study, Text
 from vesalius.errors import ConfigError, DataError
@@ -36,10 +39,16 @@ _NO_IMAGES = {
     ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".htm", ".pdf", ".yaml",
     ".yml", ".py", ".ipynb", ".log", ".parquet", ".docx", ".xlsx", ".sha256", ".md5", ".bval", ".bvec",
 }  # fmt: skip
-_TAGS = (
-    "StudyInstanceUID", "PatientID", "IssuerOfPatientID", "SeriesInstanceUID", "InstanceNumber",
-    "SOPInstanceUID", "PatientAge", "PatientSex", "ImageLaterality", "Laterality",
+_PLAIN_TAGS = (
+    "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "SOPInstanceUID", "PatientAge", "PatientSex",
+    "ImageLaterality", "Laterality",
 )  # fmt: skip
+_SPELT_TAGS = ("PatientID", "IssuerOfPatientID")
+"""Tags in the character set of the file."""
+_PLACES = ("ImagePositionPatient", "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence")
+"""Where a file states the place of its frames."""
+_HEADERS_PER_WORKER = 1000
+"""A worker process takes half a second to start; for fewer headers it is not worth it."""
 _HEADERS_STAY = "DICOM files keep their headers, with all that they say of the patient"
 _TABLES = "tables in the folder were not read; where one describes the pictures, name it"
 _VOLUME = "volumes were made of DICOM series"
@@ -65,8 +74,14 @@ class _Header(NamedTuple):
     """One for a file of one frame with a place in the patient; a file of several is an image or volume by itself."""
 
 
-def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Plan:
+def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance, workers: int | None = None) -> Plan:
     """Walk a folder and group what is found; a text file beside a picture of the same stem is its report.
+
+    Args:
+        folder: of the files.
+        columns: what is stated for all files.
+        provenance: of the studies.
+        workers: processes that read headers of DICOM files; at most, None for one a core.
 
     Raises:
         ConfigError: a column is named, which a folder has not.
@@ -76,41 +91,55 @@ def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance) -> Pl
     if named:
         raise ConfigError(f"{folder}: a folder has no columns ({', '.join(named)}); give a table, or =VALUE")
     plan = Plan()
-    pictures: list[Path] = []
-    headers: list[_Header] = []
-    objects: list[ObjectPlan] = []
-    for path in _files(folder):
-        item = path.relative_to(folder).as_posix()
+    pictures: dict[str, Path] = {}
+    dicom: list[tuple[Path, str]] = []
+    for item in _files(folder):
+        path = folder / item
         if path.suffix.lower() in _NO_IMAGES or path.name == "LICENSE":
             plan.ignored[path.suffix.lower() or path.name] += 1
             continue
         try:
             if sniff(path) == "dicom":
-                found = _header(path, item)
-                if isinstance(found, ObjectPlan):
-                    objects.append(found)
-                else:
-                    headers.append(found)
+                dicom.append((path, item))
             else:
-                pictures.append(path)
+                pictures[item] = path
         except DataError as error:
             plan.problems.append(Problem(item, _short(error, path)))
+    found = list(_headers(dicom, workers))
+    plan.problems += [one for one in found if isinstance(one, Problem)]
+    plan.problems.sort()
     _note_tables(folder, plan)
-    plan.studies += _pictures(folder, pictures, columns, provenance)
+    plan.studies += _pictures(pictures, columns, provenance)
+    headers = [one for one in found if isinstance(one, _Header)]
+    objects = [one for one in found if isinstance(one, ObjectPlan)]
     plan.studies += with_objects(_dicom(headers, columns, plan, provenance), objects, plan)
     return plan
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return all files that are not hidden, in an order that does not depend on the file system."""
-    found = [
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and path.name != REPORT_FILE
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+def _files(folder: Path) -> list[str]:
+    """Return all files that are not hidden, relative to the folder, in an order that is not the file system's."""
+    found: list[str] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(place).relative_to(folder).as_posix()
+        shown = [name for name in files if not name.startswith(".") and name != REPORT_FILE]
+        found += [name if below == "." else f"{below}/{name}" for name in shown]
+    return sorted(item for item in found if (folder / item).is_file())
+
+
+def _headers(files: Sequence[tuple[Path, str]], workers: int | None) -> Iterator[_Header | ObjectPlan | Problem]:
+    """Read the headers of DICOM files, in their order, in several processes where there are many."""
+    workers = max(1, min(workers or os.cpu_count() or 1, len(files) // _HEADERS_PER_WORKER))
+    backend: Backend = "processes" if workers > 1 else "local"
+    return ordered_map(_header_or_problem, files, backend=backend, workers=workers)
+
+
+def _header_or_problem(file: tuple[Path, str]) -> _Header | ObjectPlan | Problem:
+    path, item = file
+    try:
+        return _header(path, item)
+    except DataError as error:
+        return Problem(item, _short(error, path))
 
 
 def _note_tables(folder: Path, plan: Plan) -> None:
@@ -121,12 +150,11 @@ def _note_tables(folder: Path, plan: Plan) -> None:
         plan.notes[f"{_TABLES}: vesalius ingest {folder.name}/{tables[0]} --image COLUMN"] += len(tables)
 
 
-def _pictures(folder: Path, pictures: Sequence[Path], columns: Columns, provenance: Provenance) -> list[StudyPlan]:
-    items = {path: path.relative_to(folder).as_posix() for path in pictures}
-    names = short_names(items.values())
+def _pictures(pictures: Mapping[str, Path], columns: Columns, provenance: Provenance) -> list[StudyPlan]:
+    names = short_names(pictures)
     stated = {meaning: columns.value({}, meaning) for meaning in _MEANINGS}
     studies = []
-    for path, item in items.items():
+    for item, path in pictures.items():
         beside = path.with_suffix(".txt")
         text = beside.read_text(encoding="utf-8", errors="replace").strip() if beside.is_file() else ""
         studies.append(
@@ -162,14 +190,15 @@ def _header(path: Path, item: str) -> _Header | ObjectPlan:
 
     dataset = open_dataset(path, pixels=False)
     with quiet(), guarded(str(path)):
-        uid = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
-        values = {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _TAGS}
+        uid = text(dataset, "SOPClassUID") or text(dataset.file_meta, "MediaStorageSOPClassUID")
+        values = {keyword: text(dataset, keyword) for keyword in _PLAIN_TAGS}
+        values |= {keyword: str(dataset.get(keyword, "") or "").strip() for keyword in _SPELT_TAGS}
         patient, study = _names(values, item)
         if found := object_in(path, item, dataset, uid, study):
             return found
-        frames = dataset.get("NumberOfFrames") or 1
-        described = slices_of(path, dataset) if frames == 1 else []
         # What has no place in the patient, such as a radiograph, is never a slice: nothing is held for it.
+        single = (number(dataset, "NumberOfFrames") or 1) == 1 and any(has(dataset, tag) for tag in _PLACES)
+        described = slices_of(path, dataset) if single else []
         slices = tuple(one for one in described if one.geometry is not None)
     tag = values.__getitem__
     return _Header(
