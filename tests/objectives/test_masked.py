@@ -16,7 +16,10 @@ from vesalius.objectives.masked import (
     pixel_loss,
     random_scores,
     restored,
+    span_places,
     token_loss,
+    touched,
+    units_of_spans,
     unpatchify,
     visible,
 )
@@ -121,3 +124,43 @@ def test_texts_of_one_word_and_of_none() -> None:
     assert nothing.item() == 0
     nothing.backward()
     assert (logits.grad == 0).all()
+
+
+def test_spans_as_places_units_and_what_a_mask_touches() -> None:
+    spans = torch.tensor([[[1, 3], [4, 5], [-1, -1]]])
+    places = span_places(spans, 6)
+    assert places.int().tolist() == [[[0, 1, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0]]]
+    # [CLS], three words of which the first two are one entity, a word that is one, [SEP].
+    words = torch.tensor([[-1, 0, 1, 2, 3, -1]])
+    assert units_of_spans(words, places).tolist() == [[-1, 4, 4, 2, 5, -1]]
+    labels = torch.tensor([[IGNORED, IGNORED, 7, IGNORED, IGNORED, IGNORED]])
+    assert touched(places, labels).tolist() == [[True, False, False]]
+    none = span_places(torch.zeros(1, 0, 2, dtype=torch.long), 6)
+    assert none.shape == (1, 0, 6)
+    assert torch.equal(units_of_spans(words, none), words)
+    assert touched(none, labels).shape == (1, 0)
+
+
+@given(seed=st.integers(0, 30))
+def test_half_an_entity_is_never_hidden(seed: int) -> None:
+    places = span_places(torch.tensor([[[1, 4], [5, 7]], [[2, 3], [-1, -1]]]), 10)
+    words = torch.tensor([[-1, 0, 1, 2, 3, 4, 5, 6, 7, -1], [-1, 0, 1, 2, 3, -1, -1, -1, -1, -1]])
+    ids = torch.arange(20).view(2, 10)
+    _, labels = mask_units(
+        ids, units_of_spans(words, places), share=0.4, mask_id=1, vocabulary=9, generator=generator(seed)
+    )
+    hit = (places & (labels != IGNORED)[:, None]).sum(dim=2)
+    assert all(count in (0, size) for count, size in zip(hit.flatten(), places.sum(dim=2).flatten(), strict=True))
+
+
+def test_each_text_may_have_a_share_of_its_own() -> None:
+    units = torch.arange(10).expand(2, 10)
+    _, labels = mask_units(
+        units + 20,
+        units,
+        share=torch.tensor([0.2, 1.0], dtype=torch.float64),
+        mask_id=1,
+        vocabulary=9,
+        generator=generator(),
+    )
+    assert (labels != IGNORED).sum(dim=1).tolist() == [2, 10]

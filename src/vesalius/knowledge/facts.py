@@ -12,7 +12,7 @@ from vesalius.knowledge.ontology import Concept, Edge, Ontology
 from vesalius.knowledge.vocabulary import builtin
 from vesalius.virtual.preset import finding, finding_names
 
-__all__ = ["fact_graph"]
+__all__ = ["fact_graph", "fact_linker"]
 
 _LOOKS = ("shape", "density")
 _PARTS = re.compile(r", (?:mostly |with )?| or | and | with ")
@@ -24,13 +24,19 @@ def fact_graph() -> Ontology:
 
     To the edges of `builtin` come ``has_shape`` and ``has_density`` to looks, which findings share ("air", "round"),
     ``located_in`` to a structure, or to a place that is none, and ``seen_in`` to the region. Looks, places and
-    regions are no names to be found in a text.
+    regions are no names to be found in a text: see `fact_linker`.
     """
     base = builtin()
     edges = list(dict.fromkeys(edge for concept in finding_names() for edge in _edges(concept)))
     heard = {edge.tail for edge in edges if edge.tail not in base}
     added = [Concept(id=name, name=name.partition(":")[2], types=(name.partition(":")[0],)) for name in sorted(heard)]
     return base.merged(Ontology.of([*base, *added], edges))
+
+
+@cache
+def fact_linker() -> Linker:
+    """Return the linker of the graph's findings and structures."""
+    return fact_graph().linker(types=("finding", "anatomy"))
 
 
 def _edges(concept: str) -> Iterator[Edge]:

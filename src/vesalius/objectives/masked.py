@@ -5,7 +5,7 @@ gives a guided one, scores of coarse cells a hierarchical one. Sources: He et al
 unequal shares and pixel loss of M3AE, Chen et al. 2022 (arXiv 2209.07098); whole entities, Chen et al.
 2022 (ARL); 80/10/10, Devlin et al. 2018 (BERT, arXiv 1810.04805).
 
-Legend: B batch, P patches, V visible patches, L tokens, W values of a patch.
+Legend: B batch, P patches, V visible patches, L tokens, S spans, W values of a patch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.nn import functional
 
 __all__ = [
     "IGNORED", "Masking", "cell_scores", "hide_highest", "mask_units", "patchify", "pixel_loss", "random_scores",
-    "restored", "token_loss", "unpatchify", "visible",
+    "restored", "span_places", "token_loss", "touched", "units_of_spans", "unpatchify", "visible",
 ]  # fmt: skip
 
 IGNORED = -100
@@ -147,8 +147,43 @@ class _Rule(NamedTuple):
     random: float = 0.1
 
 
+def span_places(spans: Tensor, length: int) -> Tensor:
+    """Say which tokens each span covers, (B, S, L) of booleans; a span that is padding, (−1, −1), covers none.
+
+    Args:
+        spans: first token and the one after the last, (B, S, 2).
+        length: L.
+    """
+    places = torch.arange(length, device=spans.device)
+    return (places >= spans[..., :1]) & (places < spans[..., 1:])
+
+
+def units_of_spans(words: Tensor, places: Tensor) -> Tensor:
+    """Make one unit of each span, as `mask_units` takes them; of spans that share tokens the last one counts.
+
+    Args:
+        words: number of the word of each token, negative for padding and special tokens, (B, L).
+        places: tokens of each span, (B, S, L).
+    """
+    units = words.clone()
+    first = int(words.max()) + 1 if words.numel() else 0
+    for number in range(places.shape[1]):
+        units[places[:, number] & (words >= 0)] = first + number
+    return units
+
+
+def touched(places: Tensor, labels: Tensor) -> Tensor:
+    """Say which spans (B, S) hold a token that is to be predicted.
+
+    Args:
+        places: tokens of each span, (B, S, L).
+        labels: of `mask_units`, (B, L).
+    """
+    return (places & (labels != IGNORED)[:, None]).any(dim=2)
+
+
 def mask_units(
-    input_ids: Tensor, units: Tensor, *, share: float, mask_id: int, vocabulary: int,
+    input_ids: Tensor, units: Tensor, *, share: float | Tensor, mask_id: int, vocabulary: int,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Hide whole units of words: of each text, in random order, until a share of its tokens is reached.
@@ -159,7 +194,8 @@ def mask_units(
     Args:
         input_ids: (B, L).
         units: number of the unit of each token, negative where it stays (padding, special tokens), (B, L).
-        share: of the tokens that may be hidden; the unit that would exceed it is the last.
+        share: of the tokens that may be hidden, one number or one for each text (B,); the unit that would exceed it
+            is the last.
         mask_id: number of the mask token.
         vocabulary: random words are drawn below this number.
         generator: of the draw.
@@ -168,9 +204,10 @@ def mask_units(
         Token numbers with hidden units, and labels: the token, or `IGNORED`; (B, L) each.
     """
     rule, shown, labels = _Rule(), input_ids.clone(), torch.full_like(input_ids, IGNORED)
+    shares = torch.as_tensor(share, dtype=torch.float64).expand(len(input_ids)).tolist()
     for row in range(len(input_ids)):
         present = units[row][units[row] >= 0]
-        budget, names = share * len(present), torch.unique(present)
+        budget, names = shares[row] * len(present), torch.unique(present)
         fate = torch.rand(len(names), generator=generator)
         covered = 0
         for place in torch.randperm(len(names), generator=generator).tolist():
