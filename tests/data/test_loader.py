@@ -135,6 +135,9 @@ def test_one_of_several_wordings_is_drawn_and_a_report_wins_over_them(tmp_path: 
     assert {sample.text for sample in drawn} == {text.text for text in captions}
     assert all(sample.alternative for sample in drawn)
     assert dataset[Draw(-1, 0)].text == captions[0].text
+    first = Selection(alternatives=("caption",), draw_wordings=False)
+    always = PairDataset(Corpus.open(tmp_path / "corpus"), PROCESSOR, first, cache=tmp_path / "cache")
+    assert {always[Draw(epoch, 0)].text for epoch in range(9)} == {captions[0].text}
     report = dataset[Draw(0, 1)]
     assert (report.text, report.alternative) == ("Heart normal. Lungs clear.", False)
     assert next(iter(dataset.texts())).count("Wording") == 3, "a tokenizer learns from all of them"

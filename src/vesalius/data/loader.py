@@ -79,6 +79,8 @@ class Selection:
     alternatives: tuple[str, ...] = ()
     """Those of the roles whose texts say one thing in several wordings: one is drawn in training, the first read in
     evaluation. They are read only where no text of another role is."""
+    draw_wordings: bool = True
+    """Draw one of several wordings anew in every epoch; otherwise take the first always."""
     unpaired: bool = False
     """Take in studies with an image alone or a text alone, too."""
 
@@ -177,7 +179,8 @@ class PairDataset:
         spoken = self.sentences(row)
         alternative = bool(self._alternative[row])
         if alternative:
-            spoken = [spoken[int(rng.integers(len(spoken))) if training else 0]]
+            drawn = training and self._selection.draw_wordings
+            spoken = [spoken[int(rng.integers(len(spoken))) if drawn else 0]]
         choose = self.words if training and spoken else None
         text = " ".join(spoken) if choose is None else choose(spoken, rng)
         shown = bool(self._ends[row + 1] > self._ends[row])

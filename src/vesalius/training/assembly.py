@@ -223,6 +223,7 @@ def _dataset(corpus: Corpus, recipe: Recipe, split: str, *, folder: Path) -> Pai
         draw_images=data.images == "draw",
         unpaired=recipe.settings.takes_unpaired and split == data.train,
         alternatives=data.alternatives,
+        draw_wordings=data.wordings == "draw",
     )
     pairs = PairDataset(
         corpus.split(split),

@@ -32,6 +32,8 @@ class DataSettings(Config):
     alternatives: tuple[str, ...] = ()
     """Those of the roles whose texts say one thing in several wordings, such as captions of labels: one is drawn in
     each epoch. They are read only where a study has no text of another role."""
+    wordings: Literal["draw", "first"] = "draw"
+    """Of alternatives, one is drawn anew in every epoch, or the first is always read."""
     language: str = "en"
     modalities: tuple[str, ...] = ()
     """DICOM modality codes to keep; empty for all."""
