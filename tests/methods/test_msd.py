@@ -246,3 +246,32 @@ def test_window_in_chunks_and_of_nothing() -> None:
 def test_bad_settings(values: dict[str, float], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         validate(MSDConfig, values, where="here")
+
+
+def kept_bytes(of: MSD, whole: dict[str, Tensor], pieces: int) -> list[int]:
+    """Bytes that autograd keeps for each batch of a window."""
+    step, counts = TrainingStep(of), []
+    for piece in open_window(step, of, split(whole, len(whole["index"]) // pieces)):
+        kept = [0]
+
+        def keep(tensor: Tensor, kept: list[int] = kept) -> Tensor:
+            kept[0] += tensor.nbytes
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = step(piece)["loss"]
+        torch.autograd.backward(loss)
+        counts.append(kept[0])
+    return counts
+
+
+@pytest.mark.evidence(
+    "msd", "L2", "what a batch keeps for its gradient is linear in it and does not grow with the window"
+)
+def test_memory_is_that_of_a_batch() -> None:
+    made = method()
+    alone, of_eight = kept_bytes(made, batch(4), 1), kept_bytes(made, batch(32), 8)
+    assert len(set(of_eight)) == 1
+    # Of the window only the gradient by its keys is kept: 28 more rows of 8 numbers, image and text, of 8 bytes.
+    assert of_eight[0] - alone[0] <= 2 * 28 * 8 * 8
+    assert kept_bytes(made, batch(16), 2)[0] == pytest.approx(2 * kept_bytes(made, batch(8), 2)[0], rel=0.2)
