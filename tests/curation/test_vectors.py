@@ -22,6 +22,12 @@ def test_as_by_brute_force(spread: float, d: int) -> None:
     assert (found.cosine >= 0.9).all()
 
 
+def test_a_crowd_of_copies_is_found_whole() -> None:
+    # 300 copies of one vector make 300 * 299 / 2 = 44850 pairs, more than are compared one by one.
+    vectors = np.repeat(np.random.default_rng(0).normal(size=(1, 96)), 300, axis=0)
+    assert len(near_vectors(vectors, cosine=0.99).pairs) == 44850
+
+
 def test_between_two_sets() -> None:
     one, other = np.eye(4)[:3], np.array([[0, 1, 0, 0], [1, 1, 0, 0], [2.0, 0, 0, 0]])
     # cosines: e1·(e0+e1)/√2 = 0.707, e0·e0 = 1

@@ -18,9 +18,12 @@ from vesalius.errors import DataError
 
 __all__ = ["NearPairs", "near_vectors", "unit"]
 
-_BLOCK = 2048
+_BLOCK = 1024
+"""Rows and columns of a block: its 4 MiB of bounds stay in the cache while they are looked through."""
 _PREFIX = 64
 _SAMPLE = 2048
+_MANY = 2**14
+"""Candidates of a block from which one product of the whole block is cheaper than as many of single pairs."""
 _ROUNDING = 1e-5
 """Added to the bound, so that float32 sums of 512 products lose no pair at the threshold."""
 Vectors = NDArray[np.float32]
@@ -65,17 +68,38 @@ def near_vectors(first: NDArray[Any], second: NDArray[Any] | None = None, *, cos
     short_one, short_other = _shortened(one @ axes), _shortened(other @ axes)
     pairs = [np.empty((0, 2), np.int64)]
     values = [np.empty(0, np.float32)]
+    space = np.empty(_BLOCK * _BLOCK, np.float32)
     for rows, columns in _blocks(len(one), len(other), within=second is None):
-        bound = short_one[rows] @ short_other[columns].T
-        found = np.argwhere(bound >= cosine - _ROUNDING) + np.array([rows.start, columns.start])
-        if second is None:
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        bound = space[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(short_one[rows], short_other[columns].T, out=bound)
+        found = _reaching(bound, cosine - _ROUNDING)
+        if second is None and rows == columns:
             found = found[found[:, 0] < found[:, 1]]
-        exact = np.einsum("ij,ij->i", one[found[:, 0]], other[found[:, 1]])
-        pairs.append(found[exact >= cosine])
+        if not len(found):
+            continue
+        exact = _products(one[rows], other[columns], found)
+        pairs.append(found[exact >= cosine] + np.array([rows.start, columns.start]))
         values.append(exact[exact >= cosine])
     together, cosines = np.concatenate(pairs), np.concatenate(values)
     order = np.lexsort((together[:, 1], together[:, 0]))
     return NearPairs(together[order], cosines[order])
+
+
+def _reaching(bound: Vectors, least: float) -> NDArray[np.int64]:
+    """Return where a table is at least `least`, (k, 2); the largest of each row tells most rows off at once."""
+    rows = np.flatnonzero(bound.max(axis=1) >= least)
+    found = np.argwhere(bound[rows] >= least)
+    found[:, 0] = rows[found[:, 0]]
+    return found
+
+
+def _products(one: Vectors, other: Vectors, pairs: NDArray[np.int64]) -> Vectors:
+    """Return the inner products of pairs (k, 2) of rows of two tables, (k,)."""
+    first, second = pairs[:, 0], pairs[:, 1]
+    if len(pairs) >= _MANY:
+        return np.asarray((one @ other.T)[first, second], np.float32)
+    return np.asarray(np.einsum("ij,ij->i", one[first], other[second]), np.float32)
 
 
 def _axes(vectors: Vectors) -> Vectors:
