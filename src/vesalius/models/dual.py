@@ -5,8 +5,9 @@ Legend: B batch, C channels, S input size by axis, P patches, L tokens, F width 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from math import log
+from math import log, prod
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -24,6 +25,7 @@ from vesalius.models.text.foreign import ForeignText
 from vesalius.models.text.transformer import TextTransformer
 from vesalius.models.transformer import Block, initialise_linear
 from vesalius.models.vision.foreign import ForeignVision, pretrained_projection
+from vesalius.models.vision.inflation import load_inflated
 from vesalius.models.vision.resnet import Residual, ResNet
 from vesalius.models.vision.vit import VisionTransformer
 
@@ -57,7 +59,7 @@ class ImageFeatures(NamedTuple):
 
     def rows(self, chosen: Tensor) -> ImageFeatures:
         """Return the features of chosen images, numbers (N,) that may repeat."""
-        return self._replace(**{name: part[chosen] for name, part in self._asdict().items() if torch.is_tensor(part)})
+        return self._replace(**_chosen(self._asdict(), chosen))
 
 
 class TextFeatures(NamedTuple):
@@ -76,7 +78,7 @@ class TextFeatures(NamedTuple):
 
     def rows(self, chosen: Tensor) -> TextFeatures:
         """Return the features of chosen texts, numbers (N,) that may repeat."""
-        return self._replace(**{name: part[chosen] for name, part in self._asdict().items() if torch.is_tensor(part)})
+        return self._replace(**_chosen(self._asdict(), chosen))
 
 
 @dataclass
@@ -124,6 +126,7 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         self.logit_scale = nn.Parameter(torch.tensor(log(1 / self.settings.temperature)))
         bias = self.settings.logit_bias
         self.logit_bias = None if bias is None else nn.Parameter(torch.tensor(float(bias)))
+        self._grids: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.post_init()
         self._freeze()
 
@@ -144,7 +147,13 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         return loaded
 
     def encode_image(
-        self, pixel_values: Tensor, *, local: bool = True, project: bool = True, attention: bool = False
+        self,
+        pixel_values: Tensor,
+        *,
+        local: bool = True,
+        project: bool = True,
+        attention: bool = False,
+        kept: Tensor | None = None,
     ) -> ImageFeatures:
         """Encode normalised images.
 
@@ -155,8 +164,11 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
                 goes without, and keeps their statistics out of this head's batch norm.
             attention: also give how much the summary looks at each patch in the last layer. Learned pooling gives
                 its own weights; where nothing sums up by looking (mean, max, a ResNet) all patches get the same.
+            kept: numbers of the patches of `image_grid` that are read, (B, V); tokens are then (B, V, F). A plain
+                transformer drops the others before its first block. For every other encoder, and slices through a
+                2D one, the pixels of the others are set to 0 and their tokens are left out afterwards.
         """
-        encoding = self.vision(pixel_values, local=local, attention=attention)
+        encoding = self._seen(pixel_values, kept, local=local, attention=attention)
         pooled = self._pooled(encoding, side="vision")
         joint = _unit(self.vision_head(pooled))
         looks = self._looks(encoding, side="vision") if attention else None
@@ -203,6 +215,17 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
             image=image, text=text, logits=logits if self.logit_bias is None else logits + self.logit_bias
         )
 
+    @torch.no_grad()
+    def image_grid(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Return the patches along each axis of an input of `size`; an encoder that does not say is tried once."""
+        size = tuple(size)
+        if size not in self._grids:
+            device = self.logit_scale.device
+            blank = torch.zeros(1, self.settings.channels, *size, device=device)
+            self._grids[size] = self.vision.eval()(blank).grid
+            self.train(self.training)
+        return self._grids[size]
+
     def scale(self) -> Tensor:
         """Return the inverse of the temperature; a learned one is first brought back under its bound."""
         if self.logit_scale.requires_grad:
@@ -245,6 +268,23 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
                     part.eval()
         return self
 
+    def _seen(self, pixel_values: Tensor, kept: Tensor | None, *, local: bool, attention: bool) -> Encoding:
+        """Encode images, or what is kept of them."""
+        if kept is None:
+            seen: Encoding = self.vision(pixel_values, local=local, attention=attention)
+            return seen
+        if self.vision.drops and (isinstance(self.vision, VisionTransformer) or pixel_values.dim() == 4):
+            seen = self.vision(pixel_values, local=local, attention=attention, kept=kept)
+            return seen
+        grid = self.image_grid(pixel_values.shape[2:])
+        visible = pixel_values.new_zeros(len(kept), prod(grid)).scatter(1, kept, 1.0).view(-1, 1, *grid)
+        encoding = self.vision(
+            pixel_values * functional.interpolate(visible, size=pixel_values.shape[2:]), attention=attention
+        )
+        tokens = encoding.tokens.gather(1, kept[..., None].expand(-1, -1, encoding.tokens.shape[-1]))
+        looks = None if encoding.attention is None else encoding.attention.gather(1, kept)
+        return Encoding(tokens, grid=grid, summary=encoding.summary, attention=looks)
+
     def _pooled(self, encoding: Encoding, *, side: Literal["vision", "text"]) -> Tensor:
         attention: AttentionPool | None = getattr(self, f"{side}_pool")
         if attention is not None:
@@ -286,6 +326,8 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
 
     @torch.no_grad()
     def _load_tower(self, side: Literal["vision", "text"]) -> None:
+        if side == "vision" and self.settings.inflated_from and self.settings.pretrained:
+            load_inflated(self.vision, self.settings.inflated_from)
         source = foreign.pretrained_source(self.settings, side=side)
         if source is None:
             return
@@ -312,6 +354,10 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         elif isinstance(module, (Block, VisionTransformer, TextTransformer, Residual)):
             module.initialise()
+
+
+def _chosen(parts: dict[str, Any], rows: Tensor) -> dict[str, Any]:
+    return {name: part[rows] for name, part in parts.items() if isinstance(part, Tensor)}
 
 
 def _vision(settings: DualEncoderConfig, tower: dict[str, Any]) -> Any:

@@ -103,7 +103,7 @@ class ProjectionHead(nn.Module):
         hidden, out = settings.projection_hidden or width, settings.projection_dim
         self.layers = nn.Sequential()
         if settings.projection == "linear":
-            self.layers.append(nn.Linear(width, out, bias=False))
+            self.layers.append(nn.Linear(width, out, bias=settings.projection_bias))
         elif settings.projection == "mlp" and settings.projection_norm:
             self.layers.extend([nn.Linear(width, hidden), _TokenBatchNorm(hidden), nn.ReLU()])
             self.layers.extend([nn.Linear(hidden, out), _TokenBatchNorm(out, affine=False)])

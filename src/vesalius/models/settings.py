@@ -57,6 +57,10 @@ class DualEncoderConfig(Config):
     vision_depth: int | None = None
     """Blocks; of a ResNet: 10, 18, 34, 50, 101 or 152 layers, 10 where not given."""
     vision_heads: int | None = None
+    inflated: bool = False
+    """The 3D ResNet that a 2D one is inflated to: its stem sees 3 slices and keeps their number."""
+    inflated_from: str = ""
+    """Hub id or folder of a 2D ResNet of transformers whose weights fill the middle slices; empty for none."""
     text_width: int | None = None
     text_depth: int | None = None
     text_heads: int | None = None
@@ -72,6 +76,8 @@ class DualEncoderConfig(Config):
     projection: Literal["linear", "mlp", "none"] = "linear"
     """Head into the joint space: one matrix; or one hidden layer with ReLU; or nothing."""
     projection_dim: int = 128
+    projection_bias: bool = False
+    """The linear head adds a bias."""
     projection_hidden: int | None = None
     """Hidden width of the mlp head; the encoder's width where not given."""
     projection_norm: bool = False
@@ -157,6 +163,10 @@ class DualEncoderConfig(Config):
     def _check_shapes(self) -> None:
         if self.dimensions not in (2, 3) or min(self.size) < 1:
             raise ValueError(f"image_size must be one number, or 2 or 3 of them, found {self.image_size}")
+        if self.inflated and (self.vision, self.dimensions) != ("resnet", 3):
+            raise ValueError("inflated needs vision 'resnet' and an image_size of slices, rows and columns")
+        if self.inflated_from and not self.inflated:
+            raise ValueError(f"inflated_from {self.inflated_from!r} has no effect without inflated")
         if self.vision != "vit":
             return
         if len(self.patches) != self.dimensions:

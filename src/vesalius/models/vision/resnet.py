@@ -1,7 +1,8 @@
 """A compact family of residual networks for pictures and volumes.
 
 Source: He et al., 2015, arXiv 1512.03385; the stride stands on the 3×3 convolution, as everybody has it now.
-Depth 18 with width 512 and depth 50 with width 2048 have the published layouts and numbers of weights.
+Depth 18 with width 512 and depth 50 with width 2048 have the published layouts and numbers of weights. An inflated
+3D one (see `vesalius.models.vision.inflation`) has a stem of 3 slices that keeps their number.
 Legend: B batch, C channels, P places of the last map, F width.
 """
 
@@ -63,6 +64,9 @@ class Residual(nn.Module):
 class ResNet(nn.Module):
     """Stem, four stages, and the places of the last map as tokens."""
 
+    drops = False
+    """A convolution needs every pixel: places cannot be left out."""
+
     recompute = False
     """Stages keep their inputs alone while training; see `vesalius.models.recompute`."""
 
@@ -78,7 +82,7 @@ class ResNet(nn.Module):
         self.dimensions = dimensions
         stem = self.width // (8 * expansion)
         self.stem = nn.Sequential(
-            _convolution(self.channels, stem, 7, 2, dimensions=dimensions),
+            _convolution(self.channels, stem, 7, 2, dimensions=dimensions, slices=3 if settings.inflated else 0),
             nn.ReLU(inplace=True),
             _POOL[dimensions](3, stride=2, padding=1),
         )
@@ -119,6 +123,15 @@ def _stage(inputs: int, outputs: int, blocks: int, stride: int, expansion: int, 
     return nn.Sequential(first, *rest)
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int, *, dimensions: int) -> nn.Sequential:
-    convolution = _CONVOLUTION[dimensions](inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+def _convolution(
+    inputs: int, outputs: int, kernel: int, stride: int, *, dimensions: int, slices: int = 0
+) -> nn.Sequential:
+    """A convolution and its norm; with `slices` its kernel has so many of them, and their number stays."""
+    kernels, strides = [kernel] * dimensions, [stride] * dimensions
+    if slices:
+        kernels[0], strides[0] = slices, 1
+    padding = tuple(size // 2 for size in kernels)
+    convolution = _CONVOLUTION[dimensions](
+        inputs, outputs, tuple(kernels), stride=tuple(strides), padding=padding, bias=False
+    )
     return nn.Sequential(convolution, _NORM[dimensions](outputs))
