@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from vesalius.models.settings import DualEncoderConfig
 
 __all__ = [
     "build",
+    "changed_embeddings",
     "configuration",
     "last_attention",
     "pretrained_source",
@@ -108,6 +110,21 @@ def watching(model: PreTrainedModel) -> dict[str, bool]:
     if model.config._attn_implementation != "eager":
         model.set_attn_implementation("eager")
     return {"output_attentions": True}
+
+
+@contextmanager
+def changed_embeddings(model: PreTrainedModel, change: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Let a tower read other tokens than its embeddings gave, (B, L, F) to (B, L', F), positions already added."""
+
+    def hook(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        del module, inputs
+        return change(output)
+
+    handle = model.get_submodule("embeddings").register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def last_attention(output: Any) -> torch.Tensor | None:

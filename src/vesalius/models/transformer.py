@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Block", "SelfAttention", "initialise_linear"]
+__all__ = ["Block", "SelfAttention", "attend", "initialise_linear"]
 
 
 _MOST_IN_STEPS = 1024
@@ -45,9 +45,7 @@ class SelfAttention(nn.Module):
         )
         if place is not None:
             query = query[torch.arange(batch, device=place.device), :, place].unsqueeze(2)
-        reduced = query.device.type == "cpu" and query.dtype == torch.bfloat16
-        mix = _plain if reduced and length <= _MOST_IN_STEPS else _fused
-        mixed = mix(query, key, value, keep, causal)
+        mixed = attend(query, key, value, keep=keep, causal=causal)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, -1, width))
         return out
 
@@ -76,8 +74,34 @@ class SelfAttention(nn.Module):
         return out
 
 
-def _fused(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None, causal: bool) -> Tensor:
-    return functional.scaled_dot_product_attention(query, key, value, attn_mask=keep, is_causal=causal)
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    keep: Tensor | None = None,
+    causal: bool = False,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Mix values by softmax(query · key / √d): by torch's fused kernel, or in steps where that is faster.
+
+    Args:
+        query: (B, H, L, d).
+        key: (B, H, K, d).
+        value: (B, H, K, d).
+        keep: True where a key may be looked at, broadcastable to (B, H, L, K).
+        causal: look backwards only; not with `keep`.
+        dropout: share of the weights that is dropped.
+
+    Returns:
+        (B, H, L, d).
+    """
+    reduced = query.device.type == "cpu" and query.dtype == torch.bfloat16
+    if reduced and not dropout and key.shape[2] <= _MOST_IN_STEPS:
+        return _plain(query, key, value, keep, causal)
+    return functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=keep, is_causal=causal, dropout_p=dropout
+    )
 
 
 def _plain(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None, causal: bool) -> Tensor:
@@ -94,9 +118,10 @@ def _plain(query: Tensor, key: Tensor, value: Tensor, keep: Tensor | None, causa
 class Block(nn.Module):
     """Attention and a two-layer perceptron, each behind a layer norm and beside a shortcut (pre-norm)."""
 
-    def __init__(self, width: int, *, heads: int, depth: int):
+    def __init__(self, width: int, *, heads: int, depth: int, quick: bool = False):
+        """Build; `depth` blocks share the growth of the shortcut, `quick` takes x · σ(1.702 x) for GELU, as CLIP."""
         super().__init__()
-        self.depth = depth
+        self.depth, self.quick = depth, quick
         self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width, heads=heads)
         self.perceptron_norm = nn.LayerNorm(width)
@@ -122,7 +147,9 @@ class Block(nn.Module):
         if place is not None:
             tokens = tokens[torch.arange(len(tokens), device=place.device), place].unsqueeze(1)
         tokens = tokens + mixed
-        out: Tensor = tokens + self.contract(functional.gelu(self.expand(self.perceptron_norm(tokens))))
+        inner = self.expand(self.perceptron_norm(tokens))
+        inner = inner * torch.sigmoid(1.702 * inner) if self.quick else functional.gelu(inner)
+        out: Tensor = tokens + self.contract(inner)
         return out if looks is None else (out, looks)
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from math import isqrt
+from math import isqrt, prod
 from typing import Any
 
 import torch
@@ -18,6 +18,9 @@ from vesalius.models import foreign
 from vesalius.models.pooling import Encoding
 
 __all__ = ["ForeignVision"]
+
+_DROPPING = ("vit", "deit", "clip_vision_model", "siglip_vision_model", "dinov2", "dinov2_with_registers")
+"""Plain transformers that hold positions in their embeddings: patches can be left out before the first layer."""
 
 
 class ForeignVision(nn.Module):
@@ -31,17 +34,21 @@ class ForeignVision(nn.Module):
         self.width = int(getattr(config, "hidden_size", None) or config.hidden_sizes[-1])
         self.channels = int(getattr(config, "num_channels", 3))
         accepted = inspect.signature(self.model.forward).parameters
+        self.drops = config.model_type in _DROPPING
+        """Patches of a picture that are not kept do not reach the layers."""
         self.interpolates = "interpolate_pos_encoding" in accepted or hasattr(config, "interpolate_pos_encoding")
 
-    def forward(self, image: Tensor, *, local: bool = True, attention: bool = False) -> Encoding:
+    def forward(
+        self, image: Tensor, *, local: bool = True, attention: bool = False, kept: Tensor | None = None
+    ) -> Encoding:
         """Image (B, C, rows, columns) or (B, C, T, rows, columns) to patch tokens (B, P, F).
 
         One channel is repeated for a model that wants three. Slices become tokens beside each other, and the
-        summary is their mean.
+        summary is their mean. Of a picture only the patches `kept` are read, (B, V), where the model `drops`.
         """
         del local  # the tokens are there anyway
         if image.dim() == 4:
-            return self._pictures(image, attention=attention)
+            return self._pictures(image, attention=attention, kept=kept)
         batch, channels, frames, rows, columns = image.shape
         pictures = image.transpose(1, 2).reshape(batch * frames, channels, rows, columns)
         encoding = self._pictures(pictures, attention=attention)
@@ -63,13 +70,15 @@ class ForeignVision(nn.Module):
         """Layers, or stages of a staged network, from the input on."""
         return foreign.stages(self.model)[1]
 
-    def _pictures(self, image: Tensor, *, attention: bool) -> Encoding:
+    def _pictures(self, image: Tensor, *, attention: bool, kept: Tensor | None = None) -> Encoding:
         if image.shape[1] == 1 and self.channels > 1:
             image = image.expand(-1, self.channels, -1, -1)
         if image.shape[1] != self.channels:
             raise DataError(f"the encoder takes {self.channels} channels, found shape {tuple(image.shape)}")
         options = {"interpolate_pos_encoding": True} if self.interpolates else {}
         options |= foreign.watching(self.model) if attention else {}
+        if kept is not None:
+            return self._dropped(image, kept, options)
         output = self.model(pixel_values=image, **options)
         tokens = output.last_hidden_state
         summary = getattr(output, "pooler_output", None)
@@ -77,6 +86,27 @@ class ForeignVision(nn.Module):
             summary = tokens.mean(dim=(2, 3)) if summary is None else summary.flatten(1)
             return Encoding(tokens.flatten(2).transpose(1, 2), grid=tuple(tokens.shape[2:]), summary=summary)
         grid, extra = self._grid(image, tokens.shape[1])
+        if summary is None:
+            summary = tokens[:, 0] if extra else tokens.mean(dim=1)
+        looks = foreign.last_attention(output)
+        looks = None if looks is None or not extra else looks[:, 0, extra:]
+        return Encoding(tokens[:, extra:], grid=grid, summary=summary, attention=looks)
+
+    def _dropped(self, image: Tensor, kept: Tensor, options: Mapping[str, Any]) -> Encoding:
+        """Read the patches that are kept, and the class and register tokens."""
+        patch = self.model.config.patch_size
+        grid = (image.shape[-2] // patch, image.shape[-1] // patch)
+
+        def drop(tokens: Tensor) -> Tensor:
+            extra = tokens.shape[1] - prod(grid)
+            patches = tokens[:, extra:].gather(1, kept[..., None].expand(-1, -1, tokens.shape[-1]))
+            return torch.cat([tokens[:, :extra], patches], dim=1)
+
+        with foreign.changed_embeddings(self.model, drop):
+            output = self.model(pixel_values=image, **options)
+        tokens = output.last_hidden_state
+        extra = tokens.shape[1] - kept.shape[1]
+        summary = getattr(output, "pooler_output", None)
         if summary is None:
             summary = tokens[:, 0] if extra else tokens.mean(dim=1)
         looks = foreign.last_attention(output)

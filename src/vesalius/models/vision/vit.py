@@ -54,6 +54,8 @@ class PatchEmbedding(nn.Module):
 class VisionTransformer(nn.Module):
     """Pre-norm ViT; the position embedding is interpolated to the grid of the input."""
 
+    drops = True
+    """Patches that are not kept do not reach the blocks."""
     recompute = False
     """Blocks keep their inputs alone while training; see `vesalius.models.recompute`."""
 
@@ -69,13 +71,18 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(self.width, heads=heads, depth=depth) for _ in range(depth))
         self.after = nn.LayerNorm(self.width)
 
-    def forward(self, image: Tensor, *, local: bool = True, attention: bool = False) -> Encoding:
+    def forward(
+        self, image: Tensor, *, local: bool = True, attention: bool = False, kept: Tensor | None = None
+    ) -> Encoding:
         """Image (B, C, rows, columns) or (B, C, slices, rows, columns) to patch tokens (B, P, F).
 
-        Without `local` an encoder with a class token leaves the patches out of its last block.
+        Without `local` an encoder with a class token leaves the patches out of its last block. Where numbers of
+        patches are `kept`, (B, V), the others are dropped before the first block: tokens (B, V, F) in that order.
         """
         tokens, grid = self.embedding(image)
         tokens = tokens + self._positions(grid)
+        if kept is not None:
+            tokens = tokens.gather(1, kept[..., None].expand(-1, -1, tokens.shape[-1]))
         if self.summary is not None:
             tokens = torch.cat([self.summary.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
         tokens = self.before(tokens)
