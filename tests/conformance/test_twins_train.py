@@ -44,7 +44,7 @@ def steps_for(corpus: Corpus) -> list[Any] | None:
     if any(text.role in ROLES for study in studies for text in study.texts):
         return []
     if any(finding.status == "present" for study in studies for finding in study.findings):
-        return [{"unimed_clip": {"count": 3}}]
+        return [{"label_captions": {"count": 3}}]
     if any(dialogue.answer for study in studies for dialogue in study.dialogues):
         return ["dialogue_texts"]
     if any(region.concept or region.anatomy for study in studies for region in study.regions):

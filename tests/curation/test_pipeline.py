@@ -31,7 +31,9 @@ NEEDED = {
 
 def test_every_file_is_a_step() -> None:
     assert len(step_names()) >= 23
-    assert {"medtrinity_25m", "med_mat", "gmai_vl", "unimed_clip", "medmax", "exact_duplicates"} <= set(step_names())
+    assert {"medtrinity_25m", "med_mat", "gmai_vl", "label_captions", "medmax", "exact_duplicates"} <= set(
+        step_names()
+    )
     for name in step_names():
         assert step_kind(name).__doc__
 

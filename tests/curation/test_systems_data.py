@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -12,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from curation_studies import Folder, absent, mask_region, present, run, study, texture
-from PIL import Image as Picture
 
-from vesalius.curation import gmai_vl, med_mat, medmax, medtrinity_25m, unimed_clip
+from vesalius.curation import gmai_vl, med_mat, medmax, medtrinity_25m
 from vesalius.curation.base import Dropped, Stage
 from vesalius.curation.bm25 import Passages
 from vesalius.curation.masks import position
@@ -25,7 +23,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Box, Image, Provenance, Study
 from vesalius.errors import ConfigError, DataError
 
-SYSTEMS = ("medtrinity-25m", "med-mat", "gmai-vl", "unimed-clip", "medmax")
+SYSTEMS = ("medtrinity-25m", "med-mat", "gmai-vl", "medmax")
 
 
 def evidence(slug: str, level: str, claim: str) -> pytest.MarkDecorator:
@@ -267,53 +265,7 @@ def test_gmai_on_virtual_patients(chest: Corpus, tmp_path: Path) -> None:
     assert len(records) == len(set(records)) > 30
 
 
-# UniMed-CLIP
-
-
-@evidence("unimed-clip", "L2", "captions are drawn evenly, a report always wins, an unmarked text passes")
-def test_unimed_draws() -> None:
-    rng = np.random.default_rng(0)
-    captions = unimed_clip.captions_for(["edema"], "chest radiograph", count=10)
-    assert len(set(captions)) == 10
-    text = unimed_clip.joined(captions, "_chexpert_")
-    drawn = Counter(unimed_clip.draw_caption(text, rng) for _ in range(5000))
-    # chi-square with 9 degrees of freedom exceeds 27.9 with a chance of 0.001
-    assert sum((drawn[caption] - 500) ** 2 / 500 for caption in captions) < 27.9
-    report = unimed_clip.joined(["a", "b", "the report"], "_mimiccxr_")
-    assert {unimed_clip.draw_caption(report, rng) for _ in range(50)} == {"the report"}
-    without = unimed_clip.joined(["a", "b", unimed_clip.NO_REPORT], "_mimiccxr_")
-    assert {unimed_clip.draw_caption(without, rng) for _ in range(50)} == {"a", "b"}
-    assert unimed_clip.draw_caption("one plain caption", rng) == "one plain caption"
-    with pytest.raises(DataError, match="holds the marker"):
-        unimed_clip.joined(["a _dr_ b"], "_dr_")
-
-
-def jpeg(number: int) -> bytes:
-    file = io.BytesIO()
-    Picture.fromarray(np.full((4, 4), number % 256, np.uint8)).save(file, "JPEG")
-    return file.getvalue()
-
-
-@evidence("unimed-clip", "L2", "shards of the release's form keep bytes and captions, the last one ragged")
-def test_unimed_shards(tmp_path: Path) -> None:
-    samples = [unimed_clip.Sample(jpeg(n), (f"caption {n}", "sjukdom")) for n in range(25)]
-    files = unimed_clip.write_shards(samples, tmp_path, marker="_openi_", size=10)
-    assert [path.name for path in files] == [f"dataset-00000{n}.tar" for n in range(3)]
-    assert list(unimed_clip.read_shards(files)) == samples
-    (tmp_path / "bad.tar").write_bytes(b"no tar")
-    with pytest.raises(DataError, match="not readable as a shard"):
-        list(unimed_clip.read_shards([tmp_path / "bad.tar"]))
-
-
-@evidence("unimed-clip", "L2", "draws follow the weights, of which there must be one for each part")
-def test_unimed_weights() -> None:
-    sizes = {"a": 100, "b": 300}
-    rng = np.random.default_rng(0)
-    # share of the first: 0.25 by size, 0.8 by weight; standard error 0.004
-    assert (unimed_clip.draw_parts(sizes, 10_000, rng) == 0).mean() == pytest.approx(0.25, abs=0.02)
-    assert (unimed_clip.draw_parts(sizes, 10_000, rng, weights=[4, 1]) == 0).mean() == pytest.approx(0.8, abs=0.02)
-    with pytest.raises(ConfigError, match="1 weights for 2 parts"):
-        unimed_clip.draw_parts(sizes, 1, rng, weights=[1])
+# Captions made of labels, as UniMed-CLIP does
 
 
 @evidence("unimed-clip", "L1", "the recipe makes captions of virtual patients")
@@ -395,7 +347,7 @@ def test_medmax_on_virtual_patients(chest: Corpus, tmp_path: Path) -> None:
 @pytest.mark.parametrize("slug", SYSTEMS)
 def test_every_system_has_its_paper(slug: str) -> None:
     catalogue = json.loads((Path(gmai_vl.__file__).parents[1] / "systems.json").read_text(encoding="utf-8"))
-    module = {one.PAPER.slug: one for one in (gmai_vl, med_mat, medmax, medtrinity_25m, unimed_clip)}[slug]
+    module = {one.PAPER.slug: one for one in (gmai_vl, med_mat, medmax, medtrinity_25m)}[slug]
     assert slug in {entry["slug"] for entry in catalogue}
     assert module.PAPER.arxiv
     assert position(Box(0, 0, 2, 2), (9, 9)) == "left-upper"

@@ -94,6 +94,37 @@ def test_kin_are_known_of_one_finding_in_training_and_of_the_other_in_the_test(c
     assert known[1].get("There is free gas.", {"kin_air"}) == {"kin_air"}
 
 
+def test_captions_made_of_labels_take_the_place_of_texts(corpus: Corpus, tmp_path: Path):
+    for study in plant(corpus, tmp_path, name="label_captions"):
+        assert {text.role for text in study.texts} == {"caption"}
+        assert len({text.text for text in study.texts}) == 10
+        assert study.findings == corpus.study(study.id).findings
+
+
+@pytest.mark.parametrize("name", ["few_reports", "signs_few_reports"])
+def test_a_tenth_of_the_training_reports_stay(corpus: Corpus, tmp_path: Path, name: str):
+    planted = plant(corpus, tmp_path, name=name)
+    with_report = [study.id for study in planted.split("train") if study.text("findings")]
+    assert len(with_report) == -(-len(corpus.split("train")) // 10)
+    for part in ("val", "test"):
+        assert all(study.text("findings") and not study.text("caption") for study in planted.split(part))
+    if name == "few_reports":
+        assert all(planted.study(one).texts == corpus.study(one).texts for one in with_report)
+        return
+    for study in planted:
+        (sign,) = (finding.concept for finding in study.findings if finding.status == "present")
+        assert all(sign.replace("_", " ") in text.text.lower() for text in study.texts)
+
+
+def test_the_first_caption_calls_a_sign_by_another_word(corpus: Corpus, tmp_path: Path):
+    for study in plant(corpus, tmp_path, name="signs_reworded"):
+        (sign,) = (finding.concept.removesuffix("_sign") for finding in study.findings if finding.status == "present")
+        first, *others = (text.text for text in study.texts)
+        assert f"{sign} sign" not in first
+        assert len(others) == 2
+        assert all(f"{sign} sign" in other for other in others)
+
+
 def test_planting_again_opens_what_is_there_and_is_the_same(corpus: Corpus, tmp_path: Path):
     first = plant(corpus, tmp_path / "a", name="signs")
     assert plant(corpus, tmp_path / "a", name="signs").content_hash == first.content_hash

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.curation.base import Stage
+from vesalius.curation.steps.label_captions import LabelCaptions
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study, Text
 from vesalius.data.writer import CorpusWriter
@@ -52,6 +54,8 @@ _LEAD = (
     "so that all that follows is told from the picture alone"
 )
 """Words that tell nothing: 77 of them, in one sentence."""
+_REPORTED = 10
+"""One of so many training studies keeps its report, where reports are few."""
 _SHORT_LEAD = 20
 """Words of the lead that fill more than 77 characters and fewer than 77 tokens."""
 
@@ -194,6 +198,64 @@ def _png(picture: NDArray[np.float32]) -> bytes:
     return file.getvalue()
 
 
+_CALLED = {
+    "ring": "circle", "cross": "plus", "star": "asterisk", "bar": "stripe", "post": "column", "stairs": "zigzag",
+    "corner": "angle", "grid": "lattice",
+}  # fmt: skip
+"""Another word for each sign."""
+
+
+def _signs_reworded(corpus: Corpus, seed: int) -> Change:
+    """Signs with captions for a text: the first calls the sign by another word, the others by its own."""
+    planted = _signs()(corpus, seed)
+
+    def change(study: Study) -> tuple[Study, Media]:
+        made, media = planted(study)
+        sign = next(name for name in SIGNS if made.status(f"{name}_sign") == "present")
+        said = [f"Picture of a {_CALLED[sign]}.", f"There is a {sign} sign.", f"A {sign} sign can be seen."]
+        return replace(made, texts=tuple(Text(text=text, role="caption") for text in said)), media
+
+    return change
+
+
+def _label_captions(corpus: Corpus, seed: int) -> Change:
+    """Give every study ten captions made of its labels, in place of its texts."""
+
+    def change(study: Study) -> tuple[Study, Media]:
+        return _captioned(corpus, study, seed), _media(corpus, study)
+
+    return change
+
+
+def _few_reports(*, signs: bool = False) -> Callable[[Corpus, int], Change]:
+    """Leave a tenth of the training studies their report; the others have captions made of their labels.
+
+    Args:
+        signs: the studies have signs, which the reports name.
+    """
+
+    def prepare(corpus: Corpus, seed: int) -> Change:
+        planted = _signs()(corpus, seed) if signs else None
+        train = sorted(corpus.split("train").ids)
+        order = np.random.default_rng(seed).permutation(len(train))
+        unreported = {train[place] for place in order[-(-len(train) // _REPORTED) :]}
+
+        def change(study: Study) -> tuple[Study, Media]:
+            made, media = planted(study) if planted else (study, _media(corpus, study))
+            return (_captioned(corpus, made, seed) if study.id in unreported else made), media
+
+        return change
+
+    return prepare
+
+
+def _captioned(corpus: Corpus, study: Study, seed: int) -> Study:
+    """Return a study with captions of its labels for its only texts; one without labels keeps its texts."""
+    stage = Stage(studies=(), files=corpus, seed=seed)
+    made = LabelCaptions().apply(replace(study, texts=(), regions=()), stage)
+    return made if isinstance(made, Study) else study
+
+
 _KIN = {
     "fluid": ("pleural_effusion", "hydronephrosis"),
     "air": ("pneumothorax", "free_gas"),
@@ -250,6 +312,17 @@ _PLANTS: dict[str, _Plant] = {
     "kin_signs": _Plant(
         "named signs whose label is a look that two findings share: of one in training, of the other in the test",
         _named_signs(kin=True),
+    ),
+    "label_captions": _Plant("every study has ten captions made of its labels for texts", _label_captions),
+    "few_reports": _Plant(
+        "a tenth of the training studies keep their report, the others have captions made of labels", _few_reports()
+    ),
+    "signs_few_reports": _Plant(
+        "signs, named by reports in a tenth of the training studies, by captions made of labels in the others",
+        _few_reports(signs=True),
+    ),
+    "signs_reworded": _Plant(
+        "signs, each with captions of which the first calls it by another word", _signs_reworded
     ),
     "signs_of_text": _Plant("signs that the report names and the picture does not show", _signs(shown=False)),
 }
