@@ -8,6 +8,7 @@ place in the patient.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from vesalius.data.geometry import Geometry
 from vesalius.data.readers.block import Block, Grid
+from vesalius.data.readers.gunzip import gunzip
 from vesalius.data.readers.limits import DECODER_FAULTS, check_size
 from vesalius.data.readers.pixels import Axes, Pixels, Presentation, Window
 from vesalius.data.readers.quiet import quiet
@@ -43,9 +45,13 @@ def read(path: Path, *, frame: int | None = None) -> Pixels:
     faults = (*DECODER_FAULTS, nibabel.spatialimages.HeaderDataError, nibabel.filebasedimages.ImageFileError)
     try:
         with quiet(), _opened(path) as file:
+            packed = isinstance(file, gzip.GzipFile)
             image = _image_class(nibabel, path, file).from_stream(file)
             shape = _shape(path, image.shape)
             _check(path, image.header, shape, frame)
+            if packed and frame is None and (data := gunzip(path, _size(image))) is not None:
+                unpacked = type(image).from_stream(io.BytesIO(data))
+                return _described(path, image, _samples(path, unpacked, shape, None), None)
             array = _samples(path, image, shape, frame)
             file.read(1)  # The checksum of a packed file is looked at when its end is reached.
             return _described(path, image, array, frame)
@@ -114,6 +120,12 @@ def _described(path: Path, image: Any, array: NDArray[Any], frame: int | None) -
         source=str(path),
         presentation=_presentation(header, colour=colour),
     )
+
+
+def _size(image: Any) -> int:
+    """Bytes of a file that holds header, extensions and samples, and nothing behind them."""
+    proxy = image.dataobj
+    return int(proxy.offset) + math.prod(map(int, image.shape)) * int(proxy.dtype.itemsize)
 
 
 def _opened(path: Path) -> BinaryIO:
