@@ -161,61 +161,52 @@ def measure_headers(seed: int) -> dict[str, list[bool]]:
     return results
 
 
-TITLES = {
-    "dr",
-    "prof",
-    "mr",
-    "mrs",
-    "ms",
-    "frau",
-    "md",
-    "pr",
-    "mme",
-    "drs",
-    "med",
-    "priv",
-    "doz",
-    "rn",
-    "nurse",
-    "sister",
-    "st",
-    "of",
-    "the",
-    "a",
-    "de",
-    "and",
-    "madame",
-    "monsieur",
-}
+TITLES = set(
+    "dr prof mr mrs ms miss frau herr md pr mme drs dres med priv doz rn nurse sister professor practitioner father baby oa pc "
+    "pfleger st of the a de and madame monsieur jr ipp ext den year years yr yo old ans jährige jähriger st4".split()
+)
 """Words inside planted values that identify nobody."""
+SENTENCES = Path(__file__).parents[1] / "tests" / "data" / "deidentify"
 
 
-def measure_sentences() -> tuple[dict[str, list[bool]], int, int]:
-    """Measure on sentences as people write them, see the head of their file; last come clinical words taken, and all."""
-    path = Path(__file__).parents[1] / "tests" / "data" / "deidentify" / "sentences.yaml"
-    parts = yaml.safe_load(path.read_text(encoding="utf-8"))
+def marked(sentence: str) -> tuple[str, list[tuple[int, int, str]]]:
+    """Return a sentence without its marks, and start, end and kind of what they stand around."""
+    text, at, places = "", 0, []
+    for match in re.finditer(r"\[\[(\w+)\|(.*?)\]\]", sentence, re.DOTALL):
+        text += sentence[at : match.start()]
+        places.append((len(text), len(text) + len(match[2]), match[1]))
+        text, at = text + match[2], match.end()
+    return text + sentence[at:], places
+
+
+def is_taken(text: str, place: tuple[int, int, str], taken: set[int]) -> bool:
+    """Say whether every telling word of a marked place is among the characters that were found."""
+    start, end, kind = place
+    split = r"\d+|[^\W\d]+" if kind == "AGE" else r"\w+"
+    telling = [word for word in re.finditer(split, text[start:end]) if word.group().lower() not in TITLES]
+    return all({*range(start + word.start(), start + word.end())} <= taken for word in telling)
+
+
+def measure_sentences(name: str, parts: tuple[str, ...]) -> tuple[dict[str, list[bool]], dict[str, Any], list[str]]:
+    """Measure on sentences as people write them, see the head of their file; then words of clinical sentences."""
+    document = yaml.safe_load((SENTENCES / name).read_text(encoding="utf-8"))
     results: dict[str, list[bool]] = defaultdict(list)
-    for part in ("first", "second", "third"):
-        for sentence in parts[part]:
-            text, at = "", 0
-            places = []
-            for match in re.finditer(r"\[\[(\w+)\|(.*?)\]\]", sentence, re.DOTALL):
-                text += sentence[at : match.start()]
-                places.append((len(text), len(text) + len(match[2]), match[1]))
-                text, at = text + match[2], match.end()
-            text += sentence[at:]
+    missed = []
+    for part in parts:
+        for text, places in map(marked, document[part]):
             taken = {index for span in find(text) for index in range(span.start, span.end)}
-            for start, end, kind in places:
-                words_in = [
-                    word for word in re.finditer(r"\w+", text[start:end]) if word.group().lower() not in TITLES
-                ]
-                telling = [word for word in words_in if kind != "AGE" or word.group().isdigit()]
-                whole = all({*range(start + word.start(), start + word.end())} <= taken for word in telling)
-                for group in (f"{part}, all", f"{part}, {kind}"):
+            for place in places:
+                whole = is_taken(text, place, taken)
+                missed += [] if whole else [f"{place[2]}: {text[slice(*place[:2])]} | {text}"]
+                for group in (f"{part}, all", f"{part}, {place[2]}"):
                     results[group].append(whole)
-    clinical = parts["clinical"]
-    lost = sum(len(text[span.start : span.end].split()) for text in clinical for span in find(text))
-    return results, lost, sum(len(text.split()) for text in clinical)
+    clinical = document["clinical"]
+    lost = [text[span.start : span.end] for text in clinical for span in find(text)]
+    figures = {
+        "clinical words": sum(len(text.split()) for text in clinical),
+        "taken": sum(len(value.split()) for value in lost),
+    }
+    return results, figures, [*missed, *(f"taken: {value}" for value in lost)]
 
 
 def rows(results: dict[str, list[bool]]) -> list[str]:

@@ -207,8 +207,8 @@ def test_day_first_reads_the_day_first() -> None:
 
 def test_dictionaries_add_names_and_places() -> None:
     scrubber = Scrubber(names=("Zorblax",), places=("Quuxville",))
-    assert scrubber.scrub("zorblax of Quuxville").text == "[NAME] of [PLACE]"
-    assert find("zorblax of Quuxville") == []
+    assert scrubber.scrub("zorblax of quuxville").text == "[NAME] of [PLACE]"
+    assert find("zorblax of quuxville") == []
 
 
 def test_invented_values_are_the_same_for_the_same_value_and_secret() -> None:
@@ -249,7 +249,9 @@ def planted(sentence: str) -> tuple[str, list[tuple[int, int]]]:
     return "".join(pieces) + sentence[at:], places
 
 
-@pytest.mark.parametrize(("part", "count", "least"), [("first", 119, 117), ("second", 110, 104)])
+@pytest.mark.parametrize(
+    ("part", "count", "least"), [("first", 119, 117), ("second", 110, 107), ("third", 67, 66), ("fourth", 91, 88)]
+)
 def test_sentences_as_people_write_them(part: str, count: int, least: int) -> None:
     """The least numbers are those reached; what is still missed is told with the measured recall."""
     sentences = yaml.safe_load((Path(__file__).parent / "sentences.yaml").read_text(encoding="utf-8"))[part]
@@ -274,9 +276,30 @@ TITLES = {"dr", "prof", "mr", "mrs", "ms", "frau", "md", "pr", "mme", "drs", "dr
 """Words of planted values that identify nobody."""
 
 
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("He works for Quandril in the docks.", ["NAME"]),
+        ("We met in Zanzoria with her aunt.", ["PLACE"]),
+        ("Bartolph denies any pain.", ["NAME"]),
+        ("Zellic's wound is dry.", ["NAME"]),
+        ("The lesion was seen by Ondrasek.", ["NAME"]),
+        ("The patient has Ormond disease and takes Omeprazole.", []),
+        ("PaCO2 and GGOs are shown on the left in Figure 2.", []),
+        ("Die Blutung im Thalamus ist mit Sicherheit neu.", []),
+        ("GALLBLADDER: Contracted with a thick wall.", []),
+        ("Operated on the third of May nineteen eighty-two.", ["DATE"]),
+        ("Seen on Boxing Day.", ["DATE"]),
+        ("The daughter is ninety-one, temperature ninety-one degrees.", ["AGE"]),
+    ],
+)
+def test_what_nothing_announces(text: str, kinds: list[str]) -> None:
+    assert [span.kind for span in find(text)] == kinds
+
+
 def test_clinical_sentences_stay() -> None:
     sentences = yaml.safe_load((Path(__file__).parent / "sentences.yaml").read_text(encoding="utf-8"))["clinical"]
     taken = [sentence for sentence in sentences if find(sentence)]
-    assert len(sentences) == 34
-    # "Sister Mary Joseph nodule" looks like a nun.
-    assert [sentence for sentence in taken if "Sister" not in sentence] == []
+    assert len(sentences) == 49
+    # "Sister Mary Joseph nodule" looks like a nun, "See Series" like somebody who was seen; nobody knows of Onuf.
+    assert [text for text in taken if not any(word in text for word in ("Sister", "See Series", "Onuf"))] == []

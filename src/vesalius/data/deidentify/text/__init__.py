@@ -15,6 +15,7 @@ from vesalius.data.deidentify.text.numbers import find_numbers
 from vesalius.data.deidentify.text.places import find_places
 from vesalius.data.deidentify.text.spans import Kind, Span, merged
 from vesalius.data.deidentify.text.surrogates import surrogate
+from vesalius.data.deidentify.text.unfamiliar import find_unfamiliar
 
 __all__ = ["Kind", "Known", "Scrubbed", "Scrubber", "Span", "find"]
 
@@ -63,6 +64,7 @@ def _found(text: str, known: Known, names: tuple[str, ...], places: tuple[str, .
     yield from find_numbers(text)
     yield from find_places(text, places)
     yield from find_ages(text)
+    yield from find_unfamiliar(text)
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,50 @@ _PARTIAL = (
                r"sun)(?:day)?[,.]?[ \t]+(?:the[ \t]+)?"
                rf"{_DAY}(?:st|nd|rd|th))\b", re.IGNORECASE),
 )  # fmt: skip
+# Days told in words.
+_FEAST = (
+    r"(?:christmas|easter|new[ ]year['’]?s?|thanksgiving|boxing|good[ ]friday|palm[ ]sunday|ash[ ]wednesday|"
+    r"whit(?:sun)?|"
+    r"pentecost|halloween|hallowe['’]en|bonfire[ ]night|labou?r[ ]day|independence[ ]day|memorial[ ]day|"
+    r"bank[ ]holiday|"
+    r"veterans[ ]day|mother['’]?s[ ]day|father['’]?s[ ]day|valentine['’]?s|st[ ]patrick['’]?s[ ]day|ramadan|eid|"
+    r"diwali|"
+    r"hanukkah|passover|yom[ ]kippur|rosh[ ]hashanah|epiphany|"
+    r"oster(?:n|montag|sonntag)|pfingst(?:en|montag|sonntag)|weihnachten|heilig(?:abend|er[ ]abend)|silvester|"
+    r"neujahr|"
+    r"karfreitag|himmelfahrt|fronleichnam|allerheiligen|noël|pâques|pentecôte|toussaint|réveillon|ascension)"
+)
+_TENTH = r"twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_ONES = r"one|two|three|four|five|six|seven|eight|nine"
+_SPOKEN_DAY = (
+    r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|"
+    r"fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|thirtieth|(?:twenty|thirty)[- ](?:first|second|"
+    r"third|fourth|fifth|sixth|seventh|eighth|ninth))"
+)
+_SPOKEN_YEAR = (
+    rf"(?:(?:nineteen|twenty)[ -](?:hundred|oh?[ -](?:{_ONES})|ten|eleven|twelve|\w{{3,5}}teen|"
+    rf"(?:{_TENTH})(?:[- ](?:{_ONES}))?)|"
+    rf"two[ ]thousand(?:[ ](?:and[ ])?\w+)?)"
+)
+_SAID_OR_WRITTEN = rf"(?:[, ]+(?:of[ ])?(?:{_SPOKEN_YEAR}|(?:19|20)\d{{2}}))?"
+_PARTS, _SEASON = r"(?:early|mid|late)[- ]", r"(?:spring|summer|autumn|winter|fall)"
+_OF_FEAST = r"(?:[ ](?:day|eve|morning|night|monday|sunday|week(?:end)?))*"
+_DAY_NAME, _OF_DAY = (
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day",
+    r"(?:week|last|next|night|morning|afternoon|evening)",
+)
+_SPOKEN = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        rf"\b(?P<found>(?:the[ ])?{_SPOKEN_DAY}[ ](?:of[ ])?{_MONTH}{_SAID_OR_WRITTEN})(?!\w)",
+        rf"\b(?P<found>{_MONTH}[ ](?:the[ ])?{_SPOKEN_DAY}{_SAID_OR_WRITTEN})(?!\w)",
+        rf"\b(?P<found>(?:the[ ])?(?:{_PARTS})?{_SEASON}(?:[ ]of)?[ ](?:19|20)\d{{2}})(?!\w)",
+        rf"\b(?P<found>{_FEAST}{_OF_FEAST}(?:[ ](?:19|20)\d{{2}})?)(?!\w)",
+        rf"\b(?P<found>(?:next|last|this|coming|past)[ ]{_DAY_NAME}|{_DAY_NAME}[ ]{_OF_DAY})(?!\w)",
+        r"\b(?P<found>(?:wk|week)[ ](?:of|beginning|commencing|ending)[ ](?:the[ ])?\d{1,2}[/.]\d{1,2})(?![\d/])",
+        rf"\b(?P<found>{_PARTS}{_MONTH})(?!\w)",
+    )
+)
 _TIME = re.compile(
     r"(?<![\w.:/-])(?P<found>(?:[01]?\d|2[0-3])(?::[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
     r"(?:[ \t]?[ap]\.?m\b\.?)?|[ \t]?[ap]\.?m\b\.?|"
@@ -108,7 +152,7 @@ def find_dates(text: str) -> Iterator[Span]:
             if _is_possible(match):
                 yield Span(match.start(), match.end(), "DATE")
                 yield from _weekday(text, match.start())
-    for pattern in _PARTIAL:
+    for pattern in (*_PARTIAL, *_SPOKEN):
         for match in pattern.finditer(text):
             yield Span(*match.span("found"), "DATE")
             yield from _weekday(text, match.start("found"))

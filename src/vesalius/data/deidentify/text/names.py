@@ -9,7 +9,7 @@ from functools import lru_cache
 from vesalius.data.deidentify.text.spans import Span
 from vesalius.data.deidentify.text.vocabulary import folded, is_ordinary, words
 
-__all__ = ["find_listed", "find_names"]
+__all__ = ["CAP", "find_listed", "find_names"]
 
 _EXTENDED = "".join(map(chr, range(0x100, 0x250)))
 _UP = "A-ZÀ-ÖØ-Þ" + "".join(letter for letter in _EXTENDED if letter.isupper())
@@ -18,11 +18,11 @@ _PARTICLE = (
     r"(?:(?:van|von|vom|zu|zur|de|der|den|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten|van der|"
     r"van den|von der|de la)[ ]|[dDlL]['’]|al-|El-|Al-)"
 )
-_CAP = rf"(?:{_PARTICLE}){{0,3}}(?:O['’]|Mc|Mac|D['’])?[{_UP}][{_UP}{_LOW}]+(?:[-’'][{_UP}][{_UP}{_LOW}]+)*"
+CAP = rf"(?:{_PARTICLE}){{0,3}}(?:O['’]|Mc|Mac|D['’])?[{_UP}][{_UP}{_LOW}]+(?:[-’'][{_UP}][{_UP}{_LOW}]+)*"
 _INITIAL = rf"[{_UP}]\."
 _SHORT = rf"[{_UP}](?=[ ][{_UP}])"
 _FULL = (
-    rf"(?:(?:{_CAP}|{_INITIAL}|{_SHORT})(?:,[ \t]?|[ \t]+|(?<=\.))){{0,5}}?{_CAP}(?:[ \t]+{_CAP}|"
+    rf"(?:(?:{CAP}|{_INITIAL}|{_SHORT})(?:,[ \t]?|[ \t]+|(?<=\.))){{0,5}}?{CAP}(?:[ \t]+{CAP}|"
     rf"[ \t]+{_INITIAL}|[ ](?:Jr|Sr|II|III|IV)\b\.?){{0,3}}"
 )
 _TITLE = (
@@ -62,7 +62,8 @@ _ROLE = (
     r"(?:attending|referring|ordering|requesting|reading|primary[ \t]care|consulting|performing|"
     r"interpreting)[ \t]*(?:physician|doctor|provider|radiologist|md|clinician|surgeon)?|"
     r"patient|pt|radiologist|physician|technologist|tech|sonographer|surgeon|resident|fellow|nurse|"
-    r"author|provider|operator|assistant|anaesthetist|anesthesiologist|performed|clinician|witness|"
+    r"author|provider|operator|coordinator|prelim(?:inary)?(?:[ \t]read)?|final(?:[ \t]read)?|assistant|"
+    r"anaesthetist|anesthesiologist|performed|clinician|witness|"
     r"interpreter|consultant|registrar|pcp|"
     r"befunde(?:r|t(?:[ \t]+von)?)|unterschrift|unterzeichnet(?:[ \t]+von)?|gez\.?|gezeichnet|arzt|"
     r"ärztin|oberarzt|oberärztin|chefarzt|chefärztin|radiologin|radiologe|zuweiser|überweiser|"
@@ -75,7 +76,7 @@ _ROLE = (
 _SIGNED = re.compile(
     rf"(?i:(?<![\w]){_ROLE})[ \t]*(?:[:=]|[ \t]-[ \t]|\n[ \t]*|(?<=by)[ \t]|(?<=to)[ \t]|"
     rf"(?<=with)[ \t]|(?<=ed)[ \t]|(?<=von)[ \t]|(?<=durch)[ \t]|(?<=par)[ \t]|"
-    rf"(?<=gez\.)[ \t])[ \t]*(?P<found>{_CAP},[ ]?{_CAP}(?:[ ]{_INITIAL})?|{_FULL}|"
+    rf"(?<=gez\.)[ \t])[ \t]*(?P<found>{CAP},[ ]?{CAP}(?:[ ]{_INITIAL})?|{_FULL}|"
     rf"[{_UP}][{_UP}{_LOW}-]+,[ ]?[{_UP}]\.?|(?:{_INITIAL}[ ]?){{2,3}})"
 )
 _LOWER_SIGNED = re.compile(
@@ -86,14 +87,18 @@ _INITIALS_LINE = re.compile(r"(?m)^[ \t]*(?P<found>[A-Z]{2,3}[/:][a-zA-Z]{2,3})[
 _RELATIVE = re.compile(
     rf"(?i:\b(?:wife|husband|daughter|son|mother|father|sister|brother|spouse|partner|guardian|niece|"
     rf"nephew|aunt|uncle|caregiver|carer|neighbou?r|friend|boyfriend|girlfriend|fianc[ée]e?|grandson|"
-    rf"granddaughter|grandmother|grandfather|cousin|ehefrau|ehemann|tochter|sohn|mutter|vater|"
+    rf"granddaughter|grandmother|grandfather|grandchild|cousin|(?:step|foster|half-)[ -]?(?:mother|father|son|"
+    rf"daughter|brother|sister)|parents?|daughters|sons|sisters|brothers|children|twins?|mum|mom|dad|nan|landlord|"
+    rf"rabbi|imam|priest|vicar|pastor|teacher|coach|boss|solicitor|lawyer|ex-wife|ex-husband|baby|ehefrau|ehemann|"
+    rf"tochter|sohn|mutter|vater|"
     rf"schwester|bruder|épouse|mari|fille|fils|mère|père))(?:,[ \t]+|[ \t]+\([ \t]*|[ \t]*:[ \t]*|"
-    rf"[ \t]+)(?:Mrs?\.?[ ]|Ms\.?[ ])?(?P<found>{_CAP}(?:[ \t]+{_CAP}){{0,2}})"
+    rf"[ \t]+)(?:Mrs?\.?[ ]|Ms\.?[ ])?(?P<found>{CAP}(?:[ \t]+{CAP}){{0,2}})"
 )
 _ROLED = re.compile(
     rf"(?<![\w.])(?i:nurse|midwife|registrar|consultant|interpreter|GP|RN|PA|NP|CRNA|technologist|"
     rf"technician|sonographer|physiotherapist|secretary|radiographer|fellow|resident|colleague|"
-    rf"chaplain|pharmacist|therapist|social[ \t]worker|case[ \t]manager|hebamme|pflegekraft|kolleg(?:e|"
+    rf"chaplain|pharmacist|tech|attending|coordinator|officer|prelim|final|read|docteur|doctor|therapist|"
+    rf"social[ \t]worker|case[ \t]manager|hebamme|pflegekraft|kolleg(?:e|"
     rf"in|en)|infirmi[eè]re?|secr[ée]taire|conf?r[èe]re)[ \t]+(?P<found>{_FULL})"
 )
 _ADDRESSED = re.compile(
@@ -105,24 +110,30 @@ _ADDRESSED = re.compile(
     rf"cheers|wishes|labell?ed(?:[ \t]as)?|follow-?[ ]?up[ \t]with|f/u[ \t]with|appointment[ \t]with|"
     rf"accompanied[ \t]by|assisted[ \t]by|"
     rf"supervised[ \t]by|typed[ \t]by|done[ \t]by|known[ \t]to|care[ \t]of|c/o|remind|inform|notify|"
+    rf"message[ \t]from|thanks[ \t]to|handover[ \t]from|handed[ \t]over[ \t]to|left[ \t]for|"
+    rf"(?:known|called|addressed)[ \t]as|(?:be|is|was)[ \t]called|(?:name|coordinator|contact|interpreter|surgeon|"
+    rf"consultant|GP|nurse)(?:[ \t](?:is|was)|['’]s)|(?:wife|husband|partner|daughter|son|mother|"
+    rf"father)['’]s[ \t]name(?:[ "
+    rf"\t]is)?|avec|"
     rf"reassured|grüßen|grüssen|confraternellement|cordialement|"
-    rf"salutations)[:,]?[ \t]*\n?[ \t]*[\"“'(]?(?P<found>{_CAP},[ ]?{_CAP}|{_FULL})"
+    rf"salutations)[:,]?[ \t]*\n?[ \t]*[\"“'(]?(?P<found>{CAP},[ ]?{CAP}|{_FULL})"
 )
 _BRACKETED = re.compile(
     rf"(?i:secretary|wife|husband|carer|neighbou?r|nurse|doctor|physician|surgeon|lawyer|solicitor|"
     rf"teacher|employer|coordinator|interpreter|manager|worker)[ \t]+\((?P<found>{_FULL})"
 )
 _SUBJECT = re.compile(
-    rf"(?m)(?:^|(?<=[.!?][ \n]))[ \t]*(?P<found>{_CAP}(?:[ \t]+(?:{_CAP}|"
+    rf"(?m)(?:^|(?<=[.!?][ \n]))[ \t]*(?P<found>{CAP}(?:[ \t]+(?:{CAP}|"
     rf"{_INITIAL})){{0,2}})[ \t]+(?:is|was|presents|ist|est)[ \t]+(?:as[ \t])?(?:an?|eine?|"
     rf"une?)[ \t]+(?:\d+|pleasant|delightful|retired|\w+-year)"
 )
 _INITIALLED = re.compile(
     rf"(?m)(?:^|(?<=[,:;/&(])|(?<=\b(?:by|to|cc))|(?<=\b(?:and|von|par|und|per))|(?<=\b(?:with|"
-    rf"from)))[ \t]*(?P<found>(?:{_INITIAL}[ -]?){{1,3}}[ ]?{_CAP})"
+    rf"from)))[ \t]*(?P<found>(?:{_INITIAL}[ -]?){{1,3}}[ ]?{CAP})"
 )
 _HEADED = re.compile(
-    r"(?m)^[ \t]*(?P<found>[A-Z][A-Z'’-]+,[ ]?[A-Z][A-Z'’-]+(?:[ ][A-Z]\b\.?)?)(?=[ \t]*(?:$|[\d(]|DOB|MRN|[MF]\b))"
+    r"(?m)^[ \t]*(?P<found>[A-Z][A-Z'’-]+,[ ]?[A-Z][A-Z'’-]+(?:[ ][A-Z]\b\.?)?)(?=[ \t]*(?:$|[\d(]|DOB|MRN|[MF]\b|"
+    r"(?:is|was|has|had|presents?|attended|returned)\b))"
 )
 _TYPED_BY = re.compile(
     r"(?i:\b(?:dictated|transcribed|typed|signed|verified|approved|checked|geschrieben|saisi|"
@@ -133,17 +144,13 @@ _TYPED_BY = re.compile(
 _LISTED_AFTER = re.compile(
     r"(?i:(?<![\w])(?:cc|copy[ \t]to|copies[ \t]to|kopie[ \t]an|copie[ \t]à))[ \t]*:?[ \t]*(?P<list>[^\n]{2,200})"
 )
-_JOINED_NAME = re.compile(
-    rf"(?:[ ]\([^()\n]{{1,30}}\))?[ \t]*(?:[ \t](?:and|und|et)[ \t]|&|/)[ \t]*(?P<found>{_CAP})"
-)
+_JOINED_NAME = re.compile(rf"(?:[ ]\([^()\n]{{1,30}}\))?[ \t]*(?:[ \t](?:and|und|et)[ \t]|&|/)[ \t]*(?P<found>{CAP})")
 _CARET = re.compile(r"(?<![\w^])(?P<found>[\w'’-]{2,}\^[\w'’-]+(?:\^[\w'’.-]*)*)")
 _GIVEN_PAIR = re.compile(
     rf"(?<![\w])(?P<first>[{_UP}][{_UP}{_LOW}]+(?:-[{_UP}][{_UP}{_LOW}]+)?)(?P<rest>"
-    rf"(?:[ \t]+{_INITIAL})?[ \t]+{_CAP}(?:-{_CAP})?)?(?![\w])"
+    rf"(?:[ \t]+{_INITIAL})?[ \t]+{CAP}(?:-{CAP})?)?(?![\w])"
 )
-_COMMA_PAIR = re.compile(
-    rf"(?<![\w])(?P<found>{_CAP},[ ]?(?P<first>[{_UP}][{_UP}{_LOW}]+)(?:[ ]{_INITIAL})?)(?![\w])"
-)
+_COMMA_PAIR = re.compile(rf"(?<![\w])(?P<found>{CAP},[ ]?(?P<first>[{_UP}][{_UP}{_LOW}]+)(?:[ ]{_INITIAL})?)(?![\w])")
 _TERM = re.compile(
     r"(?:ologists?|ologen?|ologin|ologues?|icians?|surgeons?|chirurg(?:ien)?|ology|ologie|opath(?:y|"
     r"ie)|itis|osis|oses|ectomy|ectomie|"
@@ -160,19 +167,19 @@ _AFTER = re.compile(r"(?:['’]s)?[\s-]+([\w]+)")
 
 def find_names(text: str) -> Iterator[Span]:
     """Yield names after a title or a word such as "signed by", before a degree, and given names with what follows."""
-    for pattern in (_TITLED, _UPPER_TITLED, _LOWER_TITLED, _DEGREED, _RELATIVE):
+    for pattern in (_TITLED, _UPPER_TITLED, _LOWER_TITLED, _RELATIVE):
         for match in pattern.finditer(text):
             for span in _trimmed(text, *match.span("found")):
                 yield span
                 yield from _partner(text, span.end)
-    for pattern in (_SIGNED, _LOWER_SIGNED):
+    for pattern in (_SIGNED, _LOWER_SIGNED, _DEGREED):
         for match in pattern.finditer(text):
             yield from _trimmed(text, *match.span("found"), strict=True)
     for pattern in (_ROLED, _ADDRESSED, _BRACKETED, _SUBJECT, _INITIALLED, _HEADED):
         for match in pattern.finditer(text):
             yield from _people(text, *match.span("found"))
     for match in _LISTED_AFTER.finditer(text):
-        for item in re.finditer(rf"{_FULL}|(?:{_INITIAL}[ ]?)+{_CAP}", match["list"]):
+        for item in re.finditer(rf"{_FULL}|(?:{_INITIAL}[ ]?)+{CAP}", match["list"]):
             yield from _people(text, match.start("list") + item.start(), match.start("list") + item.end())
     for pattern in (_CARET, _INITIALS_LINE, _TYPED_BY):
         yield from (Span(*match.span("found"), "NAME") for match in pattern.finditer(text))

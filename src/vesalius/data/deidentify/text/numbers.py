@@ -76,6 +76,16 @@ _PLAIN: tuple[tuple[str, Kind], ...] = (
     (r"(?<![\w-])(?P<found>[A-Z]\d{2}-\d{3,6})(?!\w)", "ID"),
     (r"(?<![\w-])(?P<found>[A-Z]{1,3}\d{2,3}[A-Z]{1,3}\d{2,}[A-Z]?)(?!\w)", "ID"),
     (r"#[ ]?(?P<found>\d{4,})(?!\w)", "ID"),
+    (r"(?<![\w-])(?P<found>[A-Z]{2}\d{2}[ ]?[A-Z]{3})(?![\w-])", "ID"),
+    (r"\b[Rr]eg\.?[ \t]*[:#]?[ \t]*(?P<found>(?=[A-Z ]*\d)[A-Z0-9]{2,4}(?:[ ][A-Z0-9]{2,4})?)(?!\w)", "ID"),
+    (r"(?<![\w-])(?P<found>[A-Z]{3,5}[ ]?\d{6}[ ]?[A-Z0-9]{2,5})(?![\w-])", "ID"),
+    (r"(?<![\w-])(?P<found>[A-Z]{1,3}\d{2,}-\d{3,})(?!\w)", "ID"),
+    (r"(?<![\w.-])(?P<found>(?=(?:[A-Z]*\d){3})(?=\d*[A-Z])(?:[A-Z0-9]){7,16})(?![\w-])", "ID"),
+    ((r"(?i:\b(?:lot|batch|member|policy|serial|passport|visa|card|driver|licen[cs]e|medicaid|medicare)\b)[ \t]*"
+      r"(?i:(?:number|num|no|nr|id|"
+      r"n°)\b)?[ \t]*[.:#(]*[ \t]*(?P<found>(?=[A-Z0-9 ]*\d{2})[A-Z0-9]{2,}(?:[ ](?=[A-Z0-9]*\d|"
+      r"[A-Z]\b)[A-Z0-9]{1,6}){0,3})"
+      r"(?![\w-])"), "ID"),
     ((r"\b(?:plate|registration|kennzeichen|immatriculation)s?[ \t]*[:#]?[ \t]*"
       r"(?P<found>[A-ZÄÖÜ0-9]{1,4}(?:[ -][A-ZÄÖÜ0-9]{1,4}){0,2})(?!\w)"), "ID"),
 )  # fmt: skip

@@ -92,6 +92,24 @@ _PATTERNS = tuple(
             rf"(?<![\w])(?:née?[ \t]+le[ \t]+[^\n]{{4,20}}?|geboren[ \t]+am[ \t]+[^\n]{{4,20}}?)[ \t](?:à|"
             rf"in)[ \t]+(?P<found>{_WORD}(?:[ \t-]+{_WORD}){{0,2}})"
         ),
+        (
+            rf"(?i:\b(?:works?|worked|working|employed|arbeitet|studies|studied|studying|teaches|taught|travaille|"
+            rf"pupil|"
+            rf"student|officer|engineer|manager|cleaner|clerk|lecturer)\b[^.,;\n]{{0,30}}?[ \t](?:for|at|bei|chez|"
+            rf"in|with)"
+            rf"(?:[ \t]der|[ \t]dem|[ \t]the)?)[ \t]+(?:Firma[ \t]+)?(?P<found>{_WORD}(?:[ \t]+{_WORD}){{0,3}})"
+        ),
+        (
+            rf"(?<![\w])(?P<found>{_WORD}(?:[ \t]+{_WORD}){{0,2}}[ \t]+(?:House|Lodge|Court|Manor|Grange|Academy|"
+            rf"Primary|"
+            rf"Bakery|Farm|Surgery|Practice|Orthopaedics|Orthopedics|Cardiology|Logistics|Bank|Library|Church|Mosque|"
+            rf"(?:Residential|Retirement|Nursing|Care|Rest)[ \t]Home|Hospice|Airport|Station|University))(?!\w)"
+        ),
+        (
+            rf"(?i:\b(?:lebt|wohnt|habite|vit|verstorben|geboren)[ \t]+(?:in|bei|à|"
+            rf"en)?[ \t]*)(?P<found>{_WORD}(?:[ \t-]+"
+            rf"(?:(?:am|an der|sur|en|les)[ \t-]+)?{_WORD}){{0,2}})"
+        ),
         r"(?<![\w])(?P<found>P\.?[ ]?O\.?[ ]?[Bb]ox[ \t]+\d+)",
         (
             r"\b(?:zip|ZIP|Zip|PLZ|postcode|Postcode|postal code|"
@@ -121,6 +139,7 @@ _PATTERNS = tuple(
         ),
     )
 )
+_TOWN_AFTER = re.compile(rf"[ \t]+(?:in|à)[ \t]+(?P<found>{_WORD}(?:[ \t]+{_WORD})?)")
 _BARE_HOUSE = re.compile(rf"^(?:the[ \t]+)?{_HOUSE}$")
 _DIRECTIONS = {
     "outside",
@@ -147,6 +166,9 @@ def find_places(text: str, places: tuple[str, ...] = ()) -> Iterator[Span]:
             start, end = _trimmed(text, start, end)
             if end > start and not _BARE_HOUSE.match(text[start:end]):
                 yield Span(start, end, "PLACE")
+                town = _TOWN_AFTER.match(text, end)
+                if town is not None:
+                    yield Span(*_trimmed(text, *town.span("found")), "PLACE")
     listed = _listed(places)
     if listed is not None:
         yield from (Span(match.start(), match.end(), "PLACE") for match in listed.finditer(text))
