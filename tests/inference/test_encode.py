@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vesalius.data.records import Image, Study, Text
-from vesalius.inference.encode import REPORT_ROLES, BlockStore, Encoder, first_image, report_text
+from vesalius.inference.encode import REPORT_ROLES, BlockStore, Encoder, report_text
 from vesalius.inference.predictor import open_predictor
 
 
@@ -37,7 +37,7 @@ def test_the_text_of_a_study(texts: list[tuple[str, str, str]], roles: tuple[str
     ("views", "expected"), [(("LATERAL", "PA"), "i1"), (("LATERAL", "LATERAL"), "i0"), (("AP", "PA"), "i0")]
 )
 def test_the_image_of_a_study_is_its_first_frontal_one(views: tuple[str, ...], expected: str) -> None:
-    assert first_image(study(views=views)).id == expected
+    assert study(views=views).main_image.id == expected
 
 
 def test_a_block_is_made_once_and_again_when_it_is_broken(tmp_path: Path) -> None:

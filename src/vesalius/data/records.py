@@ -272,6 +272,12 @@ class Study:
         if unknown:
             raise DataError(f"study {self.id!r}: no image {sorted(unknown)[0]!r}; it has {images}")
 
+    @property
+    def main_image(self) -> Image:
+        """The image that stands for the study: the first frontal one, else the first one."""
+        frontal = (image for image in self.images if image.view.upper() in ("PA", "AP"))
+        return next(frontal, self.images[0])
+
     def text(self, *roles: TextRole, language: str = "en") -> str:
         """Join the texts of the given roles (all roles where none is given) in the given language."""
         return " ".join(

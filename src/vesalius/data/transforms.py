@@ -41,12 +41,14 @@ class Placement(NamedTuple):
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Move boxes (N, 4) of x0, y0, x1, y1 from the picture's pixels to those of the plane."""
         scale = np.array([self.scale_x, self.scale_y] * 2)
-        return np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale + self._offset
+        moved: np.ndarray = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) * scale + self._offset
+        return moved
 
     def original_boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Move boxes (N, 4) of the plane back to the picture's pixels."""
         scale = np.array([self.scale_x, self.scale_y] * 2)
-        return (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) - self._offset) / scale
+        moved: np.ndarray = (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) - self._offset) / scale
+        return moved
 
     @property
     def _offset(self) -> np.ndarray:
@@ -121,6 +123,13 @@ class ImageProcessor(Config):
         """Lay a mask (rows, columns) on the plane as its picture is laid there: bool, (H, W); outside is False."""
         layer = np.asarray(mask, dtype=np.float32)
         return _on_plane(layer, self.placement(*layer.shape), self.shape[-2:]) >= 0.5
+
+    def original_plane(self, plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
+        """Take a uint8 layer (H, W) of 0..255 back to a picture's own grid, (rows, columns); borders are cut off."""
+        place = self.placement(rows, columns)
+        inside = plane[place.top : place.top + place.rows, place.left : place.left + place.columns]
+        picture = PilImage.fromarray(np.ascontiguousarray(inside))
+        return np.asarray(picture.resize((columns, rows), PilImage.Resampling.BILINEAR))
 
     def normalise(self, image: np.ndarray) -> np.ndarray:
         """Subtract the mean and divide by the standard deviation, per channel of (…, C, H, W) or (C, …) arrays.

@@ -179,12 +179,12 @@ def _file_images(paths: Sequence[str | Path]) -> Iterator[tuple[str, Pixels]]:
 
 def _corpus_images(root: Path) -> Iterator[tuple[str, Pixels]]:
     from vesalius.data.corpus import Corpus
-    from vesalius.inference.encode import first_image, read_image
+    from vesalius.inference.encode import read_image
 
     corpus = Corpus.open(root)
     for study in corpus:
         if study.images:
-            yield study.id, read_image(corpus, first_image(study), study=study.id)
+            yield study.id, read_image(corpus, study.main_image, study=study.id)
 
 
 def _blocks(source: Iterator[tuple[str, Pixels]]) -> Iterator[tuple[list[str], list[Pixels]]]:

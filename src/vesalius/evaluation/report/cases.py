@@ -23,7 +23,7 @@ from vesalius.data.sentences import sentences
 from vesalius.evaluation.report.pictures import thumbnail
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.systems import System
-from vesalius.inference.encode import first_image, read_image, report_text
+from vesalius.inference.encode import read_image, report_text
 from vesalius.inference.overlay import heat_map, picture
 from vesalius.page import Section, card
 from vesalius.tasks.prompts import concept_name, load_prompts
@@ -54,7 +54,7 @@ class Gallery:
 
     def pixels(self, study: Study) -> Pixels:
         """Read the image that stands for a study."""
-        return read_image(self.corpus, first_image(study), study=study.id)
+        return read_image(self.corpus, study.main_image, study=study.id)
 
     def thumbnail(self, name: str, *, side: int = 224) -> str:
         """Return the picture of a study as an img element."""
@@ -280,7 +280,7 @@ def _to_map(gallery: Gallery) -> list[tuple[str, str]]:
 
 
 def _boxes(study: Study, concept: str) -> list[Any]:
-    image = first_image(study).id
+    image = study.main_image.id
     found = [region.box for region in study.regions if region.image == image and region.concept == concept]
     return [box for box in found if box is not None]
 

@@ -92,4 +92,5 @@ def _as_map(output: Tensor, grid: tuple[int, ...]) -> Tensor:
     extra = output.shape[1] - prod(grid)
     if not 0 <= extra <= _MOST_EXTRA_TOKENS:
         raise DataError(f"an encoder's stage gave {tuple(output.shape)}, which is no map on a grid of {grid}")
-    return output[:, extra:].transpose(1, 2).unflatten(2, grid)
+    patches = output[:, extra:].transpose(1, 2)
+    return patches.reshape(*patches.shape[:2], *grid)

@@ -1,0 +1,1 @@
+"""One file a protocol: what a head is, what it learns from, and what it answers."""

@@ -1,0 +1,108 @@
+"""Segmentation: Dice and intersection over union of each concept's mask, on the grid of the picture.
+
+`dice` and `iou` are means over the pictures that show the concept. `dice_all` counts every picture: where nothing is
+to be found, 1 for an empty mask and 0 for any other (BenchX). The number of pixels of each mask is kept, so that
+another convention can be computed from the predictions.
+
+Letters: N items, C concepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vesalius.errors import DataError
+from vesalius.metrics import resampled
+from vesalius.metrics.bootstrap import PatientWeights, percentile
+from vesalius.tasks._labels import Rows, label_rows
+from vesalius.tasks.base import Score, TaskData, detail, predictions
+
+__all__ = ["TASK", "Segmentation", "overlap"]
+
+Floats = NDArray[np.float64]
+
+
+def overlap(pixels: Floats) -> dict[str, Floats]:
+    """Return Dice and intersection over union of pixel counts (…, 3): in both, in the answer, in the truth.
+
+    Both are NaN where there is no truth; `dice_all` is there 1 for an empty answer and else 0.
+    """
+    both, said, truth = np.moveaxis(np.asarray(pixels, dtype=np.float64), -1, 0)
+    there = truth > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dice = np.where(there, 2 * both / (said + truth), np.nan)
+        iou = np.where(there, both / (said + truth - both), np.nan)
+    return {"dice": dice, "iou": iou, "dice_all": np.where(there, dice, said == 0)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segmentation:
+    """Where the concept is, told by a head that learnt masks."""
+
+    draw: int = 0
+    """Number of the part of the training labels that the head learnt from."""
+    name: str = "segmentation"
+    needs: frozenset[str] = frozenset({"segment"})
+    splits: frozenset[str] = frozenset()
+
+    def predict(self, data: TaskData) -> pa.Table:
+        """Lay out Dice as the score of every item and concept, with the pixel counts in the detail."""
+        if "pixels" not in data.test.outputs:
+            raise DataError(
+                f"task {self.name}: no masks; fit a head first, by vesalius finetune --protocol segmentation"
+            )
+        pixels = np.asarray(data.test.outputs["pixels"], dtype=np.float64)
+        columns = label_rows(data.test, {"score": overlap(pixels)["dice"]})
+        columns["target"] = (pixels[..., 2] > 0).astype(np.float64).T.reshape(-1)
+        counts = pixels.transpose(1, 0, 2).reshape(-1, 3)
+        columns["detail"] = [detail(draw=self.draw, pixels=[int(count) for count in row]) for row in counts]
+        return predictions(self.name, columns)
+
+    def score(self, table: pa.Table, *, resamples: int, seed: int) -> list[Score]:
+        """Score every concept and their mean, averaged over draws."""
+        rows = Rows(table)
+        weights = rows.weights(resamples=resamples, seed=seed)
+        pixels = np.array([variant["pixels"] for variant in rows.variants], dtype=np.float64)[rows.variant]
+        values = overlap(pixels)
+        scores: list[Score] = []
+        for number, task in enumerate(rows.tasks):
+            for metric, value in values.items():
+                scores += _scores(rows, rows.task == number, value, weights, task=task, metric=metric)
+        return scores
+
+
+def _scores(
+    rows: Rows, chosen: NDArray[np.bool_], value: Floats, weights: PatientWeights, *, task: str, metric: str
+) -> list[Score]:
+    """Means over items and draws of each concept, and over the concepts."""
+    draws: dict[str, Floats] = {}
+    means: dict[str, float] = {}
+    found: list[Score] = []
+    selected = np.flatnonzero(chosen & np.isfinite(value))
+    for number, label in enumerate(rows.labels):
+        places = selected[rows.label[selected] == number]
+        if not len(places):
+            continue
+        seen = weights.select(places)
+        means[label], draws[label] = float(value[places].mean()), resampled.mean(value[places], seen)
+        interval = percentile(means[label], draws[label], weights=seen)
+        found.append(Score.of(interval, task=task, metric=metric, label=label, draws=draws[label]))
+    if not found:
+        return []
+    macro = _mean_of(draws)
+    interval = percentile(float(np.mean(list(means.values()))), macro, weights=weights.select(selected))
+    return [Score.of(interval, task=task, metric=metric, label="macro", draws=macro), *found]
+
+
+def _mean_of(draws: Mapping[str, Floats]) -> Floats:
+    """Mean over concepts in every resample; NaN where one of them is not defined."""
+    mean: Floats = np.mean(np.stack(list(draws.values())), axis=0)
+    return mean
+
+
+TASK = Segmentation
