@@ -105,3 +105,25 @@ def test_resnet_grid_and_width() -> None:
 def test_a_width_that_has_no_stem_is_refused() -> None:
     with pytest.raises(ConfigError, match="vision_width 100: a ResNet-10 needs a multiple of 8"):
         ResNet(DualEncoderConfig(vision="resnet", vision_width=100))
+
+
+@pytest.mark.parametrize(("stages", "width", "side"), [(4, 32, 1), (3, 16, 2), (1, 4, 8)])
+def test_a_resnet_without_its_last_stages_is_the_first_part_of_the_whole_one(
+    stages: int, width: int, side: int
+) -> None:
+    def made(stages: int) -> ResNet:
+        torch.manual_seed(0)
+        chosen = DualEncoderConfig(image_size=32, vision="resnet", vision_width=32, vision_stages=stages)
+        return ResNet(chosen).eval()
+
+    whole, part = made(4), made(stages)
+    assert (part.width, len(part.stages())) == (width, stages)
+    part.load_state_dict({key: value for key, value in whole.state_dict().items() if key in part.state_dict()})
+    image = torch.randn(2, 1, 32, 32)
+    found = part(image)
+    assert found.tokens is not None
+    assert found.tokens.shape == (2, side * side, width)
+    maps = whole.stem(image)
+    for stage in whole.stages()[:stages]:
+        maps = stage(maps)
+    torch.testing.assert_close(found.tokens, maps.flatten(2).transpose(1, 2))

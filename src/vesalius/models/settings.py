@@ -57,6 +57,8 @@ class DualEncoderConfig(Config):
     vision_depth: int | None = None
     """Blocks; of a ResNet: 10, 18, 34, 50, 101 or 152 layers, 10 where not given."""
     vision_heads: int | None = None
+    vision_stages: int = 4
+    """Stages of a ResNet, 1 to 4; one that is left out makes the map twice as large and the features half as wide."""
     inflated: bool = False
     """The 3D ResNet that a 2D one is inflated to: its stem sees 3 slices and keeps their number."""
     inflated_from: str = ""
@@ -150,6 +152,8 @@ class DualEncoderConfig(Config):
         for name in positive:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
+        if not 1 <= self.vision_stages <= 4:
+            raise ValueError(f"vision_stages must be from 1 to 4, found {self.vision_stages}")
         for side in ("vision", "text"):
             if getattr(self, f"frozen_{side}_layers") < -1:
                 raise ValueError(f"frozen_{side}_layers must be -1 (all) or a count")

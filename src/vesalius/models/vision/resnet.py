@@ -62,7 +62,7 @@ class Residual(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem, four stages, and the places of the last map as tokens."""
+    """Stem, stages, and the places of the last map as tokens."""
 
     drops = False
     """A convolution needs every pixel: places cannot be left out."""
@@ -72,15 +72,14 @@ class ResNet(nn.Module):
 
     def __init__(self, settings: DualEncoderConfig):
         super().__init__()
-        self.width, depth, _ = settings.side("vision")
+        width, depth, _ = settings.side("vision")
+        self.width = width >> (4 - settings.vision_stages)
         self.channels, dimensions = settings.channels, settings.dimensions
         expansion = 4 if depth >= 50 else 1
-        if self.width % (8 * expansion):
-            raise ConfigError(
-                f"model.vision_width {self.width}: a ResNet-{depth} needs a multiple of {8 * expansion}"
-            )
+        if width % (8 * expansion):
+            raise ConfigError(f"model.vision_width {width}: a ResNet-{depth} needs a multiple of {8 * expansion}")
         self.dimensions = dimensions
-        stem = self.width // (8 * expansion)
+        stem = width // (8 * expansion)
         self.stem = nn.Sequential(
             _convolution(self.channels, stem, 7, 2, dimensions=dimensions, slices=3 if settings.inflated else 0),
             nn.ReLU(inplace=True),
@@ -88,7 +87,7 @@ class ResNet(nn.Module):
         )
         self.layers = nn.ModuleList()
         inputs = stem
-        for stage, blocks in enumerate(_BLOCKS[depth]):
+        for stage, blocks in enumerate(_BLOCKS[depth][: settings.vision_stages]):
             outputs = stem * expansion * 2**stage
             self.layers.append(_stage(inputs, outputs, blocks, 1 + (stage > 0), expansion, dimensions))
             inputs = outputs
