@@ -3,7 +3,7 @@
 The shortcuts are those of `vesalius.virtual.audit`, each by a cross-validated linear classifier. `network` is a small
 convolutional network on the pixels, trained on the training patients and tried on the test patients: one training,
 one seed. `blind` answers questions of the same patients from their words alone; see
-`vesalius.virtual.questions.audit`. With `--words` only `company` and `text` are audited, for which nothing is rendered:
+`vesalius.virtual.questions.audit`. With `--words` only `company` and `text` are audited, and nothing is rendered:
 what the same patient's other findings tell of one, and what the rest of its report tells beyond them; see
 `vesalius.virtual.text.audit`. Populations that are not asked for keep the figures that they have.
 """
@@ -11,8 +11,8 @@ what the same patient's other findings tell of one, and what the rest of its rep
 from __future__ import annotations
 
 import argparse
-import tempfile
 import json
+import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -88,7 +88,7 @@ def beyond(tables: dict[str, Any], feature: str) -> dict[str, float]:
 
 
 def deviations(tables: dict[str, Any], feature: str) -> Iterator[tuple[float, float]]:
-    """Yield the distance from one half and its error for each finding; where a feature is constant it tells nothing."""
+    """Yield the distance from one half and its error for each finding; a constant feature is left out."""
     for found in tables.values():
         values = {concept: row[feature] for concept, row in found["auroc"].items() if feature in row}
         if set(values.values()) != {0.5}:

@@ -5,11 +5,11 @@ out: sentences linked to it, advice that it caused, its name in a list of denial
 (`write_report` with `silent`). On what is left a bag of words is asked for the finding *given its stratum*: what the
 same patient's age, sex, site and other findings tell of it, which is true of life and no fault of the words.
 
-1. The stratum's share is predicted for each study by a cross-validated ridge regression on age, sex, site, each other
-   finding's truth, and whether there is any other.
-2. A ridge regression on the words that go with it most learns what the stratum leaves over (present less predicted
-   share), on people that it does not score.
-3. The AUROC counts only pairs of studies of the same tenth of predicted share and the same fold.
+1. A ridge regression predicts the share of the stratum that has the finding from age, sex, site, each other finding's
+   truth, and whether there is any other.
+2. A ridge regression on the words that go with it most learns what the first leaves over (present less share).
+3. Both are learnt on four fifths of the people and tried on the others, in turn. The AUROC counts only pairs of
+   studies of the same fifth, both with or both without any other finding, and of the same tenth of those by share.
 
 N reports, W terms, S features of the stratum, T targets.
 """
@@ -19,7 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from vesalius.virtual.audit import FOLDS, Shortcut, rank_auroc, ridge
 from vesalius.virtual.patient import Patient
 from vesalius.virtual.text.narrative import Report, write_report
 
-__all__ = ["audit_text", "from_words", "strata", "terms"]
+__all__ = ["Stratum", "audit_text", "from_words", "terms"]
 
 _LEAST = 10
 """Reports that a term must occur in."""
@@ -37,6 +38,15 @@ _KEPT = 64
 _TENTHS = 10
 _SHUFFLES = 24
 _PRESENT = 20
+
+
+class Stratum(NamedTuple):
+    """What tells of a finding beside the words, study by study."""
+
+    features: NDArray[np.float64]
+    """(N, S)."""
+    alone: NDArray[np.bool_]
+    """True where the patient has no other finding, (N,)."""
 
 
 def audit_text(patients: Sequence[Patient], concepts: Sequence[str]) -> list[Shortcut]:
@@ -52,11 +62,11 @@ def audit_text(patients: Sequence[Patient], concepts: Sequence[str]) -> list[Sho
         if target.sum() < _PRESENT:
             continue
         fold = np.arange(len(who)) % FOLDS
-        company = _company(who, [name for name in concepts if name != concept])
-        share = _predicted(company, target, fold)
+        stratum = _stratum(who, [name for name in concepts if name != concept])
+        share = _predicted(stratum, target, fold)
         alone = float(np.mean([rank_auroc(target[fold == part], share[fold == part])[0] for part in range(FOLDS)]))
         texts = [terms(write_report(patient, silent=(concept,))) for patient in who]
-        area, error = from_words(texts, target, share, fold)
+        area, error = from_words(texts, target, stratum, fold)
         counts = int(target.sum()), len(who)
         found += [
             Shortcut(concept, "company", alone, error, *counts),
@@ -74,65 +84,65 @@ def terms(report: Report) -> frozenset[str]:
 @lru_cache(maxsize=100_000)
 def _terms_of(text: str) -> frozenset[str]:
     """Numbers of items and headings of organ systems are the layout's, not the sentence's."""
-    bare = re.sub(r"^(?:\d\. )?(?:[A-Z][A-Za-z ,-]+: )?", "", text)
+    bare = re.sub(r"^(?:\d+\. )?(?:[A-Z][A-Za-z ,-]+: )?", "", text)
     words = re.findall(r"[a-z0-9/]+(?:[-.][a-z0-9]+)*", bare.lower())
     return frozenset([*words, *(f"{first} {second}" for first, second in pairwise(words))])
 
 
-def _company(patients: Sequence[Patient], others: Sequence[str]) -> NDArray[np.float64]:
-    """Features of the stratum, (N, S): age and its square, sex, site, other findings, and whether there is any."""
+def _stratum(patients: Sequence[Patient], others: Sequence[str]) -> Stratum:
+    """Take age and its square, sex, site, other findings, and age again where there is no other."""
     sites = sorted({patient.site.name for patient in patients})
     rows = []
     for patient in patients:
         age = (patient.body.age_years - 57) / 17
         has = [name in patient.concepts for name in others]
+        lone = not any(has)
         rows.append([age, age**2, patient.body.sex == "F", *(patient.site.name == site for site in sites), *has,
-                     any(has)])  # fmt: skip
-    return np.array(rows, float)
+                     lone, lone * age, lone * age**2])  # fmt: skip
+    return Stratum(np.array(rows, float), np.array([not (patient.concepts & set(others)) for patient in patients]))
 
 
-def _predicted(
-    company: NDArray[np.float64], target: NDArray[np.bool_], fold: NDArray[np.int_]
-) -> NDArray[np.float64]:
+def _predicted(stratum: Stratum, target: NDArray[np.bool_], fold: NDArray[np.int_]) -> NDArray[np.float64]:
     """Share of people of a stratum who have the finding, learnt from the other folds, (N,)."""
     share = np.zeros(len(target))
     for part in range(FOLDS):
         train = fold != part
-        weighed = ridge(company[train], target[train, None].astype(float), company[~train])
-        share[~train] = target[train].mean() + weighed[:, 0]
+        learnt = ridge(stratum.features[train], target[train, None].astype(float), stratum.features[~train])
+        share[~train] = target[train].mean() + learnt[:, 0]
     return share
 
 
-def strata(share: NDArray[np.float64], fold: NDArray[np.int_]) -> NDArray[np.int_]:
-    """Number the cells of studies that are compared with one another: one fold, one tenth of the share, (N,)."""
+def _cells(share: NDArray[np.float64], alone: NDArray[np.bool_], fold: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Number the cells of studies that are compared with one another, (N,)."""
     cell = np.zeros(len(share), int)
-    for part in range(FOLDS):
-        inside = np.flatnonzero(fold == part)
+    for number, (part, lone) in enumerate(product(range(FOLDS), (False, True))):
+        inside = np.flatnonzero((fold == part) & (alone == lone))
         place = np.argsort(np.argsort(share[inside], kind="stable"), kind="stable")
-        cell[inside] = part * _TENTHS + place * _TENTHS // max(len(inside), 1)
+        cell[inside] = number * _TENTHS + place * _TENTHS // max(len(inside), 1)
     return cell
 
 
 def from_words(
-    texts: Sequence[Collection[str]], target: NDArray[np.bool_], share: NDArray[np.float64], fold: NDArray[np.int_]
+    texts: Sequence[Collection[str]], target: NDArray[np.bool_], stratum: Stratum, fold: NDArray[np.int_]
 ) -> tuple[float, float]:
     """Return the AUROC of words within strata and its spread where targets are shuffled inside them.
 
     Args:
         texts: terms of each report.
         target: whether the finding is there, (N,).
-        share: what the stratum tells of it, 0 to 1, (N,).
+        stratum: what tells of it beside the words.
         fold: 0 to 4, (N,).
     """
     matrix = _occurring(texts)
-    cell = strata(share, fold)
+    cell = _cells(_predicted(stratum, target, fold), stratum.alone, fold)
     rng = np.random.default_rng(0)
     targets = np.stack([target, *(_shuffled(target, cell, rng) for _ in range(_SHUFFLES))], axis=1)
-    left = targets - share[:, None]
     scores = np.zeros(targets.shape)
     for part in range(FOLDS):
         train = fold != part
-        scores[~train] = _scored(matrix[train], left[train], matrix[~train])
+        wanted = targets[train].astype(float)
+        left = wanted - ridge(stratum.features[train], wanted, stratum.features[train])
+        scores[~train] = _scored(matrix[train], left, matrix[~train])
     areas = [_within(targets[:, i], scores[:, i], cell) for i in range(targets.shape[1])]
     return areas[0], float(np.std(areas[1:], ddof=1))
 

@@ -70,7 +70,8 @@ def _fixed(region: str) -> dict[str, tuple[Fact, ...]]:
     exams = words.exams.values()
     advice = [text for parts in shared.advice.values() for part in parts for text in part.texts]
     silent = [*words.boilerplate, *(text for entry in exams for text in entry.boilerplate), *shared.nothing,
-              *shared.without_prior, *shared.disclaimer, *advice]  # fmt: skip
+              *(text for entry in exams for part in entry.normal for text in part.texts), *shared.without_prior,
+              *shared.disclaimer, *advice]  # fmt: skip
     normal = [*words.normal_impression, *(text for entry in exams for text in entry.normal_impression)]
     known: dict[str, tuple[Fact, ...]] = {plain(text, region): () for text in silent}
     known.update({plain(text, region): (Fact("no_finding", "present"),) for text in normal})

@@ -84,11 +84,21 @@ class Systems(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unaffected(Config):
+    """What is said of an organ that no finding is about: it is normal, which states no fact."""
+
+    system: str
+    texts: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExamWords(Config):
     """What is said of one examination only."""
 
     boilerplate: list[str] = field(default_factory=list)
     normal_impression: list[str] = field(default_factory=list)
+    normal: list[Unaffected] = field(default_factory=list)
+    """Organs that it shows and no finding is about, in the order of the description."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,9 +179,11 @@ def _read(region: str) -> Grammar:
 def _check(words: Grammar, where: str) -> None:
     """Refuse names that lead nowhere."""
     systems = set(words.systems.order)
-    for name, system in [(name, entry.system) for name, entry in words.findings.items()] + [
-        (part.text, part.system) for part in words.general
-    ]:
+    for name, system in (
+        [(name, entry.system) for name, entry in words.findings.items()]
+        + [(part.text, part.system) for part in words.general]
+        + [(part.texts[0], part.system) for entry in words.exams.values() for part in entry.normal]
+    ):
         if system not in systems:
             raise ConfigError(f"{where}: {name!r} is of the unknown system {system!r}{did_you_mean(system, systems)}")
     for part in words.general:
@@ -196,9 +208,12 @@ def _spelled(words: Grammar, spell: Callable[[str], str]) -> Grammar:
         for concept, entry in words.findings.items()
     }  # fmt: skip
     exams = {
-        name: replace(entry, boilerplate=all_of(entry.boilerplate), normal_impression=all_of(entry.normal_impression))
+        name: replace(
+            entry, boilerplate=all_of(entry.boilerplate), normal_impression=all_of(entry.normal_impression),
+            normal=[replace(part, texts=all_of(part.texts)) for part in entry.normal],
+        )
         for name, entry in words.exams.items()
-    }
+    }  # fmt: skip
     return replace(
         words, findings=findings, exams=exams, general=[replace(p, text=spell(p.text)) for p in words.general],
         normal_impression=all_of(words.normal_impression), boilerplate=all_of(words.boilerplate),

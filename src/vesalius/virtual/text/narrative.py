@@ -43,6 +43,8 @@ _TOLD = 3
 """Diseases of one finding that are told one by one."""
 _TELLING = 44
 """Draws of a finding that its sentences may use; those after them are for the impression and for advice."""
+_ORGANS = 0.75
+"""Share of the organs without findings that are described where everything is."""
 _LIST = 8
 """Draws of a list of denials."""
 _WEIGHTY, _MINOR = 3, 0.6
@@ -160,7 +162,8 @@ def _section(patient: Patient, case: _Case, style: Style, variant: int) -> tuple
         advice += _advised([again for _, again in told], case, style, after)
         findings += _not_new(case, concept, writer, after)
     chosen = _worth_a_word(case, words, style, numbers[-7])
-    denied = [*_normal(case, words, numbers[-6]), *_denied(case, chosen, writer, numbers[-5:-1])]
+    denied = [*_normal(case, words, numbers[-6, : 2 * _GENERAL]), *_denied(case, chosen, writer, numbers[-5:-1]),
+              *_unaffected(case, words, style, numbers[-6, 2 * _GENERAL :])]  # fmt: skip
     closing = _closing(case, words, chosen, writer, Draws(numbers[-1, : _DRAWS // 2].tolist()))
     draws = Draws(numbers[-1, _DRAWS // 2 :].tolist())
     findings = _arranged([part for part in [*findings, *denied] if case.may_say(part)], words, style, draws)
@@ -218,12 +221,25 @@ def _certainty(visibility: float, style: Style, draws: Draws) -> Certainty | Non
 
 def _worth_a_word(case: _Case, words: Grammar, style: Style, numbers: NDArray[np.float64]) -> list[str]:
     """Choose the findings that would be denied if none were there."""
-    share = 0.35 + 0.65 * style.negatives if style.negatives > 0 else 0.1
+    share = _share(style)
     # The root of a chance: where organs are described one by one, more absent findings are denied.
     rolls = (numbers ** (4 if _in_detail(case) else 1)).tolist()
     beyond = _of_other_sex(case.region, case.sex)
     return [concept for number, (concept, entry) in enumerate(words.findings.items())
             if concept not in beyond and rolls[number % len(rolls)] < entry.mention * share]  # fmt: skip
+
+
+def _share(style: Style) -> float:
+    """Share that an institution says of what it may say to be normal."""
+    return 0.35 + 0.65 * style.negatives if style.negatives > 0 else 0.1
+
+
+def _unaffected(case: _Case, words: Grammar, style: Style, numbers: NDArray[np.float64]) -> Iterator[Sentence]:
+    """Say of some organs that no finding is about that they are normal."""
+    organs = [part for name in case.exams if name in words.exams for part in words.exams[name].normal]
+    for part, (roll, which) in zip(organs, numbers.reshape(-1, 2).tolist(), strict=False):
+        if roll < _ORGANS * _share(style):
+            yield Sentence(part.texts[int(which * len(part.texts))], part.system, (), 0, case.region)
 
 
 def _normal(case: _Case, words: Grammar, numbers: NDArray[np.float64]) -> list[Sentence]:
