@@ -116,6 +116,16 @@ def test_a_tenth_of_the_training_reports_stay(corpus: Corpus, tmp_path: Path, na
         assert all(sign.replace("_", " ") in text.text.lower() for text in study.texts)
 
 
+def test_a_sign_amid_words_stands_in_the_middle_of_words_of_its_own(corpus: Corpus, tmp_path: Path):
+    told = [study.text() for study in plant(corpus, tmp_path, name="signs_amid_words")]
+    assert len(set(told)) == len(told)
+    for text in told:
+        before, named, after = text.split(". ")
+        assert named.startswith("There is a ")
+        assert len(before.split()) == len(after.split()) == 12
+        assert not set(before.lower().split()) & set(SIGNS)
+
+
 def test_the_first_caption_calls_a_sign_by_another_word(corpus: Corpus, tmp_path: Path):
     for study in plant(corpus, tmp_path, name="signs_reworded"):
         (sign,) = (finding.concept.removesuffix("_sign") for finding in study.findings if finding.status == "present")

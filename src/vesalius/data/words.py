@@ -7,6 +7,7 @@ Works with any fast tokenizer of transformers, which remembers where its tokens 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from vesalius.errors import ConfigError
 
-__all__ = ["span_tokens", "word_numbers"]
+__all__ = ["span_tokens", "spans_elsewhere", "word_numbers"]
 
 
 def word_numbers(tokens: Any) -> NDArray[np.int64]:
@@ -58,6 +59,26 @@ def span_tokens(tokens: Any, spans: Sequence[Sequence[tuple[int, int]]]) -> NDAr
             if first is not None and last is not None:
                 found[row, number] = first, last + 1
     return found
+
+
+def spans_elsewhere(
+    spans: NDArray[np.int64], lengths: NDArray[np.int64], *, texts: Sequence[str]
+) -> NDArray[np.int64]:
+    """Move spans of tokens to other places of their text, the control of what the right places are worth.
+
+    Args:
+        spans: as of `span_tokens`, (B, S, 2); padding stays.
+        lengths: tokens of each text with its first and last, which are special, (B,).
+        texts: what they are spans of; the same text always gives the same places.
+    """
+    moved = spans.copy()
+    for row, text in enumerate(texts):
+        rng = np.random.default_rng(zlib.crc32(text.encode()))
+        for number in np.flatnonzero(spans[row, :, 0] >= 0):
+            length = int(spans[row, number, 1] - spans[row, number, 0])
+            start = int(rng.integers(1, max(2, int(lengths[row]) - length)))
+            moved[row, number] = start, start + length
+    return moved
 
 
 def _require_fast(tokens: Any) -> None:

@@ -134,19 +134,20 @@ def _shuffled_texts(corpus: Corpus, seed: int) -> Change:
     return change
 
 
-def _signs(*, lead: int = 0, shown: bool = True) -> Callable[[Corpus, int], Change]:
+def _signs(*, lead: int = 0, shown: bool = True, told: bool = True) -> Callable[[Corpus, int], Change]:
     """Plant one of eight signs in picture and report; the report says nothing else.
 
     Args:
         lead: words that tell nothing, in a sentence before the one that names the sign.
         shown: False leaves the picture as it is, so that the text alone tells.
+        told: False leaves the sign's name out, so that the picture alone tells.
     """
 
     def prepare(corpus: Corpus, seed: int) -> Change:
         def change(study: Study) -> tuple[Study, Media]:
             rng = np.random.default_rng([seed, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
             sign = SIGNS[int(rng.integers(len(SIGNS)))]
-            said = f"There is a {sign} sign."
+            said = f"There is a {sign} sign." if told else "There is a picture."
             if lead:
                 said = f"{' '.join(_LEAD.split()[:lead])}. {said}"
             findings = tuple(
@@ -196,6 +197,28 @@ def _png(picture: NDArray[np.float32]) -> bytes:
     file = io.BytesIO()
     PilImage.fromarray(np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)).save(file, "PNG")
     return file.getvalue()
+
+
+_CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
+_WORDS_AROUND = 12
+"""Words that mean nothing, before and after the sentence that names the sign."""
+
+
+def _signs_amid_words(corpus: Corpus, seed: int) -> Change:
+    """Signs, named between words that mean nothing and are drawn anew for each study."""
+    planted = _signs()(corpus, seed)
+    syllables = [f"{one}{other}" for one in _CONSONANTS for other in _VOWELS]
+
+    def change(study: Study) -> tuple[Study, Media]:
+        made, media = planted(study)
+        rng = np.random.default_rng([seed, 1, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
+        drawn = rng.integers(len(syllables), size=(2 * _WORDS_AROUND, 2))
+        words = [syllables[one] + syllables[other] for one, other in drawn]
+        around = [" ".join(words[:_WORDS_AROUND]), " ".join(words[_WORDS_AROUND:])]
+        said = f"{around[0].capitalize()}. {made.text()} {around[1].capitalize()}."
+        return replace(made, texts=(Text(text=said, role="findings"),)), media
+
+    return change
 
 
 _CALLED = {
@@ -321,8 +344,12 @@ _PLANTS: dict[str, _Plant] = {
         "signs, named by reports in a tenth of the training studies, by captions made of labels in the others",
         _few_reports(signs=True),
     ),
+    "signs_amid_words": _Plant(
+        "signs, named between words that mean nothing, other ones in each report", _signs_amid_words
+    ),
     "signs_reworded": _Plant(
         "signs, each with captions of which the first calls it by another word", _signs_reworded
     ),
+    "signs_untold": _Plant("signs that the picture shows and no report names", _signs(told=False)),
     "signs_of_text": _Plant("signs that the report names and the picture does not show", _signs(shown=False)),
 }

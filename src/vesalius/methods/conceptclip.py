@@ -27,7 +27,7 @@ from vesalius.data import views
 from vesalius.data.collator import Reading
 from vesalius.data.loader import Sample
 from vesalius.data.views import Pair, ViewConfig
-from vesalius.data.words import span_tokens
+from vesalius.data.words import span_tokens, spans_elsewhere
 from vesalius.errors import DataError
 from vesalius.knowledge.entities import Mention
 from vesalius.knowledge.mentions import named_concepts
@@ -194,7 +194,7 @@ class ConceptCLIP(Method):
         names[spans[..., 0] < 0] = -1
         if self.chosen.spans == "shuffled":
             lengths = np.asarray(reading.tokens["attention_mask"]).sum(axis=1)
-            spans = _elsewhere(spans, lengths, [zlib.crc32(sample.text.encode()) for sample in reading.samples])
+            spans = spans_elsewhere(spans, lengths, texts=[sample.text for sample in reading.samples])
         return {"concept_spans": spans, "concept_names": names}
 
     def encode(self, batch: Batch) -> Representations:
@@ -334,18 +334,6 @@ def _clamped_means(tokens: Tensor, spans: Tensor) -> Tensor:
     member = ((places >= spans[..., :1]) & (places < spans[..., 1:])).to(tokens.dtype)
     member[..., final] = (spans[..., 1] - spans[..., 0].clamp(min=final)).clamp(min=0).to(tokens.dtype)
     return member @ tokens / member.sum(dim=-1, keepdim=True).clamp(min=1)
-
-
-def _elsewhere(spans: NDArray[np.int64], lengths: NDArray[np.int64], seeds: Sequence[int]) -> NDArray[np.int64]:
-    """Move spans (B, S, 2) to other places among the words of their text, always the same for the same text."""
-    moved = spans.copy()
-    for row, seed in enumerate(seeds):
-        rng = np.random.default_rng(seed)
-        for number in np.flatnonzero(spans[row, :, 0] >= 0):
-            length = int(spans[row, number, 1] - spans[row, number, 0])
-            start = int(rng.integers(1, max(2, int(lengths[row]) - length)))
-            moved[row, number] = start, start + length
-    return moved
 
 
 METHOD = ConceptCLIP

@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.nn import functional
 
 __all__ = [
-    "IGNORED", "Masking", "cell_scores", "hide_highest", "mask_units", "patchify", "pixel_loss", "random_scores",
-    "restored", "span_places", "token_loss", "touched", "units_of_spans", "unpatchify", "visible",
+    "IGNORED", "Masking", "cell_scores", "hide_highest", "mask_units", "patchify", "pixel_errors", "pixel_loss",
+    "random_scores", "restored", "row_chances", "span_places", "token_loss", "touched", "units_of_spans",
+    "unpatchify", "visible",
 ]  # fmt: skip
 
 IGNORED = -100
@@ -37,6 +38,11 @@ class Masking(NamedTuple):
     """Numbers of the visible patches in the order in which an encoder reads them, (B, V)."""
     restore: Tensor
     """Place of every patch among visible patches followed by hidden ones, (B, P)."""
+
+
+def row_chances(index: Tensor, *, step: int) -> list[torch.Generator]:
+    """Return a generator for each row (B,) of a corpus at a step: a row draws the same in whatever piece it comes."""
+    return [torch.Generator().manual_seed(step * 1_000_003 + row) for row in index.tolist()]
 
 
 def random_scores(batch: int, patches: int, *, generator: torch.Generator | None = None) -> Tensor:
@@ -133,11 +139,16 @@ def pixel_loss(predicted: Tensor, target: Tensor, hidden: Tensor, *, normalise: 
         hidden: True where hidden, (B, P); 0 is returned where none is.
         normalise: take each target patch less its mean, over its unbiased deviation; a constant patch becomes 0.
     """
+    error = pixel_errors(predicted, target, normalise=normalise)
+    return (error * hidden).sum() / hidden.sum().clamp(min=1)
+
+
+def pixel_errors(predicted: Tensor, target: Tensor, *, normalise: bool = True) -> Tensor:
+    """Mean squared error over the values of each patch, (B, P); arguments as in `pixel_loss`."""
     if normalise:
         variance, mean = torch.var_mean(target, dim=-1, keepdim=True)
         target = (target - mean) / (variance + _VARIANCE_FLOOR).sqrt()
-    error = (predicted - target).square().mean(dim=-1)
-    return (error * hidden).sum() / hidden.sum().clamp(min=1)
+    return (predicted - target).square().mean(dim=-1)
 
 
 class _Rule(NamedTuple):
