@@ -13,7 +13,7 @@ import torch
 from vesalius.adaptation import fit as fitting
 from vesalius.adaptation.examples import Examples
 from vesalius.adaptation.fit import answer, fit
-from vesalius.adaptation.masks import concept_masks, masked_concepts
+from vesalius.data.masks import concept_masks, masked_concepts
 from vesalius.adaptation.protocols import base as protocols
 from vesalius.adaptation.protocols.base import Protocol
 from vesalius.adaptation.protocols.classification import ClassificationSettings

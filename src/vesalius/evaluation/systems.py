@@ -14,6 +14,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.errors import CapabilityError, DataError
 from vesalius.inference import controls
 from vesalius.inference.encode import Encoder
+from vesalius.inference.grounding import Grounder
 from vesalius.inference.matching import Matcher
 from vesalius.inference.predictor import Predictor
 from vesalius.tasks.base import Encoded, Task, TaskData
@@ -65,16 +66,18 @@ class System:
         predictor = self.encoder.predictor
         recorder = PromptRecorder(self.encoder.texts)
         matcher = Matcher(encoder=self.encoder, views=self.views, encoded=self.encoded)
+        grounder = Grounder(encoder=self.encoder, view=self.views["test"], encoded=self.encoded["test"])
         data = TaskData(
             test=self.encoded["test"],
             train=self.encoded.get("train"),
             val=self.encoded.get("val"),
             embed_text=recorder if "embed_text" in predictor.capabilities else None,
             match=matcher if "match" in predictor.capabilities else None,
+            ground=grounder if "similarity_map" in predictor.capabilities else None,
             temperature=predictor.temperature,
             seed=self.seed,
         )
-        return data, lambda: [*recorder.asked, *matcher.asked]
+        return data, lambda: [*recorder.asked, *matcher.asked, *grounder.asked]
 
 
 def build_systems(

@@ -5,7 +5,7 @@ Letters: H and W rows and columns of the picture, h and w of the patch grid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vesalius.data.readers import Pixels
     from vesalius.data.records import Box
 
-__all__ = ["heat_map", "model_frame", "picture"]
+__all__ = ["heat_map", "model_frame", "picture", "sees_padded"]
 
 _STOPS = np.array([[150, 40, 20], [226, 110, 30], [250, 190, 60], [255, 238, 150]], dtype=np.float32)
 """Colours of a map from low to high: dark red, orange, amber, light yellow; the lowest are not seen at all."""
@@ -29,6 +29,12 @@ def picture(pixels: Pixels) -> NDArray[np.float32]:
         shown = shown[shown.shape[0] // 2]
         planes -= 1
     return shown
+
+
+def sees_padded(identity: Mapping[str, Any]) -> bool:
+    """Say whether a model of this identity gets pictures padded to its input's shape; else they are stretched."""
+    prepared = identity.get("preprocessing", {}).get("image")
+    return isinstance(prepared, Mapping) and prepared.get("resize") == "pad"
 
 
 def model_frame(shown: NDArray[np.float32], grid: tuple[int, ...]) -> tuple[slice, slice]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.errors import ConfigError, DataError
-from vesalius.inference.overlay import heat_map, picture
+from vesalius.inference.overlay import heat_map, picture, sees_padded
 from vesalius.inference.predictor import Predictor, open_predictor
 from vesalius.tasks.prompts import PromptSet, load_prompts
 from vesalius.tasks.zero_shot import prompt_scores
@@ -129,7 +129,9 @@ class _Question:
 
         sentence = answer.label if answer.kind == "text" else self.prompts.positive(answer.label)[0]
         shown = picture(pixels)
-        mixed = heat_map(shown, self.predictor.similarity_map(pixels, sentence), padded=_padded(self.predictor))
+        mixed = heat_map(
+            shown, self.predictor.similarity_map(pixels, sentence), padded=sees_padded(self.predictor.identity)
+        )
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{_file_name(Path(answer.image).stem)}-{_file_name(answer.label)}.png"
         Image.fromarray((np.clip(mixed, 0, 1) * 255).round().astype(np.uint8)).save(path)
@@ -213,11 +215,6 @@ def _write(folder: Path, predictor: Predictor, answers: Sequence[Answer], *, tab
     document = Predictions(model=dict(predictor.identity), answers=tuple(answers)).to_dict()
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return (str(path), *(answer.map for answer in answers if answer.map))
-
-
-def _padded(predictor: Predictor) -> bool:
-    image = predictor.identity.get("preprocessing", {}).get("image", {})
-    return isinstance(image, Mapping) and image.get("resize") == "pad"
 
 
 def _file_name(text: str) -> str:

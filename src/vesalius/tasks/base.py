@@ -25,6 +25,7 @@ from vesalius.metrics.bootstrap import Interval
 __all__ = [
     "PREDICTIONS",
     "Encoded",
+    "Ground",
     "Match",
     "Score",
     "Task",
@@ -163,6 +164,16 @@ Match = Callable[[str, Sequence[int], Sequence[str]], Floats]
 """``match(split, rows, texts)``: the logit (K,) that the image of each row of a split shows what its text says."""
 
 
+class Ground(Protocol):
+    """Similarity maps of the test split's pictures and what is marked in them, both on the picture's grid."""
+
+    def __call__(self, row: int, phrase: str) -> NDArray[np.float32]:
+        """Return the map of a row's picture for a phrase, (rows, columns)."""
+
+    def marked(self, row: int) -> Mapping[str, NDArray[np.bool_]]:
+        """Return the masks (rows, columns) of what is marked in a row's picture, by concept."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskData:
     """What a task may use: encoded splits and the model's text encoder."""
@@ -174,6 +185,8 @@ class TaskData:
     """Sentences to unit-norm embeddings (len, D)."""
     match: Match | None = None
     """Logits that images show what texts say, by a model that reads both together."""
+    ground: Ground | None = None
+    """Maps of where phrases apply, by a model that gives them."""
     temperature: float = 0.07
     """Softmax temperature of the model (1 / logit scale): makes probabilities of cosines, changes no rank."""
     seed: int = 0

@@ -9,7 +9,6 @@ Letters: N items, C concepts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import DataError
-from vesalius.metrics import resampled
-from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.tasks._labels import Rows, label_rows
+from vesalius.tasks._means import mean_scores
 from vesalius.tasks.base import Score, TaskData, detail, predictions
 
 __all__ = ["TASK", "Segmentation", "overlap"]
@@ -72,37 +70,8 @@ class Segmentation:
         scores: list[Score] = []
         for number, task in enumerate(rows.tasks):
             for metric, value in values.items():
-                scores += _scores(rows, rows.task == number, value, weights, task=task, metric=metric)
+                scores += mean_scores(rows, rows.task == number, value, weights, task=task, metric=metric)
         return scores
-
-
-def _scores(
-    rows: Rows, chosen: NDArray[np.bool_], value: Floats, weights: PatientWeights, *, task: str, metric: str
-) -> list[Score]:
-    """Means over items and draws of each concept, and over the concepts."""
-    draws: dict[str, Floats] = {}
-    means: dict[str, float] = {}
-    found: list[Score] = []
-    selected = np.flatnonzero(chosen & np.isfinite(value))
-    for number, label in enumerate(rows.labels):
-        places = selected[rows.label[selected] == number]
-        if not len(places):
-            continue
-        seen = weights.select(places)
-        means[label], draws[label] = float(value[places].mean()), resampled.mean(value[places], seen)
-        interval = percentile(means[label], draws[label], weights=seen)
-        found.append(Score.of(interval, task=task, metric=metric, label=label, draws=draws[label]))
-    if not found:
-        return []
-    macro = _mean_of(draws)
-    interval = percentile(float(np.mean(list(means.values()))), macro, weights=weights.select(selected))
-    return [Score.of(interval, task=task, metric=metric, label="macro", draws=macro), *found]
-
-
-def _mean_of(draws: Mapping[str, Floats]) -> Floats:
-    """Mean over concepts in every resample; NaN where one of them is not defined."""
-    mean: Floats = np.mean(np.stack(list(draws.values())), axis=0)
-    return mean
 
 
 TASK = Segmentation

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vesalius.adaptation.examples import Example, Examples, Target
-from vesalius.adaptation.masks import concept_masks, masked_concepts
+from vesalius.data.masks import concept_masks, masked_concepts
 from vesalius.adaptation.protocols.base import Outputs, Protocol, moved, shaded
 from vesalius.adaptation.settings import FitSettings
 from vesalius.adaptation.trunk import Trunk

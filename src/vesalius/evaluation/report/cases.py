@@ -24,7 +24,7 @@ from vesalius.evaluation.report.pictures import thumbnail
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.systems import System
 from vesalius.inference.encode import read_image, report_text
-from vesalius.inference.overlay import heat_map, picture
+from vesalius.inference.overlay import heat_map, picture, sees_padded
 from vesalius.page import Section, card
 from vesalius.tasks.prompts import concept_name, load_prompts
 
@@ -303,8 +303,7 @@ def _map_card(
     similarity: NDArray[np.float32],
 ) -> str:
     shown = picture(pixels)
-    identity = gallery.system.identity.get("preprocessing", {}).get("image", {})
-    padded = isinstance(identity, Mapping) and identity.get("resize") == "pad"
+    padded = sees_padded(gallery.system.identity)
     mixed = heat_map(shown, similarity, boxes=_boxes(study, concept), padded=padded)
     plain = thumbnail(shown, side=260, alt=f"image of study {study.id}")
     coloured = thumbnail(mixed, side=260, alt=f"similarity with: {sentence}")
