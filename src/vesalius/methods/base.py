@@ -91,7 +91,7 @@ class Progress(NamedTuple):
 class Method(nn.Module, ABC):
     """A training idea on a dual encoder."""
 
-    capabilities: ClassVar[frozenset[str]] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
+    capabilities: frozenset[str] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
     """What a predictor of this method can do; "match" where `match` is there, and its own weights then count."""
 
     unshared: ClassVar[frozenset[str]] = frozenset()

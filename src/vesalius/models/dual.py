@@ -110,6 +110,8 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
     config_class = DualEncoderFile
     main_input_name = "pixel_values"
     base_model_prefix = ""
+    recompute = False
+    """Whether activations are computed again; parts that a method puts on top follow it."""
     supports_gradient_checkpointing = False
     _supports_sdpa = True
     _no_split_modules = ["Block"]  # noqa: RUF012 - the name and type that transformers reads
@@ -247,6 +249,7 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         Raises:
             ConfigError: a tower of transformers cannot.
         """
+        self.recompute = True
         for encoder in (self.vision, self.text):
             if not isinstance(encoder, (ForeignVision, ForeignText)):
                 encoder.recompute = True

@@ -68,6 +68,8 @@ class DualEncoderConfig(Config):
     text_heads: int | None = None
     embedding_norm: bool = False
     """Layer norm after the ViT's position embedding, as in CLIP."""
+    quick_gelu: bool = False
+    """The ViT's perceptrons take x · σ(1.702 x) for GELU, as in CLIP."""
     causal: bool = False
     """The compact text encoder looks backwards only, as in CLIP."""
 

@@ -29,7 +29,7 @@ def validate(step: nn.Module, batches: Iterable[dict[str, Tensor]], *, device: t
         device: where the model is.
 
     Returns:
-        `loss` and its parts, averaged over pairs, and `retrieval_scores`.
+        `loss` and its parts, averaged over pairs, and, of a method with joint vectors, `retrieval_scores`.
     """
     step.eval()
     sums: dict[str, float] = {}
@@ -39,12 +39,15 @@ def validate(step: nn.Module, batches: Iterable[dict[str, Tensor]], *, device: t
         out = step(moved, evaluate=True)
         size = len(batch["index"])
         rows += size
-        images.append(out["image"].float().cpu())
-        texts.append(out["text"].float().cpu())
+        if "image" in out and "text" in out:
+            images.append(out["image"].float().cpu())
+            texts.append(out["text"].float().cpu())
         for name, value in out.items():
             if value.ndim == 0:
                 sums[name] = sums.get(name, 0.0) + float(value) * size
     scores = {name: value / rows for name, value in sums.items()}
+    if not images:
+        return scores
     return {**scores, **retrieval_scores(torch.cat(images).numpy(), torch.cat(texts).numpy())}
 
 

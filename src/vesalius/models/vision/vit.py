@@ -68,7 +68,9 @@ class VisionTransformer(nn.Module):
         summarises = settings.vision_pool == "cls"
         self.summary = nn.Parameter(torch.zeros(1, 1, self.width)) if summarises else None
         self.before = nn.LayerNorm(self.width) if settings.embedding_norm else nn.Identity()
-        self.blocks = nn.ModuleList(Block(self.width, heads=heads, depth=depth) for _ in range(depth))
+        self.blocks = nn.ModuleList(
+            Block(self.width, heads=heads, depth=depth, quick=settings.quick_gelu) for _ in range(depth)
+        )
         self.after = nn.LayerNorm(self.width)
 
     def forward(

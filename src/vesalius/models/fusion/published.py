@@ -1,0 +1,128 @@
+"""Checkpoints of METER and its kin under our names: CLIP's ViT, a BERT, co-attention layers and their heads.
+
+The vision encoder becomes a compact ViT with ``vision_pool=cls``, ``embedding_norm`` and ``quick_gelu``: unlike the
+CLIP of transformers it norms all tokens at its end, as the published models do.
+
+Legend: F width, P patches, G patches along a side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from math import isqrt
+
+import torch
+from torch import Tensor
+
+from vesalius.errors import CheckpointError
+from vesalius.models.convert import Rule, renamed
+
+__all__ = ["RULES", "published_state"]
+
+_VISUAL = "vision_encoder.visual."
+_BLOCK = {
+    "attn.in_proj_": "attention.qkv.",
+    "attn.out_proj.": "attention.out.",
+    "ln_1.": "attention_norm.",
+    "ln_2.": "perceptron_norm.",
+    "mlp.c_fc.": "expand.",
+    "mlp.c_proj.": "contract.",
+}
+_LAYER = {
+    r"attention\.self\.(query|key|value)": r"self_attention.\3",
+    r"attention\.output\.(dense)": r"self_attention.out",
+    r"attention\.output\.(LayerNorm)": r"self_attention.norm",
+    r"crossattention\.self\.(query|key|value)": r"cross_attention.\3",
+    r"crossattention\.output\.(dense)": r"cross_attention.out",
+    r"crossattention\.output\.(LayerNorm)": r"cross_attention.norm",
+    r"intermediate\.(dense)": r"expand",
+    r"output\.(dense)": r"contract",
+    r"output\.(LayerNorm)": r"norm",
+}
+
+
+def _side(theirs: str, ours: str) -> list[Rule]:
+    """Rules of one stream."""
+    layers: list[Rule] = [
+        (rf"multi_modal_({theirs})_layers\.(\d+)\.{key}\.(.*)", rf"fusion.{ours}_layers.\2.{name}.\4")
+        for key, name in _LAYER.items()
+    ]
+    return [
+        *layers,
+        (rf"multi_modal_{theirs}_proj\.(.*)", rf"fusion.{ours}_project.\1"),
+        (rf"multi_modal_{theirs}_pooler\.dense\.(.*)", rf"fusion.{ours}_pool.dense.\1"),
+    ]
+
+
+def _blocks(theirs: str, ours: str) -> list[Rule]:
+    """Rules of CLIP's blocks."""
+    return [(rf"{theirs}\.(\d+)\.{re.escape(key)}(.*)", rf"{ours}.\1.{name}\2") for key, name in _BLOCK.items()]
+
+
+RULES: tuple[Rule, ...] = (
+    *_blocks(r"vision_encoder\.visual\.transformer\.resblocks", "model.vision.blocks"),
+    (r"vision_encoder\.visual\.ln_pre\.(.*)", r"model.vision.before.\1"),
+    (r"vision_encoder\.visual\.ln_post\.(.*)", r"model.vision.after.\1"),
+    (r"model\.vision\.(.*)", r"model.vision.\1"),
+    (r"vision_encoder\.(token_embedding\.weight|positional_embedding|ln_final\..*)", None),
+    (r"language_encoder\.embeddings\.(position_ids|token_type_ids)", None),
+    (r"language_encoder\.pooler\..*", None),
+    (r"language_encoder\.(.*)", r"model.text.model.\1"),
+    *_side("language", "text"),
+    *_side("vision", "image"),
+    (r"modality_type_embeddings\.weight", "fusion.modality"),
+    (r"mlm_head\.transform\.dense\.(.*)", r"words_head.dense.\1"),
+    (r"mlm_head\.transform\.LayerNorm\.(.*)", r"words_head.norm.\1"),
+    (r"mlm_head\.decoder\.weight", "words_head.out.weight"),
+    (r"mlm_head\.bias", "words_head.out.bias"),
+    (r"mim_head\.mask_token", "pixels.hidden_token"),
+    (r"mim_head\.decoder_pos_embed", None),
+    (r"mim_head\.decoder_embed\.(.*)", r"pixels.embed.\1"),
+    *_blocks(r"mim_head\.decoder\.resblocks", "pixels.blocks"),
+    (r"mim_head\.decoder_norm\.(.*)", r"pixels.norm.\1"),
+    (r"mim_head\.decoder_pred\.(.*)", r"pixels.predict.\1"),
+    (r"itm_head\.fc\.(.*)", r"matching.out.\1"),
+    (r"(train|val|test)_(mlm|mim|itm)_.*", None),
+)
+"""For a method that calls its parts `model`, `fusion`, `words_head`, `pixels` and `matching`."""
+
+
+def published_state(
+    state: Mapping[str, Tensor], *, rules: Sequence[Rule] = (), where: str = "checkpoint"
+) -> dict[str, Tensor]:
+    """Return the weights of a published model by our names.
+
+    Args:
+        state: by the authors' names.
+        rules: further ones, which come before `RULES`.
+        where: what the message calls the state.
+
+    Raises:
+        CheckpointError: a key that no rule knows, or no square of patches; named.
+    """
+    out = renamed(_embedding(dict(state), where=where), [*rules, *RULES], where=where)
+    if "pixels.hidden_token" in out:
+        out["pixels.hidden_token"] = out["pixels.hidden_token"].flatten()
+    return out
+
+
+def _embedding(state: dict[str, Tensor], *, where: str) -> dict[str, Tensor]:
+    """Turn the convolution of patches, class token and positions into those of the compact ViT."""
+    names = [f"{_VISUAL}{name}" for name in ("conv1.weight", "class_embedding", "positional_embedding")]
+    missing = [name for name in names if name not in state]
+    if missing:
+        raise CheckpointError(f"{where}: {missing[0]} is missing; the vision encoder is not CLIP's ViT")
+    patch, summary, position = (state.pop(name) for name in names)
+    side = isqrt(len(position) - 1)
+    if side * side != len(position) - 1:
+        raise CheckpointError(f"{where}: {len(position) - 1} positions are no square of patches")
+    # (1 + P, F) to (1, F, G, G)
+    grid = position[1:].unflatten(0, (side, side)).permute(2, 0, 1)[None]  # type: ignore[no-untyped-call]
+    return {
+        **state,
+        "model.vision.embedding.project.weight": patch.flatten(1),
+        "model.vision.embedding.project.bias": torch.zeros_like(summary),
+        "model.vision.summary": (summary + position[0])[None, None],
+        "model.vision.position": grid,
+    }
