@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vesalius.objectives.prototypes import sinkhorn, swapped_prediction
+from vesalius.objectives.prototypes import draw_others, prototype_contrast, sinkhorn, swapped_prediction
 
 
 def scores(rows: int = 12, prototypes: int = 5, *, seed: int = 0) -> Tensor:
@@ -82,3 +82,38 @@ def test_codes_carry_no_gradient_and_predictions_do() -> None:
     assert torch.autograd.gradcheck(
         lambda one, two: swapped_prediction(one, two, image_codes=codes, text_codes=codes), (image, text)
     )
+
+
+def test_a_prototype_is_the_mean_of_the_members() -> None:
+    book = torch.tensor([[1.0, 0.0], [0.0, 1.0], [4.0, 4.0]])
+    member, negative = torch.tensor([[True, True, False], [True, False, False]]), torch.tensor([[2], [1]])
+    query = torch.tensor([[2.0, 0.0], [1.0, 0.0]])
+    # Row 0: (½, ½)·q = 1 beside 8: log(1 + e⁷); row 1: the one member's own vector, 1 beside 0: log(1 + e⁻¹).
+    loss = prototype_contrast(query, book, member, negative)
+    torch.testing.assert_close(loss, torch.tensor([7.000911, 0.313262]))
+    # A slot without a negative is as if it were not there.
+    wider = torch.cat([negative, torch.full((2, 1), -1)], dim=1)
+    torch.testing.assert_close(prototype_contrast(query, book, member, wider), loss)
+
+
+def test_others_are_drawn_without_members_and_by_row_and_step_alone() -> None:
+    member = torch.zeros(6, 20, dtype=torch.bool)
+    member[:, :12] = True
+    row, query = torch.arange(6), torch.tensor([0, 1, 2, 0, 1, 2])
+    drawn = draw_others(member, row=row, query=query, step=3, count=7)
+    assert drawn.shape == (6, 7)
+    assert ((drawn >= 12) & (drawn < 20)).all()
+    assert all(len(set(numbers)) == 7 for numbers in drawn.tolist())
+    assert torch.equal(draw_others(member[2:4], row=row[2:4], query=query[2:4], step=3, count=7), drawn[2:4])
+    assert not torch.equal(draw_others(member, row=row, query=query, step=4, count=7), drawn)
+    member[:, :15] = True
+    few = draw_others(member, row=row, query=query, step=3, count=7)
+    assert (few.sort(dim=1).values == torch.tensor([-1, -1, 15, 16, 17, 18, 19])).all()
+
+
+def test_every_other_is_drawn_about_as_often() -> None:
+    member = torch.zeros(4000, 10, dtype=torch.bool)
+    rows = torch.arange(4000)
+    drawn = draw_others(member, row=rows, query=rows % 7, step=0, count=3)
+    # 1200 each; four deviations of a binomial of 4000 draws with chance 0.3 are 116.
+    assert (drawn.flatten().bincount(minlength=10) - 1200).abs().max() < 116

@@ -13,7 +13,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Answers", "QueryDecoder"]
+__all__ = ["DECODER_KEYS", "Answers", "QueryDecoder"]
+
+DECODER_KEYS = (
+    (r"layers\.(\d+)\.self_attn\.(.+)", r"layers.\2.query_attention.\3"),
+    (r"layers\.(\d+)\.multihead_attn\.(.+)", r"layers.\2.patch_attention.\3"),
+    (r"layers\.(\d+)\.norm1\.(\w+)", r"layers.\2.query_norm.\3"),
+    (r"layers\.(\d+)\.norm2\.(\w+)", r"layers.\2.patch_norm.\3"),
+    (r"layers\.(\d+)\.norm3\.(\w+)", r"layers.\2.perceptron_norm.\3"),
+    (r"layers\.(\d+)\.linear1\.(\w+)", r"layers.\2.expand.\3"),
+    (r"layers\.(\d+)\.linear2\.(\w+)", r"layers.\2.contract.\3"),
+    (r"norm\.(\w+)", r"norm.\2"),
+)
+"""Rules for the decoder of DETR and MedKLIP by our names, behind a prefix with one group of its own."""
 
 
 class Answers(NamedTuple):
