@@ -223,3 +223,8 @@ def test_from_an_object_store_with_workers(corpus: Corpus, tmp_path: Path) -> No
         assert names(stream(open_corpus(f"file://{corpus.root}")).batches()) == wanted
     finally:
         filesystem.store.clear()
+
+
+def test_no_footer_stays_in_memory(corpus: Corpus) -> None:
+    for _ in stream(corpus).batches():
+        assert not corpus._reader._files

@@ -25,7 +25,8 @@ __all__ = ["ROWS_PER_GROUP", "ROWS_PER_SHARD", "Rows", "Shard", "ShardReader", "
 
 ROWS_PER_GROUP = 1024
 """Rows decoded for one random access: small enough to wait for, large enough to compress."""
-ROWS_PER_SHARD = 65536
+ROWS_PER_SHARD = 8192
+"""Rows of a file. Its footer takes 200 kB of memory a row group while it is open, so that a file has few of them."""
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 """Row numbers."""
 _OPEN_FILES = 16
@@ -104,6 +105,11 @@ class ShardReader:
                     self._groups.popitem(last=False)
             self._groups.move_to_end((number, group))
             return table.slice(within - starts[group], 1)
+
+    def release(self) -> None:
+        """Close the open files and forget their footers; what is asked for next is opened again."""
+        with self._lock:
+            self._files.clear()
 
     def _groups_of(self, number: int, *, rows: Rows | None, columns: Sequence[str]) -> Iterator[pa.Table]:
         _, starts = self._open(number)

@@ -242,7 +242,10 @@ class StudyStream(Generic[T]):
         """Read rows of the view that lie in one row group."""
         reader, rows = self.corpus._reader, self.corpus._rows
         wanted = np.arange(start, stop) if rows is None else rows[start:stop]
-        return pa.concat_tables(reader.groups(rows=wanted, columns=RECORD_COLUMNS))
+        table = pa.concat_tables(reader.groups(rows=wanted, columns=RECORD_COLUMNS))
+        # Groups come from all over the corpus: footers of open files would grow with it.
+        reader.release()
+        return table
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,3 +168,20 @@ def test_command(tmp_path: Path) -> None:
     assert document["studies"] == 6
     assert document["findings"]["nodule"] == {"present": 3, "absent": 3}
     assert (tmp_path / "p.html").exists()
+
+
+def test_the_corpus_is_gone_over_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    provenance = Provenance(source="test", made_by="test")
+    studies = [Study(id=f"s{n}", patient=f"p{n}", texts=(Text(text=LONG),), provenance=provenance) for n in range(3)]
+    corpus = from_studies(studies, tmp_path / "c", name="c")
+    passes = []
+    iterate = Corpus.__iter__
+
+    def counted(self: Corpus) -> Iterator[Study]:
+        passes.append(len(self))
+        return iterate(self)
+
+    monkeypatch.setattr(Corpus, "__iter__", counted)
+    found = inspect_corpus(corpus, pictures=1)
+    assert passes == [3]
+    assert found.seen.studies == found.terms.studies == 3

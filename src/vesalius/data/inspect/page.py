@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.data.corpus import Corpus
-from vesalius.data.inspect.pictures import Sample, sample_images
+from vesalius.data.inspect.pictures import Draw, Sample, open_images
 from vesalius.data.inspect.problems import Problem, problems
 from vesalius.data.inspect.shifts import Shift, shifts
-from vesalius.data.inspect.survey import Spread, Survey, survey
-from vesalius.data.inspect.terms import Terms, count_terms, distinctive
+from vesalius.data.inspect.survey import Spread, Survey
+from vesalius.data.inspect.terms import TermCount, Terms, distinctive
 from vesalius.page import Cell, Section, card, definitions, details, number, page, paragraph, table
 
 __all__ = ["Inspection", "inspect_corpus", "write_page"]
@@ -68,7 +68,7 @@ def _silent(title: str, total: int) -> AbstractContextManager[Callable[[int], No
 
 
 def inspect_corpus(corpus: Corpus, *, pictures: int = 24, seed: int = 0, progress: Progress = _silent) -> Inspection:
-    """Look at all records and terms of a corpus and at a sample of its pictures.
+    """Look at all records and terms of a corpus in one pass, and then at a sample of its pictures.
 
     Args:
         corpus: or a view of one.
@@ -76,23 +76,21 @@ def inspect_corpus(corpus: Corpus, *, pictures: int = 24, seed: int = 0, progres
         seed: of the sample.
         progress: takes a title and a total, gives a context that yields a function that counts.
     """
+    seen, draw, counted, part_of = Survey(), Draw(each=pictures, seed=seed), TermCount(len(corpus)), corpus.parts()
     with progress("records", len(corpus)) as advance:
-        seen = survey(corpus, advance=advance)
-    with progress("pictures", 0) as advance:
-        sample = sample_images(corpus, each=pictures, seed=seed, advance=advance)
-    part_of = _parts(corpus)
+        for study in corpus:
+            part = part_of.get(study.id, "")
+            seen.add(study, part)
+            draw.add(study)
+            counted.add(study, part)
+            advance(1)
+    with progress("pictures", len(draw.images)) as advance:
+        sample = open_images(corpus, draw.images, advance=advance)
     by_split = shifts({name: group for name, group in seen.groups["split"].items() if name != "none"})
     return Inspection(
-        corpus=corpus, seen=seen, sample=sample, terms=count_terms(corpus, part_of), by_split=by_split,
+        corpus=corpus, seen=seen, sample=sample, terms=counted.terms, by_split=by_split,
         by_site=shifts(seen.groups["site"]), problems=problems(corpus, seen, sample, by_split),
     )  # fmt: skip
-
-
-def _parts(corpus: Corpus) -> dict[str, str]:
-    if not corpus.has_split:
-        return {}
-    parts = corpus.manifest.splits["default"].patients
-    return {name: part for part in parts for name in corpus.split(part).ids}
 
 
 def write_page(found: Inspection, path: Path) -> None:

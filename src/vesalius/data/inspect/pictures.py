@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from vesalius.data.readers import Pixels
 from vesalius.data.records import Image, Study
 from vesalius.errors import VesaliusError
 
-__all__ = ["Sample", "Sheet", "sample_images", "thumbnail"]
+__all__ = ["Draw", "Sample", "Sheet", "open_images", "thumbnail"]
 
 _SIDE = 144
 _KINDS = ("image", "volume")
@@ -45,18 +45,38 @@ class Sample:
     """Images with values that are no numbers."""
 
 
-def sample_images(
-    corpus: Corpus, *, each: int, seed: int = 0, advance: Callable[[int], None] | None = None
-) -> Sample:
-    """Open up to `each` images of every modality, drawn evenly.
+class Draw:
+    """Images drawn evenly while studies pass: reservoirs, one a modality."""
 
-    Args:
-        corpus: or a view of one.
-        each: pictures of a modality.
-        seed: another seed draws others.
-        advance: is told of every image.
-    """
-    chosen = _drawn(corpus, each=each, seed=seed)
+    def __init__(self, *, each: int, seed: int = 0) -> None:
+        self._each = each
+        self._rng = np.random.default_rng(seed)
+        self._kept: dict[str, list[tuple[int, Study, Image]]] = defaultdict(list)
+        self._seen: dict[str, int] = defaultdict(int)
+        self._studies = 0
+
+    def add(self, study: Study) -> None:
+        """Draw from the pictures and volumes of a study."""
+        self._studies += 1
+        for image in study.images:
+            if image.kind not in _KINDS:
+                continue
+            self._seen[image.modality] += 1
+            reservoir = self._kept[image.modality]
+            if len(reservoir) < self._each:
+                reservoir.append((self._studies, study, image))
+            elif (place := int(self._rng.integers(self._seen[image.modality]))) < self._each:
+                reservoir[place] = (self._studies, study, image)
+
+    @property
+    def images(self) -> list[tuple[Study, Image]]:
+        """What was drawn, by modality, in the order of the studies."""
+        reservoirs = (sorted(reservoir, key=lambda entry: entry[0]) for reservoir in self._kept.values())
+        return [(study, image) for reservoir in reservoirs for _, study, image in reservoir]
+
+
+def open_images(corpus: Corpus, chosen: Sequence[tuple[Study, Image]], *, advance: Callable[[int], None]) -> Sample:
+    """Open images of a corpus and judge them; `advance` is told of every image."""
     sheets: dict[str, list[tuple[str, str]]] = defaultdict(list)
     faults: dict[str, list[str]] = defaultdict(list)
     for study, image in chosen:
@@ -68,32 +88,12 @@ def sample_images(
         else:
             _judge(name, pixels.array, faults)
             sheets[image.modality].append((name, thumbnail(pixels)))
-        if advance:
-            advance(1)
+        advance(1)
     return Sample(
         sheets=tuple(Sheet(modality=name, pictures=tuple(found)) for name, found in sorted(sheets.items())),
         opened=len(chosen), unreadable=tuple(faults["unreadable"]), constant=tuple(faults["constant"]),
         broken=tuple(faults["broken"]),
     )  # fmt: skip
-
-
-def _drawn(corpus: Iterable[Study], *, each: int, seed: int) -> list[tuple[Study, Image]]:
-    """Draw images by reservoirs, one a modality, in the order of the corpus."""
-    rng = np.random.default_rng(seed)
-    kept: dict[str, list[tuple[int, Study, Image]]] = defaultdict(list)
-    seen: dict[str, int] = defaultdict(int)
-    for order, study in enumerate(corpus):
-        for image in study.images:
-            if image.kind not in _KINDS:
-                continue
-            seen[image.modality] += 1
-            reservoir = kept[image.modality]
-            if len(reservoir) < each:
-                reservoir.append((order, study, image))
-            elif (place := int(rng.integers(seen[image.modality]))) < each:
-                reservoir[place] = (order, study, image)
-    found = [entry for reservoir in kept.values() for entry in sorted(reservoir, key=lambda entry: entry[0])]
-    return [(study, image) for _, study, image in found]
 
 
 def _judge(name: str, array: NDArray[np.generic], faults: dict[str, list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""One pass over the records of a corpus: counts, spreads, what is missing, and groups to compare.
+"""What one pass over the records of a corpus sees: counts, spreads, what is missing, and groups to compare.
 
 Memory grows with the number of distinct names, patients and texts, not with what is in the records.
 """
@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
 
-from vesalius.data.corpus import Corpus
 from vesalius.data.records import Image, Measurement, Study
 
-__all__ = ["Group", "Spread", "Survey", "survey"]
+__all__ = ["Group", "Spread", "Survey"]
 
 _KEPT = 10_000
 """Values kept of each number for its quantiles, drawn evenly from all."""
@@ -108,26 +107,15 @@ class Survey:
     flaws: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Names of items by what is wrong with their record."""
 
-
-def survey(corpus: Corpus, *, advance: Callable[[int], None] | None = None) -> Survey:
-    """Look at every record of a corpus, or of a view."""
-    split_of = corpus.parts()
-    seen = Survey()
-    lacking: Counter[str] = Counter()
-    asked: Counter[str] = Counter()
-    for study in corpus:
-        part = split_of.get(study.id, "")
-        _count_study(seen, study)
-        for group in (seen.groups["split"][part or "none"], seen.groups["site"][study.site or "not stated"]):
+    def add(self, study: Study, part: str) -> None:
+        """Count a study of a part of the split, "" for none."""
+        _count_study(self, study)
+        for group in (self.groups["split"][part or "none"], self.groups["site"][study.site or "not stated"]):
             _count_group(group, study)
         for name, absent in _absences(study, part):
-            asked[name] += 1
-            lacking[name] += absent
-        _count_repeats(seen, study, part)
-        if advance:
-            advance(1)
-    seen.missing = {name: (lacking[name], asked[name]) for name in asked}
-    return seen
+            lacking, asked = self.missing.get(name, (0, 0))
+            self.missing[name] = (lacking + absent, asked + 1)
+        _count_repeats(self, study, part)
 
 
 def _count_study(seen: Survey, study: Study) -> None:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vesalius.data.corpus import Corpus
+from vesalius.data.records import Study
 
-__all__ = ["Term", "Terms", "count_terms", "distinctive"]
+__all__ = ["Term", "TermCount", "Terms", "distinctive"]
 
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*[^\W_])?")
 _MOST_STUDIES = 20_000
@@ -47,19 +47,28 @@ class Terms(NamedTuple):
         return sum(self.by_part.values(), Counter())
 
 
-def count_terms(corpus: Corpus, part_of: Mapping[str, str]) -> Terms:
-    """Count words and pairs of neighbours in the texts of at most 20 000 studies, drawn evenly by their names."""
-    share = min(1.0, _MOST_STUDIES / max(len(corpus), 1))
-    counts: dict[str, Counter[str]] = {}
-    studies = 0
-    for study in corpus:
-        if share < 1 and _draw(study.id) >= share:
-            continue
-        studies += 1
+class TermCount:
+    """Counts words and pairs of neighbours in the texts of at most 20 000 studies, drawn evenly by their names."""
+
+    def __init__(self, total: int) -> None:
+        """Begin; `total` is the number of studies that will pass."""
+        self._share = min(1.0, _MOST_STUDIES / max(total, 1))
+        self._counts: dict[str, Counter[str]] = {}
+        self._studies = 0
+
+    def add(self, study: Study, part: str) -> None:
+        """Count the words of a study of a part of the split, where it is drawn."""
+        if self._share < 1 and _draw(study.id) >= self._share:
+            return
+        self._studies += 1
         words = [word.casefold() for text in study.texts for word in _WORD.findall(text.text)]
         pairs = [f"{one} {other}" for one, other in pairwise(words)]
-        counts.setdefault(part_of.get(study.id, ""), Counter()).update([*words, *pairs])
-    return Terms(studies, counts)
+        self._counts.setdefault(part, Counter()).update([*words, *pairs])
+
+    @property
+    def terms(self) -> Terms:
+        """What was counted."""
+        return Terms(self._studies, self._counts)
 
 
 def distinctive(terms: Terms, part: str, *, number: int = 15) -> list[Term]:
