@@ -16,6 +16,7 @@ from vesalius.objectives.masked import (
     pixel_loss,
     random_scores,
     restored,
+    row_chances,
     span_places,
     token_loss,
     touched,
@@ -164,3 +165,11 @@ def test_each_text_may_have_a_share_of_its_own() -> None:
         generator=generator(),
     )
     assert (labels != IGNORED).sum(dim=1).tolist() == [2, 10]
+
+
+def test_a_row_draws_the_same_at_a_step_in_whatever_piece_it_comes() -> None:
+    def drawn(rows: list[int], step: int) -> list[float]:
+        return [float(torch.rand(1, generator=chance)) for chance in row_chances(torch.tensor(rows), step=step)]
+
+    assert drawn([4, 9, 2], 7) == drawn([4], 7) + drawn([9, 2], 7)
+    assert len({*drawn([4, 9, 2], 7), *drawn([4, 9, 2], 8)}) == 6

@@ -48,8 +48,8 @@ _COMPACT = (
     "model.projection_dim=64",
     "model.text_length=112",
 )
-"""Encoders for pictures of 64 pixels, and texts long enough for a sign behind 77 words."""
-_CONTROL = ClaimData(plant="signs_told_last")
+"""Encoders for pictures of 64 pixels, and texts long enough for a sign amid words that mean nothing."""
+_CONTROL = ClaimData(plant="signs_amid_words")
 
 PAPER = Paper(
     slug="conceptclip",
@@ -70,8 +70,8 @@ PAPER = Paper(
             published="ablation of PC-Align over 51 tasks; figures not known here",
             settings=_COMPACT,
             control=PositiveControl(
-                sentence="Behind 77 words that tell nothing the report names a sign, and the span says which words "
-                "these are: without it the sign is one of eighty equal words.",
+                sentence="The report names a sign amid words that mean nothing, others in each report: pairs can be "
+                "told by these, and the span says which words are to be seen.",
                 data=_CONTROL,
             ),
         ),
@@ -87,7 +87,7 @@ PAPER = Paper(
             published="not measured in the paper; the control of its knowledge",
             settings=_COMPACT,
             control=PositiveControl(
-                sentence="The only words of the report that tell anything name the sign; other spans never do.",
+                sentence="The sign alone is to be seen of what the report says; other spans hold no meaning.",
                 data=_CONTROL,
             ),
         ),

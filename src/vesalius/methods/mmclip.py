@@ -57,7 +57,6 @@ _COMPACT = (
     "method.width=64",
 )
 """Encoders for pictures of 64 pixels, without AttMIM, which asks for more pictures than the small budget has."""
-_ROLES = ("data.roles=[findings,impression,report,note]",)
 
 PAPER = Paper(
     slug="mmclip",
@@ -94,7 +93,7 @@ PAPER = Paper(
             metric="auroc",
             subset=0.1,
             published="ablation of unpaired data on five sets; figures not known here",
-            settings=(*_COMPACT, *_ROLES, "model.text_length=48"),
+            settings=(*_COMPACT, "model.text_length=48"),
             data=ClaimData(plant="few_reports"),
             control=PositiveControl(
                 sentence="A sign is named by a tenth of the reports, and by the labels of all other studies.",
