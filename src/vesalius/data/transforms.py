@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image as PilImage
 
 from vesalius.config import Config, validate
+from vesalius.data.grid import on_grid, require_orientation
 from vesalius.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -68,8 +69,16 @@ class ImageProcessor(Config):
     """Divided by in `normalise`; one number or one per channel."""
     resize: Literal["pad", "stretch"] = "pad"
     """`pad` keeps the shape of the rows × columns plane and adds black; `stretch` fills the square."""
+    spacing_mm: tuple[float, float, float] | None = None
+    """Volumes are not resized but resampled to this spacing (slices, rows, columns), then padded with black or cut
+    about their centre; see `vesalius.data.grid`."""
+    orientation: str = ""
+    """With `spacing_mm`: where slices, rows and columns grow to, such as "SRA"; empty keeps the file's."""
+    window: tuple[float, float] | None = None
+    """With `spacing_mm`: values shown as 0 and as 1, in the file's units, such as -1000 and 1000 HU."""
 
     def __post_init__(self) -> None:
+        self._check_grid()
         if len(self.shape) not in (3, 4) or min(self.shape) < 1:
             raise ConfigError(f"image size {self.size!r} is not a side, (H, W) or (D, H, W) of positive numbers")
         for name in ("mean", "std"):
@@ -78,6 +87,20 @@ class ImageProcessor(Config):
                 raise ConfigError(f"{name} has {len(value)} numbers for {self.channels} channels")
         if np.any(np.asarray(self.std) <= 0):
             raise ConfigError(f"std {self.std!r} must be above 0")
+
+    def _check_grid(self) -> None:
+        if self.spacing_mm is None:
+            if self.orientation or self.window:
+                raise ConfigError("orientation and window have no effect without spacing_mm")
+            return
+        if isinstance(self.size, int) or len(self.size) != 3:
+            raise ConfigError(f"spacing_mm is for volumes of (D, H, W), found size {self.size!r}")
+        if self.window is None or not self.window[0] < self.window[1]:
+            raise ConfigError(f"spacing_mm needs a window of two rising values, found {self.window}")
+        if min(self.spacing_mm) <= 0:
+            raise ConfigError(f"spacing_mm {self.spacing_mm} must be above 0")
+        if self.orientation:
+            require_orientation(self.orientation)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,6 +118,17 @@ class ImageProcessor(Config):
         Raises:
             DataError: the axes of the pixels do not fit `size`, such as a volume for a two-dimensional model.
         """
+        if self.spacing_mm is not None and self.window is not None:
+            low, high = self.window
+            grid = on_grid(
+                pixels,
+                spacing_mm=self.spacing_mm,
+                size=self.shape[1:],
+                orientation=self.orientation,
+                outside=low,
+            )
+            shown = np.clip((grid - low) / (high - low), 0, 1)
+            return np.broadcast_to(np.nan_to_num(shown, nan=0.0), self.shape)
         stack = _channels_first(pixels.display(), pixels.axes, self.channels)
         slices, plane = self.shape[1:-2], self.shape[-2:]
         if bool(slices) != (stack.ndim == 4):

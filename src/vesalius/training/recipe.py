@@ -62,6 +62,9 @@ class Recipe:
             mean=self.data.mean,
             std=self.data.std,
             resize=self.data.resize,
+            spacing_mm=self.data.spacing_mm,
+            orientation=self.data.orientation,
+            window=self.data.window,
         )
 
     def method_module(self) -> ModuleType:

@@ -42,6 +42,12 @@ class DataSettings(Config):
     images: Literal["draw", "first"] = "draw"
     """A study with several images gives one at a time: drawn anew in every epoch, or always the first."""
     resize: Literal["pad", "stretch"] = "pad"
+    spacing_mm: tuple[float, float, float] | None = None
+    """Volumes are resampled to this spacing and cut or padded to model.image_size, instead of being resized."""
+    orientation: str = ""
+    """With `spacing_mm`: where slices, rows and columns grow to, such as SRA; empty keeps the file's."""
+    window: tuple[float, float] | None = None
+    """With `spacing_mm`: values shown as 0 and as 1, such as -1000 and 1000 HU."""
     mean: float | tuple[float, ...] = 0.5
     std: float | tuple[float, ...] = 0.25
     cache_gib: float = 2.0
