@@ -43,6 +43,12 @@ class MatchingHead(nn.Module):
         out: Tensor = self.out(pooled)
         return out
 
+    def ranking(self) -> nn.Linear:
+        """Return a head of one score that starts as the logit of yes, to be tuned for retrieval among wrong texts."""
+        head = nn.Linear(self.out.in_features, 1)
+        head.load_state_dict({name: value[1:].clone() for name, value in self.out.state_dict().items()})
+        return head
+
     def log_odds(self, pooled: Tensor) -> Tensor:
         """Logit of yes, (B,)."""
         logits = self(pooled)
