@@ -13,7 +13,6 @@ import torch
 from vesalius.adaptation import fit as fitting
 from vesalius.adaptation.examples import Examples
 from vesalius.adaptation.fit import answer, fit
-from vesalius.data.masks import concept_masks, masked_concepts
 from vesalius.adaptation.protocols import base as protocols
 from vesalius.adaptation.protocols.base import Protocol
 from vesalius.adaptation.protocols.classification import ClassificationSettings
@@ -21,6 +20,7 @@ from vesalius.adaptation.protocols.segmentation import SegmentationSettings
 from vesalius.adaptation.saved import open_adapted, save_adapted
 from vesalius.adaptation.trunk import open_trunk
 from vesalius.data.corpus import Corpus
+from vesalius.data.masks import concept_masks, masked_concepts
 from vesalius.data.views import ViewConfig
 from vesalius.errors import CheckpointError, ConfigError, DataError, TrainingError
 
@@ -148,7 +148,7 @@ def test_a_head_is_saved_with_its_encoders(model: Path, corpus: Corpus, tmp_path
     protocol, _ = fitted(model, corpus, tmp_path, "segmentation", steps=10)
     save_adapted(tmp_path / "adapted", protocol, name="segmentation")
     again = open_adapted(tmp_path / "adapted")
-    image = torch.rand(2, 1, 24, 32)
+    image = {"pixel_values": torch.rand(2, 1, 24, 32)}
     with torch.no_grad():
         assert torch.equal(again.outputs(image)["masks"], protocol.eval().outputs(image)["masks"])
     assert again.concepts == CONCEPTS

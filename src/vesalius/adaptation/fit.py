@@ -96,8 +96,8 @@ def answer(protocol: Protocol, examples: Examples, *, batch: int = 32) -> Output
     parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(examples), batch):
         numbers = range(start, min(start + batch, len(examples)))
-        pictures = np.stack([examples.processor.normalise(examples.picture(number)) for number in numbers])
-        said = protocol.outputs(torch.from_numpy(pictures).to(device))
+        made = protocol.batch(examples, numbers)
+        said = protocol.outputs({name: value.to(device) for name, value in made.items()})
         for name, value in said.items():
             value = value.float() if value.is_floating_point() else value
             parts.setdefault(name, []).append(value.cpu().numpy())

@@ -78,8 +78,8 @@ class Protocol(nn.Module, ABC):
         """Return the loss of a batch: `pixel_values` (B, C, …) normalised, and the targets."""
 
     @abstractmethod
-    def outputs(self, pixel_values: Tensor) -> dict[str, Tensor]:
-        """Answer for normalised pictures (B, C, …), one row each."""
+    def outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Answer for a batch, one row an example; targets in it are not looked at."""
 
     @abstractmethod
     def validation(self, examples: Examples, outputs: Outputs) -> float:

@@ -71,9 +71,9 @@ class Classification(Protocol):
         )
         return (each * known).sum() / known.sum().clamp(min=1)
 
-    def outputs(self, pixel_values: Tensor) -> dict[str, Tensor]:
+    def outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Logits, (B, K)."""
-        return {"logits": self.head(self.trunk.pooled(pixel_values))}
+        return {"logits": self.head(self.trunk.pooled(batch["pixel_values"]))}
 
     def validation(self, examples: Examples, outputs: Outputs) -> float:
         """Mean AUROC over the concepts of which both classes are there."""

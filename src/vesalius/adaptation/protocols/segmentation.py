@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from vesalius.adaptation.examples import Example, Examples, Target
-from vesalius.data.masks import concept_masks, masked_concepts
 from vesalius.adaptation.protocols.base import Outputs, Protocol, moved, shaded
 from vesalius.adaptation.settings import FitSettings
 from vesalius.adaptation.trunk import Trunk
 from vesalius.data.corpus import Corpus
+from vesalius.data.masks import concept_masks, masked_concepts
 from vesalius.data.records import Study
 from vesalius.data.views import ViewConfig, view
 from vesalius.models.dense.decoders import DECODERS
@@ -98,9 +98,9 @@ class Segmentation(Protocol):
         dice = (2 * both + 1) / (either + 1)
         return functional.binary_cross_entropy_with_logits(logits, truth) + (1 - dice).mean()
 
-    def outputs(self, pixel_values: Tensor) -> dict[str, Tensor]:
+    def outputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities on the plane of the model in steps of 1/255, uint8, (B, K, H, W)."""
-        return {"masks": (self._logits(pixel_values).float().sigmoid() * 255).round().to(torch.uint8)}
+        return {"masks": (self._logits(batch["pixel_values"]).float().sigmoid() * 255).round().to(torch.uint8)}
 
     def validation(self, examples: Examples, outputs: Outputs) -> float:
         """Mean Dice over concepts, each over all pixels of the split together."""
