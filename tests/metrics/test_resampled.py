@@ -124,3 +124,17 @@ def test_counts_are_drawn_again_where_they_would_not_fit(monkeypatch):
     target = values > 0
     assert np.array_equal(resampled.auroc(target, values**2, again), resampled.auroc(target, values**2, kept))
     assert np.allclose(resampled.mean(values, again), resampled.mean(values, replace(kept)), atol=1e-15)
+
+
+@given(CASES)
+def test_best_f1_equals_that_of_repeated_items(cases):
+    target, score, patients = (np.array(column) for column in zip(*cases, strict=True))
+    weights = patient_weights([str(name) for name in patients], resamples=6, seed=1)
+    found = resampled.best_f1(target, score, weights)
+    items = weights.items(0, 6).astype(int)
+    for draw in range(6):
+        rows = np.repeat(np.arange(len(target)), items[:, draw])
+        threshold, value = classification.best_threshold(target[rows], score[rows])
+        assert found.f1[draw] == pytest.approx(value, abs=1e-12, nan_ok=True)
+        accuracy = np.mean((score[rows] >= threshold) == (target[rows] == 1)) if np.isfinite(threshold) else np.nan
+        assert found.accuracy[draw] == pytest.approx(accuracy, abs=1e-12, nan_ok=True)

@@ -14,7 +14,10 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.tasks import base
 from vesalius.tasks.base import Score, make_task, task_names
 
-ENCODED = ("image_retrieval", "knn", "linear_probe", "matching", "retrieval", "zero_shot", "zero_shot_matching")
+ENCODED = (
+    "image_retrieval", "knn", "linear_probe", "matching", "retrieval", "zero_shot", "zero_shot_knowledge",
+    "zero_shot_matching",
+)  # fmt: skip
 SEEN = ("classification", "grounding", "segmentation")
 """Tasks of what a head or a map says of each picture; their own tests bring that."""
 

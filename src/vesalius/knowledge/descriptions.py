@@ -10,7 +10,7 @@ from pathlib import Path
 from vesalius.config import Config, read_yaml, validate
 from vesalius.errors import ConfigError, did_you_mean
 
-__all__ = ["Description", "describe", "descriptions", "explanation"]
+__all__ = ["Description", "describe", "descriptions"]
 
 _FILE = Path(__file__).with_name("descriptions.yaml")
 
@@ -58,14 +58,3 @@ def describe(concept: str) -> Description:
     if concept not in known:
         raise ConfigError(f"no description of {concept!r}{did_you_mean(concept, known)}")
     return known[concept]
-
-
-def explanation(concept: str, name: str = "") -> str:
-    """Return one text of a concept: its name, and where it is described what it is and how it looks.
-
-    Args:
-        concept: lower-case name with underscores.
-        name: in words; the concept without underscores where it is empty.
-    """
-    said = f"{name or concept.replace('_', ' ')}."
-    return " ".join((said, *descriptions()[concept].sentences)) if concept in descriptions() else said

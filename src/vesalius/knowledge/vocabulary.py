@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from vesalius.knowledge.descriptions import descriptions
 from vesalius.knowledge.entities import Linker
 from vesalius.knowledge.ontology import Concept, Edge, Ontology
 from vesalius.virtual.anatomy.catalogue import structures
 from vesalius.virtual.preset import finding, finding_names
 from vesalius.virtual.text.grammar import grammar
 
-__all__ = ["anatomy_linker", "builtin", "finding_linker", "names_of"]
+__all__ = ["anatomy_linker", "builtin", "explanation", "finding_linker", "names_of"]
 
 
 @cache
@@ -23,6 +24,12 @@ def names_of(concept: str) -> tuple[str, ...]:
     """Names of a finding, the commonest first."""
     written = grammar(finding(concept).region).findings[concept].names
     return tuple(dict.fromkeys((*written, concept.replace("_", " "))))
+
+
+def explanation(concept: str) -> str:
+    """Return one text of a concept: its name, and where it is described what it is and how it looks."""
+    name = names_of(concept)[0] if concept in finding_names() else concept.replace("_", " ")
+    return " ".join((f"{name}.", *descriptions()[concept].sentences)) if concept in descriptions() else f"{name}."
 
 
 @cache

@@ -156,6 +156,20 @@ class Method(nn.Module, ABC):
             f"{type(self).__name__} cannot match images with texts: it has no part that reads both together"
         )
 
+    def look(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
+        """Return how strongly each patch of an image shows what its text says, (B, P), rows paired.
+
+        The cosine in the joint space; a method that asks an image otherwise returns where it looks.
+
+        Args:
+            image: of the model's `encode_image` with tokens, one row a pair.
+            text: of the model's `encode_text`, one row a pair.
+            attention_mask: 1 where a token is real, (B, L).
+        """
+        del attention_mask
+        assert image.joint_tokens is not None
+        return torch.einsum("bpd,bd->bp", image.joint_tokens, text.joint)
+
     def after_backward(self) -> None:
         """Change or drop gradients, of every batch that is accumulated, before they are clipped."""
 

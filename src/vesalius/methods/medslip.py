@@ -27,9 +27,8 @@ from vesalius.data import views
 from vesalius.data.collator import Reading
 from vesalius.data.views import Pair, ViewConfig
 from vesalius.errors import DataError
-from vesalius.knowledge.descriptions import explanation
 from vesalius.knowledge.triplets import LANDMARKS, report_triplets, stated_triplets, triplet_matrix
-from vesalius.knowledge.vocabulary import names_of
+from vesalius.knowledge.vocabulary import explanation
 from vesalius.methods.base import Batch, Method, MethodConfig, Representations, batch_share, of_all
 from vesalius.models.convert import Rule
 from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
@@ -232,7 +231,7 @@ class MeDSLIP(Method):
         """Tokenize the explanations of the pathologies, then the sentences of the anatomies."""
         concepts = list(self.chosen.pathologies)
         told = concepts if self.chosen.knowledge == "own" else concepts[1:] + concepts[:1]
-        texts = [explanation(concept, names_of(concept)[0]) for concept in told]
+        texts = [explanation(concept) for concept in told]
         texts += [f"It is located at {name.replace('_', ' ')}." for name in LANDMARKS]
         tokens = tokenizer(
             texts, truncation=True, max_length=self.model.settings.text_length, padding=True, return_tensors="pt"

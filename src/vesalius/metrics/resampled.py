@@ -17,7 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 from vesalius.metrics.bootstrap import PatientWeights
 from vesalius.metrics.classification import Confusion
 
-__all__ = ["Macro", "auroc", "average_precision", "calibration_error", "confusion", "macro", "mean", "median"]
+__all__ = [
+    "BestF1",
+    "Macro",
+    "auroc",
+    "average_precision",
+    "best_f1",
+    "calibration_error",
+    "confusion",
+    "macro",
+    "mean",
+    "median",
+]
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +40,15 @@ class Macro(NamedTuple):
     """(B,)."""
     left_out: int
     """Labels left out because a resample held one class only, summed over resamples."""
+
+
+class BestF1(NamedTuple):
+    """Largest F1 of any threshold in every resample, chosen on the very items that it is measured on."""
+
+    f1: Floats
+    """(B,)."""
+    accuracy: Floats
+    """At that threshold, the largest of several, (B,)."""
 
 
 def mean(values: ArrayLike, weights: PatientWeights) -> Floats:
@@ -91,6 +111,27 @@ def average_precision(target: ArrayLike, score: ArrayLike, weights: PatientWeigh
         precision = np.divide(found, found + alarms, out=np.zeros_like(found), where=found > 0)
         result[start:stop] = _divide(np.einsum("tb,tb->b", steps, precision), found[-1])
     return result
+
+
+def best_f1(target: ArrayLike, score: ArrayLike, weights: PatientWeights) -> BestF1:
+    """Choose the threshold of the best F1 in every resample; NaN where it holds no positive."""
+    positive = np.asarray(target, dtype=np.float64) == 1
+    values = np.asarray(score, dtype=np.float64)
+    best = BestF1(np.full(weights.num_draws, np.nan), np.full(weights.num_draws, np.nan))
+    order = np.argsort(-values, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)
+    for start, stop in weights.blocks(4 * len(order)):
+        counted = weights.items(start, stop, order)
+        hits = np.cumsum(counted * positive[order, None], axis=0)[last]
+        said = np.cumsum(counted, axis=0)[last]
+        f1 = _divide(2 * hits, said + hits[-1])
+        chosen = np.argmax(f1 >= f1.max(axis=0) - 1e-12, axis=0)
+        place = (chosen, np.arange(stop - start))
+        known = hits[-1] > 0
+        right = 2 * hits[place] - said[place] + said[-1] - hits[-1]
+        best.f1[start:stop] = np.where(known, f1[place], np.nan)
+        best.accuracy[start:stop] = np.where(known, _divide(right, said[-1]), np.nan)
+    return best
 
 
 def calibration_error(

@@ -106,6 +106,21 @@ class CheckpointPredictor(DualPredictor):
                         out[piece] = logits.float().cpu().numpy()
         return out
 
+    def similarity_map(self, image: Pixels, text: str) -> NDArray[np.float32]:
+        """Where the method finds a text in one image, in the frame of the model's input, (h, w)."""
+        import torch
+
+        if "similarity_map" not in self.capabilities:
+            raise self.cannot("similarity_map")
+        module: Any = self.module
+        with torch.inference_mode():
+            seen = module.encode_image(self.pixel_values([image]).to(self.device))
+            words = self._words([text])
+            mask = words["attention_mask"]
+            looks = self.method.look(seen, module.encode_text(words["input_ids"], mask), mask)[0]
+        found: NDArray[np.float32] = looks.float().cpu().numpy().reshape(seen.grid)
+        return found
+
     def whole(self) -> nn.Module:
         """Return the method where its own weights make answers, else the encoders."""
         return self.method if "match" in self.capabilities else self.module
@@ -116,6 +131,7 @@ class CheckpointPredictor(DualPredictor):
         module: Any = self.module
         method: Any = registry.load("vesalius.methods", type(self.method).__module__.rsplit(".", 1)[-1])
         self.method = method.build(self.method.settings, module).to(self.device).float().eval()
+        self.method.prepare(self.tokenizer)
 
     def random_module(self) -> nn.Module:
         """Build the same architecture with random weights; nothing pretrained is read."""
