@@ -37,6 +37,12 @@ class EntityStream(nn.Module):
         )
         initialise_normal(self)
 
+    def freeze_unread(self) -> None:
+        """Freeze the perceptron of the last layer: no word reads the entities after it."""
+        last: _EntityLayer = self.layers[-1]  # type: ignore[assignment]
+        for part in (last.expand, last.contract, last.norm):
+            part.requires_grad_(False)
+
     def over(self, entities: Tensor, places: Tensor, keep: Tensor) -> ThirdStream:
         """Return the third stream of a batch.
 

@@ -1,0 +1,261 @@
+"""What fusion methods that hide words and patches share: streams, heads, what is hidden, the errors of each study.
+
+Source: M3AE, Chen et al. 2022 (arXiv 2209.07098), whose skeleton later methods of its authors keep. What is hidden
+hangs on the study, the step and the task alone, so that pieces of a batch see what the whole would.
+
+Legend: B batch, L tokens, P patches, F width of an encoder, D width of the fusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vesalius.data import views
+from vesalius.data.collator import Reading
+from vesalius.data.views import ViewConfig
+from vesalius.data.words import word_numbers
+from vesalius.errors import DataError
+from vesalius.methods.base import Batch, Method, MethodConfig, Representations, batch_share, of_all, text_numbers
+from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
+from vesalius.models.fusion.heads import MaskedWordHead, MatchingHead
+from vesalius.models.fusion.pixels import PixelDecoder
+from vesalius.models.fusion.streams import Fused, Fusion, FusionConfig, ThirdStream, image_stream, text_stream
+from vesalius.objectives.masked import (
+    IGNORED,
+    hide_highest,
+    mask_units,
+    patchify,
+    pixel_errors,
+    random_scores,
+    restored,
+)
+from vesalius.objectives.matching import halves, matching_loss
+
+__all__ = ["FusedConfig", "FusedMethod"]
+
+_PIXELS, _WORDS, _PAIRS = range(3)
+"""Tasks that draw."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusedConfig(MethodConfig):
+    """Settings of the skeleton; with encoders of 768 the sizes that are not given are the papers'."""
+
+    word_share: float = 0.15
+    """Of the words that is hidden (authors' code)."""
+    pixel_share: float = 0.75
+    """Of the patches that is hidden (authors' code)."""
+    width: int | None = None
+    """Of the fusion; that of the wider encoder where not given (papers: 768)."""
+    layers: int = 6
+    """Co-attention layers of each stream (papers)."""
+    heads: int | None = None
+    """Attention heads; one for every 64 of the width where not given (papers: 12)."""
+    dropout: float = 0.1
+    """In the fusion (authors' code)."""
+    middle: int = 3
+    """Layers after which pixels are rebuilt (authors' code)."""
+    decoder_width: int | None = None
+    """Of the decoder of pixels; half of the fusion's where not given (papers: 384)."""
+    decoder_depth: int = 4
+    """Its blocks (papers)."""
+    decoder_heads: int | None = None
+    """Its heads; one for every 64 of its width where not given (papers: 6)."""
+    view: ViewConfig = field(default_factory=ViewConfig)
+    """Random view of the image; none where not given."""
+
+    def __post_init__(self) -> None:
+        for name in ("word_share", "pixel_share"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must be between 0 and 1, found {getattr(self, name)}")
+        if not 1 <= self.middle <= self.layers:
+            raise ValueError(f"middle {self.middle} is no layer from 1 to {self.layers}")
+
+    def fusion(self, *widths: int) -> FusionConfig:
+        """Return the fusion's settings for encoders of these widths."""
+        width = self.width or max(widths)
+        heads = self.heads or max(1, width // 64)
+        return FusionConfig(width=width, layers=self.layers, heads=heads, dropout=self.dropout, middle=self.middle)
+
+
+class FusedMethod(Method):
+    """Co-attention streams with heads for hidden words, hidden pixels and matching."""
+
+    unshared = frozenset({"image_tokens", "text_tokens", "text_keep"})
+
+    def __init__(self, settings: FusedConfig, model: DualEncoder, *, words: bool, pixels: bool, match: bool):
+        """Build the fusion and the heads of the tasks that are wanted."""
+        super().__init__(settings, model)
+        self.skeleton = settings
+        chosen = settings.fusion(model.text.width, model.vision.width)
+        self.fusion = Fusion(chosen, text_width=model.text.width, image_width=model.vision.width)
+        if pixels:
+            width = settings.decoder_width or max(4, chosen.width // 2)
+            values = model.settings.channels * prod(self._patch(model.settings.size))
+            self.pixels_head = PixelDecoder(
+                chosen.width, width=width, depth=settings.decoder_depth, values=values,
+                heads=settings.decoder_heads or max(1, width // 64),
+            )  # fmt: skip
+        if words:
+            self.words_head = MaskedWordHead(chosen.width, vocabulary=_vocabulary(model))
+        if match:
+            self.match_head = MatchingHead(2 * chosen.width)
+        self.capabilities = frozenset({"embed_image"} | ({"match"} if match else set()))
+        self._still([model.vision_head, model.text_head, model.text_pool])
+        for scale in (model.logit_scale, model.logit_bias):
+            if scale is not None:
+                scale.requires_grad_(False)
+
+    def view(self, image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Draw a view of an image (C, …) with values 0 to 1."""
+        return views.view(image, self.skeleton.view, rng=rng)
+
+    def annotate(self, reading: Reading) -> Mapping[str, NDArray[np.generic]]:
+        """Number the words, ``units`` (B, L), and tell the tokenizer's mask and size, ``mask_token`` (B, 2)."""
+        if not hasattr(self, "words_head"):
+            return {}
+        mask = reading.tokenizer.mask_token_id
+        if mask is None:
+            raise DataError("the tokenizer has no mask token, and words cannot be hidden: take that of a BERT")
+        units = word_numbers(reading.tokens)
+        return {"units": units, "mask_token": np.tile([mask, len(reading.tokenizer)], (len(units), 1))}
+
+    def match(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
+        """Return the logit (B,) that each image shows what its text says: log-odds of the matching head."""
+        if "match" not in self.capabilities:
+            return super().match(image, text, attention_mask)
+        fused = self.fusion(text_stream(text), image_stream(image), text_keep=attention_mask.bool())
+        return self.match_head.log_odds(self.fusion.pooled(fused))
+
+    def third(self, made: Representations, labels: Tensor | None = None) -> ThirdStream | None:
+        """Return what runs beside the text inside the fusion, such as knowledge; `labels` (B, L) are hidden words."""
+        del made, labels
+        return None
+
+    def pair_tokens(self, batch: Batch) -> Representations:
+        """Encode both sides whole: what the tasks read, with one row a study."""
+        self.fusion.recompute = getattr(self.model.vision, "recompute", False)
+        image = self.model.encode_image(batch["pixel_values"], project=False)
+        text = self.model.encode_text(batch["input_ids"], batch["attention_mask"], project=False)
+        return {
+            "index": batch["index"],
+            "same_text": text_numbers(batch["input_ids"], batch["attention_mask"]),
+            "image_tokens": image_stream(image),
+            "text_tokens": text_stream(text),
+            "text_keep": batch["attention_mask"].bool(),
+        }
+
+    def word_errors(self, batch: Batch, made: Representations) -> Representations:
+        """Sum of the cross-entropies of each text's hidden words, and how many they are, (B,) each."""
+        if "units" not in batch:
+            name = type(self).__name__
+            raise DataError(f"{name} needs units and mask_token in the batch: give its `annotate` to the collator")
+        shown, labels = self.hidden_words(batch)
+        text = text_stream(self.model.encode_text(shown, batch["attention_mask"], project=False))
+        return self.read_words(text, made["image_tokens"], labels, made)
+
+    def read_words(self, text: Tensor, image: Tensor, labels: Tensor, made: Representations) -> Representations:
+        """The same of streams: hidden words (B, L, F), an image (B, 1 + P, F), labels (B, L)."""
+        fused = self.fusion(text, image, text_keep=made["text_keep"], third=self.third(made, labels), sides="text")
+        assert fused.text is not None
+        rows, places = torch.nonzero(labels != IGNORED, as_tuple=True)
+        logits = self.words_head(fused.text[rows, places])
+        errors = functional.cross_entropy(_exact(logits), labels[rows, places], reduction="none")
+        summed = errors.new_zeros(len(labels)).index_add(0, rows, errors)
+        return {"word_error": summed, "num_hidden": (labels != IGNORED).sum(dim=1)}
+
+    def hidden_words(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Texts with hidden units and the labels of these, (B, L) each."""
+        units, shares = self.units(batch).cpu(), self.word_shares(batch)
+        rows = []
+        for row, draw in enumerate(self._draws(batch["index"], task=_WORDS)):
+            mask, size = batch["mask_token"][row].tolist()
+            here = slice(row, row + 1)
+            ids = batch["input_ids"][here].cpu()
+            rows.append(
+                mask_units(ids, units[here], share=shares[here], mask_id=mask, vocabulary=size, generator=draw)
+            )
+        shown, labels = (torch.cat(side).to(batch["input_ids"].device) for side in zip(*rows, strict=True))
+        return shown, labels
+
+    def units(self, batch: Batch) -> Tensor:
+        """Return what is hidden as one, (B, L): words."""
+        return batch["units"]
+
+    def word_shares(self, batch: Batch) -> Tensor:
+        """Return the share of each text's words that is hidden, (B,) float64."""
+        return torch.full((len(batch["units"]),), self.skeleton.word_share, dtype=torch.float64)
+
+    def patch_errors(self, batch: Batch, text: Tensor, text_keep: Tensor | None, third: ThirdStream | None) -> Tensor:
+        """Mean squared error over the hidden patches of each study, (B,), beside a text (B, L, F)."""
+        pixels = batch["pixel_values"]
+        grid = self.model.image_grid(pixels.shape[2:])
+        scores = [random_scores(1, prod(grid), generator=draw) for draw in self._draws(batch["index"], task=_PIXELS)]
+        masking = hide_highest(torch.cat(scores).to(pixels.device), self.skeleton.pixel_share)
+        image = image_stream(self.model.encode_image(pixels, project=False, kept=masking.kept))
+        fused = self.fusion(text, image, text_keep=text_keep, third=third, upto=self.skeleton.middle, sides="image")
+        assert fused.image is not None
+        found = self.pixels_head(fused.image, lambda seen, hidden: restored(seen, masking, hidden), grid)
+        target = patchify(pixels, self._patch(tuple(pixels.shape[2:])))
+        errors = pixel_errors(_exact(found), _exact(target)) * masking.hidden
+        return errors.sum(dim=1) / masking.hidden.sum(dim=1).clamp(min=1)
+
+    def matching(self, made: Representations, rows: Tensor | None = None) -> Tensor:
+        """Cross-entropy of texts of which half keep their image and the others get another study's.
+
+        Args:
+            made: what `pair_tokens` gave.
+            rows: numbers of the studies that are pairs, (N,); all where not given.
+        """
+        chosen = made if rows is None else {name: made[name][rows] for name in made if made[name].ndim}
+        if not len(chosen["index"]):
+            return chosen["text_tokens"].sum() * 0
+        draw = next(self._draws(chosen["index"].sum()[None], task=_PAIRS))
+        pairs = halves(len(chosen["index"]), generator=draw, groups=chosen["same_text"])
+        image = chosen["image_tokens"][pairs.image.to(chosen["image_tokens"].device)]
+        fused: Fused = self.fusion(
+            chosen["text_tokens"], image, text_keep=chosen["text_keep"], third=self.third(chosen)
+        )
+        return matching_loss(_exact(self.match_head(self.fusion.pooled(fused))), pairs.label)
+
+    def mean_word_error(self, made: Representations, *, name: str = "word_error") -> Tensor:
+        """Mean over the hidden words of all processes, of which the processes' mean is taken afterwards."""
+        counts, every = made["num_hidden"], of_all(made, "num_hidden")
+        processes = batch_share(made, "index") * len(every) / len(counts)
+        return processes * made[name].sum() / every.sum().clamp(min=1)
+
+    def _draws(self, index: Tensor, *, task: int) -> Iterator[torch.Generator]:
+        """Yield a generator for each study, which hangs on study, step and task; in validation not on the step."""
+        step = self.progress.step + 1 if self.training else 0
+        for row in index.tolist():
+            seed = np.random.SeedSequence([row, step, task]).generate_state(1, np.uint64)[0]
+            yield torch.Generator().manual_seed(int(seed >> np.uint64(1)))
+
+    def _patch(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Pixels of a patch along each axis; `patchify` refuses what does not fit."""
+        return tuple(side // count for side, count in zip(size, self.model.image_grid(size), strict=True))
+
+    def _still(self, parts: list[Any]) -> None:
+        """Freeze parts that no task reaches."""
+        for part in parts:
+            if isinstance(part, nn.Module):
+                part.requires_grad_(False)
+
+
+def _vocabulary(model: DualEncoder) -> int:
+    tower = getattr(model.text, "model", None)
+    return int(model.settings.vocabulary if tower is None else tower.config.vocab_size)
+
+
+def _exact(values: Tensor) -> Tensor:
+    """In float32 at least."""
+    return values if values.dtype == torch.float64 else values.float()

@@ -1,0 +1,280 @@
+"""ARL: a graph of knowledge aligns image and text, is read by the words that name its entities, and steers the masks.
+
+Paper: Chen, Li and Wan, ACM MM 2022, arXiv 2209.07118. Code: zhjohnchan/ARL, no licence file.
+New, on the skeleton of M3AE: ALIGN, image and text are scored by the entities of a graph, each for itself; REASON,
+the entities of a text run through the fusion beside it and enter the words that name them; LEARN, an entity is masked
+as a whole, and is taken out of the entities while its words are to be found.
+Differs here: names are found by a dictionary; the graph is the package's own or any ontology, and its edges are read
+both ways; an image shows what its text states as present, since no linker of images is at hand; the share of words
+is one of the words of a text. Variant "release" masks by the padded length and reads edges one way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from vesalius.data.collator import Reading
+from vesalius.data.words import span_tokens
+from vesalius.errors import DataError
+from vesalius.methods._arl_graph import (
+    GraphConfig,
+    graph_edges,
+    graph_vectors,
+    numbered_graph,
+    padded,
+    padded_spans,
+    present,
+)
+from vesalius.methods._fused import FusedConfig, FusedMethod
+from vesalius.methods.base import Batch, Representations, batch_share
+from vesalius.models.dual import DualEncoder
+from vesalius.models.fusion.entities import EntityStream
+from vesalius.models.fusion.streams import ThirdStream
+from vesalius.models.graph.bank import NO_ENTITY, EntityBank, chosen_entities, several_hot
+from vesalius.objectives.masked import span_places, touched, units_of_spans
+from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
+
+__all__ = ["ARL", "METHOD", "PAPER", "SETTINGS", "ARLConfig", "build"]
+
+# B batch, L tokens, P patches, S entities of a text, E entities, D width of the fusion
+
+_COMPACT = (
+    "model.width=64",
+    "model.patch=8",
+    "model.text_length=64",
+    "method.layers=2",
+    "method.middle=1",
+    "method.decoder_depth=1",
+    "method.graph={width: 64, heads: 2, head_width: 32}",
+)
+"""Encoders and fusion for pictures of 64 pixels."""
+_PUBLISHED = "VQA-RAD / SLAKE / MedVQA-2019, overall accuracy: 77.0 / 84.1 / 79.9 (from memory)"
+
+PAPER = Paper(
+    slug="arl",
+    title="Align, Reason and Learn: Enhancing Medical Vision-and-Language Pre-training with Knowledge",
+    year=2022,
+    arxiv="2209.07118",
+    venue="ACM MM",
+    code="zhjohnchan/ARL, no licence file",
+    claims=(
+        Claim(
+            name="align",
+            sentence="Images and texts that are scored by the entities of a graph make better features.",
+            factor="method.align_weight",
+            on=1.0,
+            off=0.0,
+            task="linear_probe",
+            metric="auroc",
+            subset=0.1,
+            published=_PUBLISHED,
+            settings=_COMPACT,
+            control=PositiveControl(
+                sentence="A sign at a random place goes by the name of a finding: this entity is asked for.",
+                data=ClaimData(plant="named_signs"),
+            ),
+        ),
+        Claim(
+            name="graph",
+            sentence="It is the graph that helps: with every name given to another entity the features are worse.",
+            factor="method.knowledge",
+            on="graph",
+            off="shuffled",
+            task="linear_probe",
+            metric="auroc",
+            subset=0.1,
+            published="not measured in the paper; the control of its knowledge",
+            settings=_COMPACT,
+            control=PositiveControl(
+                sentence="A look is known of one finding in training and asked of another one, and the graph alone "
+                "says that both have it.",
+                data=ClaimData(plant="kin_signs"),
+                subset=1.0,
+            ),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ARLConfig(FusedConfig):
+    """Settings of ARL."""
+
+    variant: Literal["paper", "release"] = "paper"
+    """"release" does as the authors' code: 15 % of the padded length is masked, edges are read from head to tail."""
+    word_weight: float = 1.0
+    """Of the masked words (authors' code: 1). 0 leaves them out, as for the others."""
+    pixel_weight: float = 1.0
+    """Of the masked patches (authors' code: 1)."""
+    match_weight: float = 0.1
+    """Of matching (authors' code: 0.1)."""
+    align_weight: float = 1.0
+    """Of ALIGN (authors' code: 1)."""
+    reason: bool = True
+    """REASON: entities run through the fusion."""
+    entity_masking: bool = True
+    """LEARN: entities are masked whole, and what is masked is no entity of that pass."""
+    knowledge: Literal["graph", "shuffled"] = "graph"
+    """"shuffled" gives every name to another entity: the control of what the graph is worth."""
+    num_entities: int = 24
+    """Most entities of a text (authors' code: 24)."""
+    entity_heads: int = 4
+    """Attention heads of the entities in the fusion (authors' code: 4)."""
+    graph: GraphConfig = field(default_factory=GraphConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        weights = {name: getattr(self, f"{name}_weight") for name in ("word", "pixel", "match", "align")}
+        if min(weights.values()) < 0 or not any(weights.values()):
+            raise ValueError(f"weights of {', '.join(weights)} are {list(weights.values())}: none below 0, one above")
+        if self.num_entities < 1:
+            raise ValueError(f"num_entities must be at least 1, found {self.num_entities}")
+
+
+class ARL(FusedMethod):
+    """Fusion of image and text with a graph of knowledge."""
+
+    unshared = FusedMethod.unshared | {"entity", "entity_place", "entity_keep"}
+
+    def __init__(self, settings: ARLConfig, model: DualEncoder):
+        super().__init__(
+            settings, model, words=bool(settings.word_weight), pixels=bool(settings.pixel_weight),
+            match=bool(settings.match_weight),
+        )  # fmt: skip
+        self.chosen, graph = settings, settings.graph
+        self.released = settings.variant == "release"
+        self.graph = numbered_graph(graph.source, shuffled=settings.knowledge == "shuffled")
+        self.bank = EntityBank(
+            graph_vectors(graph), graph_edges(self.graph.triples, both_ways=not self.released),
+            features=self.fusion.settings.width, heads=graph.heads, head_width=graph.head_width,
+            dropout=graph.dropout,
+        )  # fmt: skip
+        self.stream = None
+        if settings.reason:
+            self.stream = EntityStream(self.fusion.settings, width=graph.width, heads=settings.entity_heads)
+        self._freeze_unused()
+
+    def annotate(self, reading: Reading) -> Mapping[str, NDArray[np.generic]]:
+        """Add the entities of the texts, padded by `NO_ENTITY`, beside the words.
+
+        ``entity_numbers`` (B, S) and ``entity_spans`` (B, S, 2) in tokens of what a text names, at most
+        `num_entities`; ``text_entities`` and ``image_entities`` (B, S), once each, of all that is named and of what
+        is stated as present. What lies beyond the tokens that are read is not there.
+        """
+        found = [self.graph.mentions(sample.text) for sample in reading.samples]
+        spans = span_tokens(reading.tokens, [[(one.start, one.end) for one in row] for row in found])
+        kept = [
+            [(one, (int(first), int(last))) for one, (first, last) in zip(row, place, strict=False) if first >= 0]
+            for row, place in zip(found, spans, strict=True)
+        ]
+        most = self.chosen.num_entities
+        return {
+            **super().annotate(reading),
+            "entity_numbers": padded([[one.entity for one, _ in row[:most]] for row in kept]),
+            "entity_spans": padded_spans([[span for _, span in row[:most]] for row in kept]),
+            "text_entities": padded([list(dict.fromkeys(one.entity for one, _ in row)) for row in kept]),
+            "image_entities": padded([present([one for one, _ in row]) for row in kept]),
+        }
+
+    def encode(self, batch: Batch) -> Representations:
+        """Tokens of both sides and the entities, and what each study lost in aligning, words and pixels."""
+        if "entity_numbers" not in batch:
+            raise DataError("ARL needs entity_numbers in the batch: give its `annotate` to the collator")
+        entities = self.bank()
+        pair = self.pair_tokens(batch)
+        # Entities are read by every layer: computed again, their gradients would add up in another order.
+        self.fusion.recompute = self.fusion.recompute and self.stream is None
+        made = {
+            **pair,
+            "entity": chosen_entities(entities, batch["entity_numbers"]),
+            "entity_place": self._places(batch),
+            "entity_keep": batch["entity_numbers"] != NO_ENTITY,
+        }
+        if self.chosen.align_weight:
+            made["align"] = self._align(made, entities, batch)
+        if self.chosen.word_weight:
+            made |= self.word_errors(batch, made)
+        if self.chosen.pixel_weight:
+            made["pixel_error"] = self.patch_errors(batch, made["text_tokens"], made["text_keep"], self.third(made))
+        return made
+
+    def loss(self, representations: Representations) -> dict[str, Tensor]:
+        """Return the weighted sum of align, word, pixel and match, and each that has a weight."""
+        parts = {}
+        share = batch_share(representations, "index")
+        if self.chosen.align_weight:
+            parts["align"] = share * representations["align"].mean()
+        if self.chosen.word_weight:
+            parts["word"] = self.mean_word_error(representations)
+        if self.chosen.pixel_weight:
+            parts["pixel"] = share * representations["pixel_error"].mean()
+        if self.chosen.match_weight:
+            parts["match"] = share * self.matching(representations)
+        loss = torch.stack([getattr(self.chosen, f"{name}_weight") * part for name, part in parts.items()]).sum()
+        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+
+    def third(self, made: Representations, labels: Tensor | None = None) -> ThirdStream | None:
+        """Entities beside the text, where REASON is on; those whose words are hidden are taken out."""
+        if self.stream is None or "entity" not in made:
+            return None
+        keep = made["entity_keep"]
+        if labels is not None and self.chosen.entity_masking:
+            keep = keep & ~touched(made["entity_place"], labels)
+        return self.stream.over(made["entity"], made["entity_place"], keep)
+
+    def units(self, batch: Batch) -> Tensor:
+        """Return what is hidden as one, (B, L): words, and entities whole where LEARN is on."""
+        words = super().units(batch)
+        return units_of_spans(words, self._places(batch)) if self.chosen.entity_masking else words
+
+    def word_shares(self, batch: Batch) -> Tensor:
+        """Return the share of each text's words that is hidden, (B,); the release counts padding along."""
+        shares = super().word_shares(batch)
+        if not self.released:
+            return shares
+        real = (batch["units"] >= 0).sum(dim=1).clamp(min=1).cpu()
+        return (shares * self.model.settings.text_length / real).clamp(max=1.0)
+
+    def _places(self, batch: Batch) -> Tensor:
+        return span_places(batch["entity_spans"], batch["input_ids"].shape[1])
+
+    def _align(self, made: Representations, entities: Tensor, batch: Batch) -> Tensor:
+        """Binary cross-entropy of each study with all entities, of image and text together, (B,)."""
+        fusion = self.fusion
+        image = fusion.image_project(made["image_tokens"][:, 0]) + fusion.modality[1]
+        text = fusion.text_project(made["text_tokens"][:, 0]) + fusion.modality[0]
+        lost = []
+        for logits, wanted in (
+            (self.bank.image_scores(image, entities), batch["image_entities"]),
+            (self.bank.text_scores(text, entities), batch["text_entities"]),
+        ):
+            target = several_hot(wanted, len(entities)).to(logits)
+            lost.append(functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=1))
+        return lost[0] + lost[1]
+
+    def _freeze_unused(self) -> None:
+        """Freeze what no task reaches."""
+        chosen, fusion = self.chosen, self.fusion
+        if self.stream is not None:
+            self.stream.freeze_unread()
+        if not chosen.align_weight:
+            self._still([self.bank.image_head, self.bank.text_head, *([] if self.stream else [self.bank])])
+        if not chosen.match_weight:
+            self._still([fusion.text_pool, fusion.image_pool, fusion.image_layers[-1]])
+
+
+METHOD = ARL
+SETTINGS = ARLConfig
+
+
+def build(settings: ARLConfig, model: DualEncoder) -> ARL:
+    """Put the method around a model."""
+    return ARL(settings, model)
