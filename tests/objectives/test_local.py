@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from math import log
+import json
+from math import exp, log
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,6 +16,7 @@ from vesalius.objectives.contrastive import ContrastConfig, contrast
 from vesalius.objectives.local import (
     attend,
     concept_alignment,
+    local_contrast,
     local_similarity,
     part_contrast,
     span_means,
@@ -104,6 +108,62 @@ def test_a_text_without_words_resembles_nothing_and_has_no_gradient() -> None:
     assert gradient.isfinite().all()
     assert (gradient[1] == 0).all()
     assert torch.autograd.gradcheck(lambda one, two: local_similarity(one, two, mask), (patch, word))
+
+
+def wave(*shape: int, a: float, b: float) -> Tensor:
+    numbers = torch.arange(int(np.prod(shape)), dtype=torch.float64)
+    return torch.sin(a * numbers + b).view(*shape).requires_grad_()
+
+
+def test_golden_numbers_of_gloria() -> None:
+    golden = json.loads((Path(__file__).parents[1] / "golden" / "local.json").read_text(encoding="utf-8"))
+    given = {
+        "image": wave(3, 4, a=1.7, b=1.0),
+        "text": wave(3, 4, a=0.6, b=0.2),
+        "patch": wave(3, 6, 4, a=0.9, b=0.3),
+        "word": wave(3, 5, 4, a=1.3, b=0.5),
+    }
+    mask = torch.arange(5) < torch.tensor(golden["lengths"])[:, None]
+    parts = local_contrast(local_similarity(given["patch"], given["word"], mask, words_first=True), temperature=0.02)
+    sides = (functional.normalize(given[side], dim=-1) for side in ("image", "text"))
+    pairs = contrast(*sides, logit_scale=10.0, settings=ContrastConfig(image_weight=1.0, text_weight=1.0)).loss
+    assert parts.item() == pytest.approx(sum(golden["local"]), rel=1e-12)
+    assert pairs.item() == pytest.approx(sum(golden["global"]), rel=1e-12)
+    (parts + pairs).backward()
+    for name, expected in golden["gradients"].items():
+        wanted = torch.tensor(expected, dtype=torch.float64)
+        torch.testing.assert_close(given[name].grad, wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_local_contrast_by_hand() -> None:
+    # Rows (2, 0) and (1, 1): log (1 + e^(−2)) and log 2. Columns (2, 1) and (0, 1): log (1 + e^(−1)) twice.
+    similarity = torch.tensor([[2.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
+    rows = (log(1 + exp(-2)) + log(2)) / 2
+    columns = (log(1 + exp(-1)) + log(1 + exp(-1))) / 2
+    assert local_contrast(similarity, temperature=1.0).item() == pytest.approx(rows + columns, rel=1e-12)
+    assert local_contrast(torch.zeros(4, 4), temperature=0.1).item() == pytest.approx(2 * log(4))
+
+
+def test_a_patch_that_shares_its_attention_among_words_first() -> None:
+    # One word: its share is 1 for every patch, so that all patches weigh the same.
+    patch, word = unit(1, 3, 4), unit(1, 1, 4, seed=1)
+    mask = torch.ones(1, 1, dtype=torch.bool)
+    expected = functional.cosine_similarity(word[0, 0], patch[0].mean(dim=0), dim=0)
+    found = local_similarity(patch, word, mask, words_first=True)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_concepts_of_other_texts_and_of_other_processes() -> None:
+    patch, concept, owner = unit(4, 3, 5), unit(6, 5, seed=1), torch.tensor([0, 0, 1, 2, 3, 3])
+    names = torch.tensor([7, 8, 7, 9, 8, 1])
+    given = {"logit_scale": 3.0, "logit_bias": -1.0}
+    scores = torch.einsum("bpd,cd->bcp", patch, concept).amax(dim=2) * 3 - 1
+    mine = {0: {7, 8}, 1: {7}, 2: {9}, 3: {8, 1}}
+    sign = torch.tensor([[1.0 if int(name) in mine[row] else -1.0 for name in names] for row in range(4)])
+    shared = concept_alignment(patch, concept, owner, names=names, **given)
+    torch.testing.assert_close(shared, -functional.logsigmoid(sign * scores).sum() / 6)
+    halves = [concept_alignment(patch[at : at + 2], concept, owner, first=at, **given) for at in (0, 2)]
+    torch.testing.assert_close(sum(halves), concept_alignment(patch, concept, owner, **given))
 
 
 def test_one_patch_and_one_concept_each_is_the_sigmoid_contrast() -> None:

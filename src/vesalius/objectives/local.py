@@ -18,6 +18,7 @@ from torch.nn import functional
 __all__ = [
     "attend",
     "concept_alignment",
+    "local_contrast",
     "local_similarity",
     "part_contrast",
     "span_means",
@@ -120,28 +121,47 @@ def span_means(tokens: Tensor, spans: Tensor) -> Tensor:
 
 def local_similarity(
     patch: Tensor, word: Tensor, mask: Tensor, *, attention_temperature: float = 0.25,
-    pooling_temperature: float = 0.2, block: int = 8,
+    pooling_temperature: float = 0.2, words_first: bool = False, block: int = 8,
 ) -> Tensor:  # fmt: skip
     """Similarity of every image with every text by their parts: (B, B), rows images.
 
     Each word gathers the patches it resembles; the cosines of words and what they gathered are pooled by log-sum-exp.
 
     Args:
-        patch: unit-norm, (B, P, D).
-        word: unit-norm, (B, W, D).
+        patch: unit-norm, (B, P, D); GLoRIA's code takes features as they are.
+        word: unit-norm, (B, W, D); likewise.
         mask: True where a word exists, (B, W).
         attention_temperature: 1 / τ₁ of GLoRIA, whose code has τ₁ = 4.
         pooling_temperature: 1 / τ₂, τ₂ = 5.
+        words_first: a patch first shares its attention among the words, as in GLoRIA's code and not its equations.
         block: texts compared at once; memory grows with block · B · W · P.
     """
     columns = []
     for first in range(0, len(word), block):
         words, exists = word[first : first + block], mask[first : first + block]
-        gathered = attend(words[None], patch[:, None], temperature=attention_temperature)
+        logits = words[None] @ patch[:, None].transpose(-1, -2)
+        if words_first:
+            logits = logits.masked_fill(~exists[None, :, :, None], torch.finfo(logits.dtype).min).softmax(dim=-2)
+        gathered = (logits / attention_temperature).softmax(dim=-1) @ patch[:, None]
         cosine = functional.cosine_similarity(words[None], gathered, dim=-1) / pooling_temperature
         pooled = cosine.masked_fill(~exists[None], -torch.inf).logsumexp(dim=-1) * pooling_temperature
         columns.append(torch.where(exists.any(dim=1)[None], pooled, 0.0))
     return torch.cat(columns, dim=1)
+
+
+def local_contrast(similarity: Tensor, *, temperature: float = 0.1) -> Tensor:
+    """Find each image's own text and each text's own image by `local_similarity`; sum of both mean cross-entropies.
+
+    With a contrast of pairs of weights 1 and 1 beside it, this is the loss of GLoRIA, and of BioViL-L without its
+    masked words.
+
+    Args:
+        similarity: rows images, columns texts, own ones on the diagonal, (B, B).
+        temperature: 1 / τ₃. GLoRIA's code leaves out the factor 1 / τ₂ of the pooling: its τ₃ = 10 is 0.02 here.
+    """
+    own = torch.arange(len(similarity), device=similarity.device)
+    logits = similarity / temperature
+    return functional.cross_entropy(logits, own) + functional.cross_entropy(logits.T, own)
 
 
 def concept_alignment(
