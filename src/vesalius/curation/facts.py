@@ -1,21 +1,23 @@
-"""What a text says of findings and sides, read by plain rules, for checks of made and of given texts.
+"""What a text says of findings and sides, for checks of made and of given texts.
 
-The reader knows a list of names and the words of denial and doubt before them in the same clause. It is meant for
-short sentences of known wording; a report labeller of `knowledge` reads free reports better and can stand in for it
-wherever a `Reader` is asked for.
+The reader knows the names of the findings that are asked for and the sentences that deny them; whether a name is
+denied or doubted, `knowledge.context` judges. A side counts for the findings of its clause. It is meant for short
+sentences of known wording; a report labeller of `knowledge` can stand in for it wherever a `Reader` is asked for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from vesalius.curation.terms import concept_names, denials
 from vesalius.curation.text_keys import normalised
 from vesalius.data.records import Status
 from vesalius.data.sentences import sentences
+from vesalius.knowledge.context import Token, judge, tokens
 
 __all__ = ["Reader", "Said", "contains", "read_findings", "sides_said"]
 
@@ -32,18 +34,6 @@ class Said(NamedTuple):
 Reader = Callable[[str, Iterable[str]], list[Said]]
 """Reads the findings named in a text, of the concepts that are asked for."""
 
-_DENIAL = re.compile(
-    r"\b(?:no|not|without|absent|absence of|free of|negative for|denies|neither|nor|never|excluded|ruled out"
-    r"|rather than|resolved|clear of|lack of|fails to show)\b"
-)
-_DENIAL_AFTER = re.compile(
-    r"^\W*(?:(?:is|are|was|were) )?(?:not (?:seen|present|identified|visible|evident|shown)|absent|excluded|ruled out"
-    r"|unlikely|negative)\b"
-)
-_DOUBT = re.compile(
-    r"\b(?:possible|possibly|probable|probably|may|might|could|suspected|suspicious for|suggests?|suggestive of"
-    r"|questionable|cannot (?:be )?exclude[d]?|cannot rule out|likely|concern for|versus|equivocal)\b"
-)
 _CLAUSE = re.compile(r"[;:]|,? (?:but|however|although|though|except|apart from|whereas|while|yet|with) |, and ")
 _SIDE = {"left": ("left",), "right": ("right",), "bilateral": ("left", "right"), "both": ("left", "right")}
 
@@ -59,24 +49,34 @@ def _read(sentence: str, concepts: tuple[str, ...]) -> list[Said]:
     found = [Said(concept, "absent", frozenset()) for concept in concepts if plain in _normal_denials(concept)]
     if found:
         return found
-    for clause in _CLAUSE.split(sentence.lower()):
-        taken: list[tuple[int, int]] = []
-        for name, concept in _names(concepts):
-            for match in _pattern(name).finditer(clause):
-                if any(start < match.end() and match.start() < stop for start, stop in taken):
-                    continue
-                taken.append(match.span())
-                found.append(Said(concept, _status(clause, match.start(), match.end()), sides_said(clause)))
+    plain, words = sentence.lower(), tokens(sentence)
+    named = sorted(_named(plain, concepts))
+    spans = [_tokens_of(words, start, stop) for start, stop, _ in named]
+    for (start, _, concept), judgement in zip(named, judge(words, spans), strict=True):
+        found.append(Said(concept, judgement.status, sides_said(_clause(plain, start))))
     return found
 
 
-def _status(clause: str, start: int, stop: int) -> Status:
-    before, after = clause[:start], clause[stop:]
-    if _DOUBT.search(before) or _DOUBT.match(after.strip()):
-        return "uncertain"
-    if _DENIAL.search(before) or _DENIAL_AFTER.match(after):
-        return "absent"
-    return "present"
+def _named(text: str, concepts: tuple[str, ...]) -> list[tuple[int, int, str]]:
+    """Return the places of all names in a text in lower case, the longest first where they overlap."""
+    taken: list[tuple[int, int, str]] = []
+    for name, concept in _names(concepts):
+        for match in _pattern(name).finditer(text):
+            if not any(start < match.end() and match.start() < stop for start, stop, _ in taken):
+                taken.append((*match.span(), concept))
+    return taken
+
+
+def _tokens_of(words: Sequence[Token], start: int, stop: int) -> tuple[int, int]:
+    """Return the first token of a stretch of text and the one after its last."""
+    inside = [place for place, word in enumerate(words) if word.start < stop and start < word.end]
+    return inside[0], inside[-1] + 1
+
+
+def _clause(text: str, place: int) -> str:
+    """Return the clause around a place."""
+    cuts = [0, *(cut for match in _CLAUSE.finditer(text) for cut in match.span()), len(text)]
+    return next(text[start:stop] for start, stop in pairwise(cuts) if start <= place < stop)
 
 
 def sides_said(text: str) -> frozenset[str]:
