@@ -123,7 +123,8 @@ def test_text_in_dicom_is_masked_and_nothing_else(kind: str, make_dicom: Callabl
     plane = changed.any(axis=-1) if kind == "colour" else changed.all(axis=0) if kind == "frames" else changed
     assert plane[text].mean() > 0.97  # a pixel may be as bright as the background by chance
     rows = np.flatnonzero(plane.any(axis=1))
-    assert rows.min() >= 20
+    # The line stands in rows 30 to 45; a mask has a margin, which a further round widens.
+    assert rows.min() >= 18
     assert rows.max() <= 60
     assert not find_text(after if after.ndim == 2 else after[0] if kind == "frames" else after)
     assert "BurnedInAnnotation" not in dcmread(new)  # a finder that found all it could is no proof

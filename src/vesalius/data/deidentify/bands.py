@@ -83,9 +83,11 @@ def _bands(picture: NDArray[Any], mode: int) -> Iterator[Box]:
         if not mode and min(picture.shape) < _LEAST_SIDE * height:
             continue
         window = (height, _LENGTH * height)
+        density = ndimage.uniform_filter(runs, window) * height
+        if not (density >= _DENSITIES[mode]).any():
+            continue
         pen = ndimage.maximum_filter(inked, window)
         written = peaks & (picture >= pen - _TOLERANCES[mode])
-        density = ndimage.uniform_filter(runs, window) * height
         same = ndimage.uniform_filter(written.astype(np.float32), window) * height
         line = ndimage.uniform_filter(runs, (1, window[1])) * height
         reach = height // 2 + 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,14 +14,14 @@ from vesalius.data.deidentify.bands import find_text_in_bands
 from vesalius.data.deidentify.ocr import find_text_by_network
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.deidentify.strokes import Box, find_text, grey
-from vesalius.errors import DataError
 
 __all__ = ["NO_LOOK", "Look", "boxes_of", "doubts_of", "finder", "mask", "mask_all"]
 
 _ALL_FRAMES = 64
 """Of a longer clip every sixteenth frame is looked at, and the brightest and darkest values of each block."""
 _BLOCK = 16
-_ROUNDS = 6
+_WIDER = 3
+"""Pixels by which a box of the second round is larger at every side: edges of a mask hide in it."""
 _BORDER, _SIDE = 0.1, 0.05
 """Part of the height in which, and of the width at which, lines of text begin that a scanner draws beside a slice."""
 _EVEN, _LONG = 16.0, 4.0
@@ -55,13 +55,33 @@ def finder(name: str) -> Finder:
 
 
 def _found_by(frame: NDArray[Any], *, sensitive: bool = False, network: bool) -> list[Box]:
+    """Return what all finders find, and what is written upwards or downwards in sharp letters."""
     found = {*find_text(frame, sensitive=sensitive), *find_text_in_bands(frame, sensitive=sensitive)}
+    found.update(_upright(frame, find_text))
     if network:
         found.update(find_text_by_network(frame, sensitive=sensitive))
     return sorted(found)
 
 
+def _upright(frame: NDArray[Any], find: Callable[[NDArray[Any]], list[Box]]) -> Iterator[Box]:
+    """Yield what a finder of lines finds in a frame that is turned by a quarter, in the frame as it stands.
+
+    Row r and column c of the turned frame are row c and column W - 1 - r of the frame.
+    """
+    width = frame.shape[1]
+    for box in find(np.rot90(frame)):
+        yield Box(box.left, width - box.bottom, box.right, width - box.top)
+
+
 def _beyond_doubt(frame: NDArray[Any], *, find: Finder) -> list[Box]:
+    """Return what is beyond doubt in either direction of writing, and what the network finds if it is asked."""
+    found = {*_agreed(frame), *_upright(frame, _agreed)}
+    if getattr(find, "keywords", {}).get("network"):
+        found.update(find_text_by_network(frame))
+    return sorted(found)
+
+
+def _agreed(frame: NDArray[Any]) -> list[Box]:
     """Return lines that two ways of looking agree to be text, and those at the border that one of them tells."""
     (height, width), picture = frame.shape[:2], grey(frame)
     bands = [box for box in find_text_in_bands(frame) if _on_ground(picture, box) or _is_long(box)]
@@ -71,8 +91,6 @@ def _beyond_doubt(frame: NDArray[Any], *, find: Finder) -> list[Box]:
         side = box.left <= _SIDE * width or box.right >= (1 - _SIDE) * width
         if ((level or side) and _on_ground(picture, box)) or any(_meet(box, other) for other in bands):
             found.add(box)
-    if getattr(find, "keywords", {}).get("network"):
-        found.update(find_text_by_network(frame))
     return sorted(found)
 
 
@@ -92,11 +110,14 @@ def _meet(one: Box, other: Box) -> bool:
 
 
 def doubts_of(frames: NDArray[Any], expected: Expectation, masked: Iterable[Box]) -> tuple[Box, ...]:
-    """Return what a sensitive look at bands takes for text and no mask covers; for images whose tags tell nothing."""
+    """Return long lines that only a sensitive look takes for text, and no mask covers.
+
+    For images whose tags tell nothing; in the others all that is found so is masked, or nothing of it.
+    """
     if expected.likely or expected.unlikely:
         return ()
     masks = tuple(masked)
-    found = {box for frame in _looked_at(frames) for box in find_text_in_bands(frame, sensitive=True)}
+    found = {box for frame in _looked_at(frames) for box in find_text(frame, sensitive=True) if _is_long(box)}
     return tuple(sorted(box for box in found if not any(_meet(box, other) for other in masks)))
 
 
@@ -143,31 +164,20 @@ def _outside(kept: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...]
 def mask_all(
     frames: NDArray[Any], expected: Expectation, *, find: Finder, indexed: bool = False
 ) -> tuple[NDArray[Any], tuple[Box, ...]]:  # fmt: skip
-    """Mask until nothing is found any more; return the frames and the boxes.
+    """Mask text, look again, and mask what has shown; return the frames and the boxes.
 
-    The edge of a box may itself look like a stroke, and a line may show only when its neighbour is gone, so that the
-    result is looked at again, no longer sensitively, and boxes grow from round to round.
-
-    Raises:
-        DataError: text is still found after the last round.
+    A line may show only when its neighbour is gone, so that the result is looked at again, no longer sensitively, and
+    boxes of the second round are larger. What is left then is for the second scan, which looks by other means.
     """
-    masked: list[Box] = []
-    inside = Expectation(False, (), expected.unlikely)
-    for round_ in range(_ROUNDS):
-        boxes = boxes_of(frames, expected if round_ == 0 else inside, find=find)
-        if not boxes:
-            return frames, tuple(masked)
-        grown = [
-            Box(box.top - round_ * 3, box.left - round_ * 3, box.bottom + round_ * 3, box.right + round_ * 3)
-            for box in boxes
-        ]
-        frames = mask(frames, grown, indexed=indexed)
-        masked += grown
-    if boxes_of(frames, inside, find=find):
-        raise DataError(
-            "what looks like text is left in the pixels after masking; leave such images out with --pixels drop"
-        )
-    return frames, tuple(masked)
+    first = boxes_of(frames, expected, find=find)
+    if not first:
+        return frames, ()
+    frames = mask(frames, first, indexed=indexed)
+    again = [
+        Box(box.top - _WIDER, box.left - _WIDER, box.bottom + _WIDER, box.right + _WIDER)
+        for box in boxes_of(frames, Expectation(False, (), expected.unlikely), find=find)
+    ]
+    return mask(frames, again, indexed=indexed), (*first, *again)
 
 
 def mask(frames: NDArray[Any], boxes: Iterable[Box], *, indexed: bool = False) -> NDArray[Any]:

@@ -19,11 +19,11 @@ from vesalius.data.readers.limits import DECODER_FAULTS, check_size
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
 
-__all__ = ["TreatedRaster", "raster_expectation", "shown", "treat_raster"]
+__all__ = ["TreatedRaster", "shown", "treat_raster"]
 
 _KEPT_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"pHYs"}
-_TINT, _COLOURED = 24, 0.2
-"""A picture is in colour where the channels differ by more than 24 of 255 in a fifth of its pixels."""
+_EXPECTED = Expectation(likely=False, kept=())
+"""No tag tells anything of a picture."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -53,16 +53,16 @@ def treat_raster(path: Path, *, kind: str, options: Options) -> TreatedRaster:
     """
     data = path.read_bytes()
     stack, mode, palette = _opened(path, data)
-    find, expected = finder(options.detector), raster_expectation(stack)
+    find = finder(options.detector)
     counts = Counter({"notes removed": 1})
-    if options.pixels in ("drop", "review") and boxes_of(shown(stack), expected, find=find):
+    if options.pixels in ("drop", "review") and boxes_of(shown(stack), _EXPECTED, find=find):
         why = "text in its pixels" if options.pixels == "drop" else "for review: its pixels may hold text"
         return TreatedRaster(counts, why, b"")
     boxes: tuple[Box, ...] = ()
     look = NO_LOOK
     if options.pixels == "mask":
-        masked, boxes = mask_all(shown(stack), expected, find=find, indexed=mode == "P")
-        look = _look(masked, expected, boxes)
+        masked, boxes = mask_all(shown(stack), _EXPECTED, find=find, indexed=mode == "P")
+        look = _look(masked, boxes)
         stack = _like(masked, stack) if boxes else stack
         counts["boxes masked"] = len(boxes)
     if not boxes and kind == "png" and len(stack) == 1:
@@ -72,8 +72,8 @@ def treat_raster(path: Path, *, kind: str, options: Options) -> TreatedRaster:
     return TreatedRaster(counts, "", _encoded(stack, mode, palette, kind), look)
 
 
-def _look(frames: NDArray[Any], expected: Expectation, boxes: tuple[Box, ...]) -> Look:
-    doubts = doubts_of(frames, expected, boxes)
+def _look(frames: NDArray[Any], boxes: tuple[Box, ...]) -> Look:
+    doubts = doubts_of(frames, _EXPECTED, boxes)
     if boxes:
         return Look("text was found and masked in a picture of which no tag tells anything", boxes, doubts)
     return Look("something may be text and was not masked", (), doubts) if doubts else NO_LOOK
@@ -96,15 +96,6 @@ def _opened(path: Path, data: bytes) -> tuple[NDArray[Any], str, list[int] | Non
     if len({frame.shape for frame in frames}) > 1:
         raise DataError(f"{path}: pages of several sizes; part it into one file a page")
     return np.stack(frames), mode, palette
-
-
-def raster_expectation(stack: NDArray[Any]) -> Expectation:
-    """Return how to look at a picture of which nothing is known: closely where it is grey, as radiographs are.
-
-    In photographs of tissue and cells the close look takes texture for letters.
-    """
-    colour = stack.ndim == 4 and bool((np.ptp(stack[..., :3].astype(np.int16), axis=-1) > _TINT).mean() > _COLOURED)
-    return Expectation(not colour, ())
 
 
 def shown(stack: NDArray[Any]) -> NDArray[Any]:

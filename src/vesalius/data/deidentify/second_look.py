@@ -1,34 +1,27 @@
 """Text in the pixels of a written file, looked for without the code that masked it.
 
-Files are opened by the libraries' own decoding and brought to another size, so that a fault in the first way (frames
-forgotten, samples misread, boxes shifted) shows. Upright text is not looked for: edges of anatomy pass for it.
+Files are opened by the libraries' own decoding and looked at by `regions`, so that a fault in the first way (frames
+forgotten, samples misread, boxes shifted, letters that its finders are blind to) shows.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vesalius.data.deidentify.bands import find_text_in_bands
 from vesalius.data.deidentify.ocr import find_text_by_network
-from vesalius.data.deidentify.strokes import Box, grey
+from vesalius.data.deidentify.regions import find_lines
 from vesalius.data.readers.limits import DECODER_FAULTS
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
 
 __all__ = ["frames_of", "shows_text"]
 
-_ENLARGED = 1.5
-_LONGEST_PIECE = 4.0
-"""Length of a line by its height, margins and all, below which edges of anatomy pass for it: about four letters."""
 _FRAMES = 24
 """Of a clip as many are looked at, evenly over it."""
-_LARGEST = 4096
-"""Pixels a side; a larger picture is not enlarged."""
 
 
 def frames_of(path: Path, kind: str) -> NDArray[Any]:
@@ -63,7 +56,7 @@ def _of_picture(path: Path) -> NDArray[Any]:
 
 
 def shows_text(path: Path, kind: str, *, network: bool) -> bool:
-    """Say whether lines that are text beyond doubt stand in the pixels.
+    """Say whether lines of text stand in the pixels.
 
     Args:
         path: of a written file.
@@ -72,30 +65,6 @@ def shows_text(path: Path, kind: str, *, network: bool) -> bool:
     """
     frames = frames_of(path, kind)
     for index in np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _FRAMES)).astype(int)):
-        if _is_a_line(find_text_in_bands(_enlarged(frames[index]))):
-            return True
-        if network and find_text_by_network(frames[index]):
+        if find_lines(frames[index]) or (network and find_text_by_network(frames[index])):
             return True
     return False
-
-
-def _is_a_line(found: list[Box]) -> bool:
-    """Say whether one piece is long, or two follow each other; an edge of anatomy makes a short one alone."""
-    if any(box.right - box.left >= _LONGEST_PIECE * (box.bottom - box.top) for box in found):
-        return True
-    return any(
-        min(one.bottom, other.bottom) - max(one.top, other.top) > (one.bottom - one.top) / 2
-        and max(one.left, other.left) - min(one.right, other.right) < one.bottom - one.top
-        for one, other in combinations(found, 2)
-    )
-
-
-def _enlarged(frame: NDArray[Any]) -> NDArray[Any]:
-    """Return a frame as brightness at half as many pixels again, or as it is where that is too large."""
-    from PIL import Image
-
-    plain = Image.fromarray(grey(frame))
-    if max(plain.size) * _ENLARGED > _LARGEST:
-        return np.asarray(plain)
-    size = round(plain.width * _ENLARGED), round(plain.height * _ENLARGED)
-    return np.asarray(plain.resize(size, Image.Resampling.BICUBIC))
