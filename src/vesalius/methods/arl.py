@@ -189,11 +189,8 @@ class ARL(FusedMethod):
         if "entity_numbers" not in batch:
             raise DataError("ARL needs entity_numbers in the batch: give its `annotate` to the collator")
         entities = self.bank()
-        pair = self.pair_tokens(batch)
-        # Entities are read by every layer: computed again, their gradients would add up in another order.
-        self.fusion.recompute = self.fusion.recompute and self.stream is None
         made = {
-            **pair,
+            **self.pair_tokens(batch),
             "entity": chosen_entities(entities, batch["entity_numbers"]),
             "entity_place": self._places(batch),
             "entity_keep": batch["entity_numbers"] != NO_ENTITY,
