@@ -14,6 +14,7 @@ from vesalius.knowledge.triplets import (
     LANDMARKS,
     Triplet,
     landmark,
+    report_statuses,
     report_triplets,
     stated_triplets,
     triplet_matrix,
@@ -66,6 +67,11 @@ def test_triplets_of_a_report() -> None:
         Triplet("lung_mass", "unspecified", "uncertain"),
     }
     assert report_triplets("") == report_triplets("Good.") == ()
+
+
+def test_statuses_of_a_report() -> None:
+    said = "No edema. Possible edema. Pneumothorax on the left. No pneumothorax on the right. No mass."
+    assert report_statuses(said) == {"edema": "uncertain", "pneumothorax": "present", "lung_mass": "absent"}
 
 
 def test_very_long_reports_are_read_in_time() -> None:

@@ -288,12 +288,13 @@ _KIN = {
 """Findings whose names share no word and which share a look; each of the eight goes by a sign of its own."""
 
 
-def _named_signs(*, kin: bool = False) -> Callable[[Corpus, int], Change]:
+def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int], Change]:
     """Plant signs that the report calls by names of findings.
 
     Args:
         kin: the label is the look that two findings share, known of the first one in training and of the second in
             the other splits; else the findings themselves are.
+        lead: words that tell nothing, in a sentence before the one that names the finding.
     """
     findings = [finding for pair in _KIN.values() for finding in pair]
 
@@ -312,7 +313,8 @@ def _named_signs(*, kin: bool = False) -> Callable[[Corpus, int], Change]:
                 Finding(concept=name, status="present" if there else "absent", source="planted")
                 for name, there in labels.items()
             )
-            said = (Text(text=f"There is {own.replace('_', ' ')}.", role="findings"),)
+            before = f"{' '.join(_LEAD.split()[:lead])}. " if lead else ""
+            said = (Text(text=f"{before}There is {own.replace('_', ' ')}.", role="findings"),)
             changed = replace(study, texts=said, findings=stated, regions=())
             return _with_sign(corpus, changed, SIGNS[number], rng)
 
@@ -332,6 +334,9 @@ _PLANTS: dict[str, _Plant] = {
         _signs(lead=len(_LEAD.split())),
     ),
     "named_signs": _Plant("one of eight signs, which the report calls by the name of a finding", _named_signs()),
+    "named_signs_told_last": _Plant(
+        "named signs, behind a sentence of 77 words that tell nothing", _named_signs(lead=len(_LEAD.split()))
+    ),
     "kin_signs": _Plant(
         "named signs whose label is a look that two findings share: of one in training, of the other in the test",
         _named_signs(kin=True),

@@ -28,6 +28,7 @@ __all__ = [
     "UNSPECIFIED",
     "Triplet",
     "landmark",
+    "report_statuses",
     "report_triplets",
     "stated_triplets",
     "triplet_matrix",
@@ -165,6 +166,15 @@ def _sentence_triplets(text: str) -> tuple[Triplet, ...]:
             own = [word for word in _WORD.findall(entity.tokens) if landmark(word) != _OTHER]
             found[Triplet(concept, landmark([*own, place]), status)] = None
     return tuple(found)
+
+
+def report_statuses(text: str) -> dict[str, Status]:
+    """Say of each finding that a report names whether it is there: present over uncertain, uncertain over absent."""
+    order: tuple[Status, ...] = ("absent", "uncertain", "present")
+    found: dict[str, Status] = {}
+    for concept, _, status in report_triplets(text):
+        found[concept] = max(found.get(concept, status), status, key=order.index)
+    return found
 
 
 def stated_triplets(findings: Iterable[Finding]) -> tuple[Triplet, ...]:
