@@ -68,6 +68,15 @@ def test_signs_of_the_text_leave_the_picture(corpus: Corpus, tmp_path: Path):
     np.testing.assert_array_equal(planted.read(study.images[0]).array, was)
 
 
+def test_a_sign_that_is_not_told_is_in_picture_and_labels_alone(corpus: Corpus, tmp_path: Path):
+    planted = plant(corpus, tmp_path, name="signs_untold")
+    assert {study.text() for study in planted} == {"There is a picture."}
+    for study in planted:
+        assert sum(finding.status == "present" for finding in study.findings) == 1
+        was, shown = (of.read(of.study(study.id).images[0]).display() for of in (corpus, planted))
+        assert not np.array_equal(shown, was if was.ndim == 2 else was.mean(axis=-1))
+
+
 def test_a_named_sign_is_called_by_a_finding(corpus: Corpus, tmp_path: Path):
     planted = plant(corpus, tmp_path, name="named_signs")
     for study in planted:

@@ -55,11 +55,8 @@ __all__ = ["M3AE", "METHOD", "PAPER", "SETTINGS", "M3AEConfig", "build", "load_p
 
 _COMPACT = (
     "model.width=64",
-    "model.patch=8",
-    "model.text_length=64",
-    "method.layers=2",
-    "method.middle=1",
-    "method.decoder_depth=1",
+    "model.depth=2",
+    "model.text_length=48",
 )
 """Encoders and fusion for pictures of 64 pixels."""
 
