@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from _deidentify_plants import FAMILY, GIVEN, digits, pick
 from vesalius.data.deidentify.bands import find_text_in_bands
 from vesalius.data.deidentify.masking import boxes_of, finder
 from vesalius.data.deidentify.pixel_rules import Expectation
+from vesalius.data.deidentify.regions import Line, find_lines
 from vesalius.data.deidentify.strokes import Box, find_text
 from vesalius.virtual.patient import draw_patient
 from vesalius.virtual.study import pictures_of
@@ -28,17 +29,25 @@ _POLICIES = {
 }
 
 
-def found_by(frame: np.ndarray, *, network: bool) -> Iterator[tuple[str, list[Box]]]:
-    """Yield what every policy, and in the first every finder alone, finds in a frame."""
+SECOND_SCAN = "second scan"
+_COVERED = 0.9
+"""Part of the pixels of a line that a mask must cover for the line to be gone."""
+_SEEN = 0.5
+"""The same for the second scan, which only has to notice it."""
+
+
+def found_by(frame: np.ndarray, *, network: bool) -> Iterator[tuple[str, Sequence[Box | Line]]]:
+    """Yield what every policy, the second scan, and in the first policy every finder alone, finds in a frame."""
     for policy, expected in _POLICIES.items():
         yield policy, boxes_of(frame[None], expected, find=finder("strokes"))
+    yield SECOND_SCAN, find_lines(frame)
     yield "strokes alone, sensitive", find_text(frame, sensitive=True)
     yield "bands alone, sensitive", find_text_in_bands(frame, sensitive=True)
     if network:
         yield "with the network, text is likely", boxes_of(frame[None], Expectation(True, ()), find=finder("ocr"))
 
 
-def covered(boxes: list[Box], shape: tuple[int, ...]) -> np.ndarray:
+def covered(boxes: Sequence[Box | Line], shape: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros(shape, dtype=bool)
     for box in boxes:
         mask[box.top : box.bottom, box.left : box.right] = True
@@ -48,7 +57,10 @@ def covered(boxes: list[Box], shape: tuple[int, ...]) -> np.ndarray:
 def measure_pixels(
     seed: int, images: int, *, network: bool
 ) -> tuple[dict[str, dict[str, list[bool]]], dict[str, dict[str, float]]]:
-    """Return found or not by way of looking and group, and the untouched part of clean images by way and kind."""
+    """Return found or not by way of looking and group, and the untouched part of clean images by way and kind.
+
+    Every second image has its lines turned by a quarter, so that they run upwards.
+    """
     import matplotlib
 
     rng = np.random.default_rng(seed)
@@ -59,13 +71,18 @@ def measure_pixels(
     ]
     results: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for number in range(images):
-        kind, base = bases[number % len(bases)]
-        shown, glyphs = burned(base, rng, fonts)
+        kind, base = bases[number // 2 % len(bases)]
+        turns = number % 2
+        way = "upright" if turns else "level"
+        shown, glyphs = burned(np.ascontiguousarray(np.rot90(base, turns)), rng, fonts)
+        shown = np.ascontiguousarray(np.rot90(shown, -turns))
         for name, boxes in found_by(shown, network=network):
             mask = covered(boxes, shown.shape)
+            needed = _SEEN if name == SECOND_SCAN else _COVERED
             for glyph, size, contrast in glyphs:
+                gone = float(mask[np.rot90(glyph, -turns)].mean()) >= needed
                 for group in ("all", f"on {kind}", f"size {size}", f"contrast {contrast}"):
-                    results[name][group].append(float(mask[glyph].mean()) >= 0.9)
+                    results[name][f"{way}, {group}"].append(gone)
     untouched: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for kind, base in bases:
         for name, boxes in found_by(base, network=network):
