@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 PROGRAM = [sys.executable, "-m", "vesalius"]
-METHODS = ("convirt", "mgca", "pubmedclip")
+METHODS = ("conceptclip", "convirt", "mgca", "mmclip", "pubmedclip", "unimed-clip")
 
 
 def vesalius(*arguments: object, folder: Path) -> Any:

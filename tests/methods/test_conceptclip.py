@@ -19,7 +19,7 @@ from vesalius.data.records import Finding, Study
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import DataError
 from vesalius.methods.base import Representations
-from vesalius.methods.conceptclip import KEYS, ConceptCLIP, ConceptCLIPConfig, _clamped_means, build
+from vesalius.methods.conceptclip import ConceptCLIP, ConceptCLIPConfig, _clamped_means, build
 from vesalius.models.dual import DualEncoder
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.tokenizer import train_tokenizer
@@ -310,8 +310,3 @@ def test_annotate_without_a_fast_tokenizer_is_refused() -> None:
     slow = {"input_ids": torch.zeros(1, 3), "attention_mask": torch.ones(1, 2)}
     with pytest.raises(Exception, match="fast"):
         method().annotate(Reading((Sample(np.zeros((1, 2, 2)), "x", 0),), slow, None, 8))
-
-
-def test_key_map_names_weights_that_are_there() -> None:
-    names = {name for name, _ in method().named_parameters()}
-    assert {ours for ours in KEYS.values() if "*" not in ours} <= names

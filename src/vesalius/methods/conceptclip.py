@@ -32,13 +32,25 @@ from vesalius.errors import DataError
 from vesalius.knowledge.entities import Mention
 from vesalius.knowledge.mentions import named_concepts
 from vesalius.methods.base import Batch, Method, MethodConfig, Representations, keys_of, of_all
+from vesalius.models.convert import Rule, load_whole, renamed
 from vesalius.models.dual import DualEncoder
+from vesalius.models.vision.published import siglip_tower
 from vesalius.objectives.contrastive import ContrastConfig, contrast
 from vesalius.objectives.gathering import row_counts
 from vesalius.objectives.local import concept_alignment, span_means
 from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
 
-__all__ = ["KEYS", "METHOD", "PAPER", "SETTINGS", "ConceptCLIP", "ConceptCLIPConfig", "ConceptCLIPView", "build"]
+__all__ = [
+    "KEYS",
+    "METHOD",
+    "PAPER",
+    "SETTINGS",
+    "ConceptCLIP",
+    "ConceptCLIPConfig",
+    "ConceptCLIPView",
+    "build",
+    "load_published",
+]
 
 # B batch, L tokens, P patches, S most concepts of a text, C concepts, F width of an encoder, D joint width
 
@@ -94,19 +106,16 @@ PAPER = Paper(
     ),
 )
 
-KEYS: Mapping[str, str] = {
-    "image_proj.0.weight": "patch_head.0.weight",
-    "image_proj.2.weight": "patch_head.2.weight",
-    "text_proj.0.weight": "concept_head.0.weight",
-    "text_proj.2.weight": "concept_head.2.weight",
-    "concept_logit_scale": "concept_scale",
-    "concept_logit_bias": "concept_bias",
-    "logit_scale": "model.logit_scale",
-    "logit_bias": "model.logit_bias",
-    "text.proj.weight": "model.text_head.layers.0.weight",
-    "text.transformer.*": "model.text.model.*",
-}
-"""Authors' names of the weights → ours; their vision tower (``visual.trunk.*``) has the layout of another library."""
+KEYS: tuple[Rule, ...] = (
+    (r"visual\.trunk\..*", None),
+    (r"text\.transformer\.(.*)", r"model.text.model.\1"),
+    (r"text\.proj\.weight", "model.text_head.layers.0.weight"),
+    (r"image_proj\.([02])\.weight", r"patch_head.\1.weight"),
+    (r"text_proj\.([02])\.weight", r"concept_head.\1.weight"),
+    (r"concept_logit_(scale|bias)", r"concept_\1"),
+    (r"logit_(scale|bias)", r"model.logit_\1"),
+)
+"""Authors' names of the weights → ours; the vision tower has the layout of another library."""
 
 _MOST_SCALE = log(100.0)
 _SPECIAL = 2
@@ -343,3 +352,17 @@ SETTINGS = ConceptCLIPConfig
 def build(settings: ConceptCLIPConfig, model: DualEncoder) -> ConceptCLIP:
     """Put the method around a model."""
     return ConceptCLIP(settings, model)
+
+
+def load_published(method: ConceptCLIP, state: Mapping[str, Tensor]) -> None:
+    """Load the published checkpoint, read with weights only, into a method of its sizes (recipe conceptclip/paper).
+
+    Its images have no projection: ours becomes the identity.
+
+    Raises:
+        CheckpointError: names that are unknown, missing or of another shape.
+    """
+    where = "ConceptCLIP's checkpoint"
+    ours = {**renamed(state, KEYS, where=where), **siglip_tower(state, prefix="visual.trunk.", where=where)}
+    head = "model.vision_head.layers.0.weight"
+    load_whole(method, {**ours, head: torch.eye(len(method.get_parameter(head)))}, where=where)

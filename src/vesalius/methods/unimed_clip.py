@@ -7,7 +7,8 @@ that mix the modalities.
 Differs here: captions come from wordings of our own (step ``label_captions`` of curation) or from the shards of the
 release, which `read_shards` and ``vesalius ingest`` read; the drawing is the loader's (``data.alternatives``). The
 report of a sample without one is never drawn. Weights must be one for each part, where the release's list has twelve
-for thirteen.
+for thirteen. Either side has one matrix into the joint space; the authors' code has two with a GELU for texts, so
+that their checkpoint has no place here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from vesalius.objectives.contrastive import Targets, contrast
 from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
 
 __all__ = [
-    "KEYS", "MARKERS", "METHOD", "NO_REPORT", "PAPER", "SETTINGS", "SHARD", "ShardSample", "UniMedCLIP",
+    "MARKERS", "METHOD", "NO_REPORT", "PAPER", "SETTINGS", "SHARD", "ShardSample", "UniMedCLIP",
     "UniMedCLIPConfig", "UniMedCLIPView", "accuracy_percent", "build", "candidates", "class_vectors", "draw_caption",
     "draw_parts", "joined", "parted", "read_shards", "write_shards",
 ]  # fmt: skip
@@ -90,13 +91,6 @@ PAPER = Paper(
         ),
     ),
 )
-
-KEYS: Mapping[str, str] = {
-    "logit_scale": "model.logit_scale",
-    "text.transformer.*": "model.text.model.*",
-    "text.proj.weight": "model.text_head.layers.0.weight",
-}
-"""Authors' names of the weights → ours; their vision tower (``visual.*``) has the layout of OpenAI's CLIP."""
 
 _MOST = {
     "_radimagenet_": 10, "_chexpert_": 10, "_openi_": 1, "_chestxray8_": 10, "_all_retina_merged_": 10, "_dr_": 15,
