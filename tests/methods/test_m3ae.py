@@ -31,6 +31,7 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 SMALL = {"layers": 3, "middle": 2, "decoder_depth": 1}
 REPORTS = ("The lungs are clear. No effusion.", "Large left effusion.", "Small nodule in the right lung.", "Clear.")
+PARTS = {"image": "pixels", "text": "words", "matching": "matching"}
 TOKENIZER = train_tokenizer(REPORTS, vocabulary=60)
 
 
@@ -171,7 +172,7 @@ def test_match_is_the_log_odds_of_the_pair_as_training_sees_it() -> None:
 def test_tasks_are_switched_by_their_weights(off: tuple[str, ...], middle: int) -> None:
     of = method(middle=middle, **{f"{name}_weight": 0 for name in off})
     out = of(**batch(of))
-    parts = {"image", "text", "matching"} - set(off)
+    parts = {task: part for task, part in PARTS.items() if task not in off}.values()
     assert set(out) == {"loss", *parts}
     assert out["loss"].item() == pytest.approx(sum(out[name].item() for name in parts), rel=1e-5)
     out["loss"].backward()
@@ -181,7 +182,7 @@ def test_tasks_are_switched_by_their_weights(off: tuple[str, ...], middle: int) 
 def test_weights_weigh() -> None:
     of, other = method(), method(image_weight=0.5, text_weight=2.0, matching_weight=0.1)
     plain, weighed = of(**batch(of)), other(**batch(other))
-    expected = 0.5 * plain["image"] + 2 * plain["text"] + 0.1 * plain["matching"]
+    expected = 0.5 * plain["pixels"] + 2 * plain["words"] + 0.1 * plain["matching"]
     assert weighed["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 

@@ -203,18 +203,19 @@ class M3AE(Method):
         return out
 
     def loss(self, representations: Representations) -> dict[str, Tensor]:
-        """Return the weighted sum of the tasks, and each that has a weight: image, text, matching."""
+        """Return the weighted sum of the tasks, and each that has a weight: pixels, words, matching."""
         parts = {}
         share = batch_share(representations, "index")
         if self.chosen.image_weight:
-            parts["image"] = share * representations["image_error"].mean()
+            parts["pixels"] = share * representations["image_error"].mean()
         if self.chosen.text_weight:
             hidden = of_all(representations, "num_hidden").sum().clamp(min=1)
             scale = len(of_all(representations, "num_hidden")) / len(representations["num_hidden"]) * share
-            parts["text"] = scale * representations["text_error"].sum() / hidden
+            parts["words"] = scale * representations["text_error"].sum() / hidden
         if self.chosen.matching_weight:
             parts["matching"] = share * self._matching_loss(representations)
-        weights = {name: getattr(self.chosen, f"{name}_weight") for name in parts}
+        chosen = self.chosen
+        weights = {"pixels": chosen.image_weight, "words": chosen.text_weight, "matching": chosen.matching_weight}
         loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
