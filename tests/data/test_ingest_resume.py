@@ -229,8 +229,6 @@ def test_other_settings_are_refused(source: Path, tmp_path: Path) -> None:
     ingest(source, out=out, columns=COLUMNS, workers=1)
     with pytest.raises(DataError, match=r"begun with other settings: closed was True, now False"):
         ingest(source, out=out, columns=replace(COLUMNS, closed=False), workers=1)
-    with pytest.raises(DataError, match="holds an ingest already"):
-        ingest(source, out=out, columns=COLUMNS, workers=1, resume=False)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(DataError, match="is not empty and was not made by ingest"):

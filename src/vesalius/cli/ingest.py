@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vesalius.cli.console import emit, progress
+from vesalius.data.ordered import Backend
 from vesalius.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ def ingest(
         ),
     ] = "",
     workers: Annotated[int, typer.Option(help="Processes; 0 chooses.")] = 0,
+    backend: Annotated[
+        Backend | None,
+        typer.Option(help="Where studies are worked on: local, processes or ray; chosen if not given."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a corpus; bad files are listed with reasons in ingest-report.json, the rest goes in."""
@@ -101,6 +106,7 @@ def ingest(
         name=name,
         link=link,
         workers=workers or None,
+        backend=backend,
         progress=None if as_json else progress,
     )
     emit(report.as_dict(), as_json, report.text)

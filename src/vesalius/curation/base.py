@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import tee
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -57,8 +57,14 @@ class Dropped:
 
 Outcome = Study | Dropped
 Decision = Callable[[Study], Outcome]
-Spread = Callable[[Decision, Iterable[Study]], Iterator[Outcome]]
-"""Takes a decision on each of many studies, and gives the outcomes in their order."""
+R = TypeVar("R")
+
+
+class Spread(Protocol):
+    """Applies a function to each of many studies, and gives the results in their order."""
+
+    def __call__(self, function: Callable[[Study], R], studies: Iterable[Study], /) -> Iterator[R]:
+        """Apply the function."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.curation.alignment import SIDE, agreement, descriptor
-from vesalius.curation.base import Files
+from vesalius.curation.base import Files, Spread
 from vesalius.curation.hashes import dhash, hamming, phash, within
 from vesalius.curation.pictures import Grey, grey, opened, pixel_hash, reduced
 from vesalius.curation.vectors import near_vectors
@@ -75,15 +76,22 @@ def look_at(picture: Grey, *, pixels: str = "") -> Look:
     return Look(phash(picture), dhash(picture), pixels, small)
 
 
-def look(studies: Iterable[Study], files: Files) -> Seen:
-    """Open every image of the studies once and remember it."""
+def look(studies: Iterable[Study], files: Files, *, spread: Spread = map) -> Seen:
+    """Open every image of the studies once and remember it; `spread` may do so in processes or on Ray."""
     seen = Seen()
-    for study in studies:
-        for image in study.images:
-            pixels = opened(files.path(image.path), image)
-            seen.of.append((study.id, image.id))
-            seen.looks.append(look_at(grey(pixels), pixels=pixel_hash(pixels)))
+    for found in spread(partial(_looks, files), studies):
+        for of, one in found:
+            seen.of.append(of)
+            seen.looks.append(one)
     return seen
+
+
+def _looks(files: Files, study: Study) -> list[tuple[tuple[str, str], Look]]:
+    found = []
+    for image in study.images:
+        pixels = opened(files.path(image.path), image)
+        found.append(((study.id, image.id), look_at(grey(pixels), pixels=pixel_hash(pixels))))
+    return found
 
 
 def near_pictures(

@@ -39,7 +39,7 @@ class NearDuplicateImages(Step):
                 counts.append(len(study.images))
                 yield study
 
-        seen = look(noted(), stage.files)
+        seen = look(noted(), stage.files, spread=stage.spread)
         near = near_pictures(seen, bits=self.bits, least=self.agreement)
         repeats: dict[str, str] = {}
         for group in clusters(len(names), _whole(near, seen, names, counts)):

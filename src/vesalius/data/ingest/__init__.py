@@ -13,18 +13,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from vesalius import __version__
 from vesalius.data.corpus import Corpus
 from vesalius.data.disk import Lock, not_full, replacing
 from vesalius.data.ingest.columns import Columns
-from vesalius.data.ingest.from_folder import plan_folder
+from vesalius.data.ingest.from_folder import Over, plan_folder
 from vesalius.data.ingest.from_table import plan_table
 from vesalius.data.ingest.plan import Plan
 from vesalius.data.ingest.report import REPORT_FILE, IngestReport, Problem
 from vesalius.data.ingest.table import TABLE_SUFFIXES, read_table
 from vesalius.data.ingest.work import JOURNALS, Job, problems_of, run
+from vesalius.data.ordered import Backend
 from vesalius.data.records import Provenance
 from vesalius.data.writer import CorpusWriter, finish
 from vesalius.errors import DataError
@@ -46,12 +47,12 @@ def ingest(
     name: str = "",
     link: bool = False,
     workers: int | None = None,
-    resume: bool = True,
+    backend: Backend | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Write a corpus from a folder of images, a DICOM tree, or a table with one row an image.
 
-    The same source gives the same `content_hash`, whatever the number of workers and the interruptions.
+    The same source gives the same `content_hash`, whatever the workers, the backend and the interruptions.
 
     Args:
         source: a folder, or a .csv, .tsv, .json or .jsonl file.
@@ -60,7 +61,9 @@ def ingest(
         name: of the corpus; empty for the name of the source.
         link: link the files into the corpus instead of copying them.
         workers: processes; None for as many as there are cores and as the number of studies is worth.
-        resume: False refuses a folder that holds anything.
+        backend: "local", "processes", or "ray" (Ray Data; joins the cluster that is running, else starts one of
+            `workers` processes; source and corpus must be folders that all machines share); None for processes
+            where there are several workers.
         progress: takes a title and a total, gives a context that yields a function that counts studies.
 
     Raises:
@@ -69,8 +72,9 @@ def ingest(
     """
     source, root, columns = Path(source), Path(out), columns or Columns()
     name = name or (source.stem if source.is_file() else source.resolve().name)
-    plan = _plan(source, root, columns, name=name, workers=_checked(workers))
-    _claim(root, {"source": str(source.resolve()), "name": name, "link": link, **asdict(columns)}, resume)
+    over = _over(workers, backend)
+    plan = _plan(source, root, columns, name=name, over=over)
+    _claim(root, {"source": str(source.resolve()), "name": name, "link": link, **asdict(columns)})
     _await_orphans(root)
     licence = columns.licence.removeprefix("=") if columns.licence.startswith("=") else ""
     done = CorpusWriter(root, name=name).written()
@@ -81,19 +85,19 @@ def ingest(
     try:
         with shown as advance:
             advance(len(done))
-            run(job, workers=_num_workers(workers, len(left)), advance=advance)
+            run(job, workers=_num_workers(over, len(left)), on_ray=backend == "ray", advance=advance)
     except KeyboardInterrupt:
         _report(root, plan, finished=False, resumed=len(done)).write(root)
         raise
     return _finished(root, plan, resumed=len(done))
 
 
-def _plan(source: Path, root: Path, columns: Columns, *, name: str, workers: int | None) -> Plan:
+def _plan(source: Path, root: Path, columns: Columns, *, name: str, over: Over) -> Plan:
     provenance = Provenance(source=name, made_by=f"vesalius ingest {__version__}")
     if source.is_dir():
         if root.resolve().is_relative_to(source.resolve()):
             raise DataError(f"corpus {root} would lie inside its source {source}; choose another --out")
-        plan = plan_folder(source, columns, provenance=provenance, workers=workers)
+        plan = plan_folder(source, columns, provenance=provenance, over=over)
     elif not source.exists():
         raise DataError(f"{source}: no such file or folder")
     elif source.suffix.lower() in TABLE_SUFFIXES:
@@ -112,7 +116,7 @@ def _first_reasons(problems: list[Problem]) -> str:
     return f"; {len(problems)} problems, such as {problems[0].item}: {problems[0].reason}"
 
 
-def _claim(root: Path, settings: dict[str, Any], resume: bool) -> None:
+def _claim(root: Path, settings: dict[str, Any]) -> None:
     """Note the settings in a new folder, or check that an earlier run had the same."""
     path = root / JOURNALS / "settings.json"
     if not path.exists():
@@ -121,8 +125,6 @@ def _claim(root: Path, settings: dict[str, Any], resume: bool) -> None:
         with not_full(root, kept="nothing was written"), replacing(path, scratch=root) as file:
             file.write(json.dumps(settings, indent=1).encode("utf-8"))
         return
-    if not resume:
-        raise DataError(f"{root} holds an ingest already; choose a new folder, or resume it")
     earlier = json.loads(path.read_text(encoding="utf-8"))
     plain = json.loads(json.dumps(settings))
     differing = [key for key in sorted(plain | earlier) if plain.get(key) != earlier.get(key)]
@@ -153,14 +155,21 @@ def _refuse_others(root: Path, done: set[str], plan: Plan) -> None:
         )
 
 
-def _checked(workers: int | None) -> int | None:
+def _over(workers: int | None, backend: Backend | None) -> Over:
     if workers is not None and workers < 1:
         raise DataError(f"{workers} workers asked for, expected at least 1")
-    return workers
+    if backend is not None and backend not in get_args(Backend):
+        raise DataError(f"unknown backend {backend!r}; known: {', '.join(get_args(Backend))}")
+    return Over(workers, backend)
 
 
-def _num_workers(workers: int | None, studies: int) -> int:
-    return workers or max(1, min(os.cpu_count() or 1, studies // _STUDIES_PER_WORKER))
+def _num_workers(over: Over, studies: int) -> int:
+    cores = os.cpu_count() or 1
+    if over.backend == "local":
+        return 1
+    if over.backend == "ray":
+        return over.workers or cores
+    return over.workers or max(1, min(cores, studies // _STUDIES_PER_WORKER))
 
 
 def _report(root: Path, plan: Plan, *, finished: bool, resumed: int, **found: Any) -> IngestReport:

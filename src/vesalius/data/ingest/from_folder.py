@@ -33,7 +33,7 @@ from vesalius.data.readers.quiet import quiet
 from vesalius.data.records import Laterality, Provenance, Study, Text
 from vesalius.errors import ConfigError, DataError
 
-__all__ = ["plan_folder"]
+__all__ = ["Over", "plan_folder"]
 
 _NO_IMAGES = {
     ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".html", ".htm", ".pdf", ".yaml",
@@ -74,14 +74,21 @@ class _Header(NamedTuple):
     """One for a file of one frame with a place in the patient; a file of several is an image or volume by itself."""
 
 
-def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance, workers: int | None = None) -> Plan:
+class Over(NamedTuple):
+    """What work goes over: at most so many processes (None for one a core), of a kind or of the fitting one."""
+
+    workers: int | None
+    backend: Backend | None
+
+
+def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance, over: Over) -> Plan:
     """Walk a folder and group what is found; a text file beside a picture of the same stem is its report.
 
     Args:
         folder: of the files.
         columns: what is stated for all files.
         provenance: of the studies.
-        workers: processes that read headers of DICOM files; at most, None for one a core.
+        over: what headers of DICOM files are read over.
 
     Raises:
         ConfigError: a column is named, which a folder has not.
@@ -105,7 +112,7 @@ def plan_folder(folder: Path, columns: Columns, *, provenance: Provenance, worke
                 pictures[item] = path
         except DataError as error:
             plan.problems.append(Problem(item, _short(error, path)))
-    found = list(_headers(dicom, workers))
+    found = list(_headers(dicom, over))
     plan.problems += [one for one in found if isinstance(one, Problem)]
     plan.problems.sort()
     _note_tables(folder, plan)
@@ -127,10 +134,11 @@ def _files(folder: Path) -> list[str]:
     return sorted(item for item in found if (folder / item).is_file())
 
 
-def _headers(files: Sequence[tuple[Path, str]], workers: int | None) -> Iterator[_Header | ObjectPlan | Problem]:
+def _headers(files: Sequence[tuple[Path, str]], over: Over) -> Iterator[_Header | ObjectPlan | Problem]:
     """Read the headers of DICOM files, in their order, in several processes where there are many."""
-    workers = max(1, min(workers or os.cpu_count() or 1, len(files) // _HEADERS_PER_WORKER))
-    backend: Backend = "processes" if workers > 1 else "local"
+    workers = max(1, min(over.workers or os.cpu_count() or 1, len(files) // _HEADERS_PER_WORKER))
+    fitting: Backend = "processes" if workers > 1 else "local"
+    backend: Backend = fitting if over.backend is None or over.backend == "processes" else over.backend
     return ordered_map(_header_or_problem, files, backend=backend, workers=workers)
 
 

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,6 +23,7 @@ from vesalius.data.ingest.build import build, link_into
 from vesalius.data.ingest.plan import StudyPlan
 from vesalius.data.ingest.report import Problem
 from vesalius.data.media import Content
+from vesalius.data.ordered import cluster
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import DataError, VesaliusError
 
@@ -31,6 +32,7 @@ __all__ = ["JOURNALS", "Job", "problems_of", "run"]
 JOURNALS = ".ingest"
 """Folder of the corpus with the settings and the journals of its ingest."""
 _POLL_SECONDS = 0.05
+_PARTS_PER_WORKER = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +55,42 @@ class _Control(Protocol):
     def done(self) -> None: ...
 
 
-def run(job: Job, *, workers: int, advance: Callable[[int], None]) -> None:
-    """Do the job; on an interrupt what is done is kept and KeyboardInterrupt goes on.
+def run(job: Job, *, workers: int, on_ray: bool, advance: Callable[[int], None]) -> None:
+    """Do the job here, in processes or on Ray; on an interrupt what is done is kept and KeyboardInterrupt goes on.
 
     Raises:
         DataError: the disk is full, or a worker died; says at which file.
     """
     if not job.plans:
         return
-    if workers <= 1:
+    if on_ray:
+        _run_on_ray(job, workers, advance)
+    elif workers <= 1:
         _work(job, 0, _Alone(len(job.plans), advance))
     else:
         _Team(job, workers).run(advance)
+
+
+def _run_on_ray(job: Job, workers: int, advance: Callable[[int], None]) -> None:
+    """Do the job with Ray Data, in parts that each have a writer of their own."""
+    parts = min(len(job.plans), _PARTS_PER_WORKER * workers)
+    with cluster(workers) as ray:
+        shared = ray.put(job)
+        rows = ray.data.from_items([{"part": part} for part in range(parts)], override_num_blocks=parts)
+        for row in rows.map(lambda row: _part(ray.get(shared), int(row["part"]), parts)).iter_rows():
+            if row["fault"]:
+                raise DataError(row["fault"])
+            advance(int(row["studies"]))
+
+
+def _part(job: Job, part: int, parts: int) -> dict[str, Any]:
+    """Do every `parts`-th study of a job from `part` on; return how many, and the fault that ended it."""
+    mine = replace(job, plans=job.plans[part::parts])
+    try:
+        _work(mine, part, _Alone(len(mine.plans), lambda count: None))
+    except VesaliusError as error:
+        return {"studies": 0, "fault": str(error)}
+    return {"studies": len(mine.plans), "fault": ""}
 
 
 def problems_of(root: Path, studies: set[str]) -> list[Problem]:
