@@ -171,7 +171,7 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
                 2D one, the pixels of the others are set to 0 and their tokens are left out afterwards.
         """
         encoding = self._seen(pixel_values, kept, local=local, attention=attention)
-        pooled = self._pooled(encoding, side="vision")
+        pooled = self.pooled(encoding, side="vision")
         joint = _unit(self.vision_head(pooled))
         looks = self._looks(encoding, side="vision") if attention else None
         if not local:
@@ -190,7 +190,7 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
     ) -> TextFeatures:
         """Encode token numbers (B, L) with their mask (1 = real); the rest as for images."""
         encoding = self.text(input_ids, attention_mask, local=local, attention=attention)
-        pooled = self._pooled(encoding, side="text")
+        pooled = self.pooled(encoding, side="text")
         joint = _unit(self.text_head(pooled))
         looks = self._looks(encoding, side="text") if attention else None
         if not local:
@@ -288,7 +288,8 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         looks = None if encoding.attention is None else encoding.attention.gather(1, kept)
         return Encoding(tokens, grid=grid, summary=encoding.summary, attention=looks)
 
-    def _pooled(self, encoding: Encoding, *, side: Literal["vision", "text"]) -> Tensor:
+    def pooled(self, encoding: Encoding, *, side: Literal["vision", "text"]) -> Tensor:
+        """Reduce what an encoder gave to one vector a sample, (B, F), before the projection."""
         attention: AttentionPool | None = getattr(self, f"{side}_pool")
         if attention is not None:
             out: Tensor = attention(encoding.tokens, encoding.keep)

@@ -43,11 +43,13 @@ class GraphAttention(nn.Module):
         own = torch.arange(len(entities), device=edges.device)
         between = edges[:, edges[0] != edges[1]]
         source, target = torch.cat([between, own.expand(2, -1)], dim=1)
-        scores = (seen * self.as_source).sum(dim=-1)[source] + (seen * self.as_target).sum(dim=-1)[target]
+        # Rows by `index_select`: the gradient of indexing adds up in an order that several threads change.
+        from_source, at_target = (seen * self.as_source).sum(dim=-1), (seen * self.as_target).sum(dim=-1)
+        scores = from_source.index_select(0, source) + at_target.index_select(0, target)
         weights = functional.dropout(
             _softmax(functional.leaky_relu(scores, _SLOPE), target, count=len(entities)), self.dropout, self.training
         )
-        taken = seen[source] * weights.unsqueeze(-1)
+        taken = seen.index_select(0, source) * weights.unsqueeze(-1)
         out = torch.zeros_like(seen, dtype=taken.dtype).index_add(0, target, taken)
         mixed: Tensor = (out.flatten(1) if self.join else out.mean(dim=1)) + self.bias
         return mixed
@@ -77,4 +79,4 @@ def _softmax(scores: Tensor, group: Tensor, *, count: int) -> Tensor:
     highest = scores.detach().new_full((count, scores.shape[1]), -torch.inf)
     highest = highest.scatter_reduce(0, where, scores.detach(), reduce="amax")
     powers = (scores - highest[group]).exp()
-    return powers / torch.zeros_like(highest, dtype=powers.dtype).index_add(0, group, powers)[group]
+    return powers / torch.zeros_like(highest, dtype=powers.dtype).index_add(0, group, powers).index_select(0, group)

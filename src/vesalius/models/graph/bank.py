@@ -65,7 +65,8 @@ class EntityBank(nn.Module):
 def chosen_entities(entities: Tensor, numbers: Tensor) -> Tensor:
     """Return the entities (B, S, D) of numbers (B, S) among (E, D); `NO_ENTITY` gives 0."""
     there = (numbers != NO_ENTITY).unsqueeze(-1)
-    return torch.where(there, entities[numbers.clamp(min=0)], entities.new_zeros(()))
+    chosen = entities.index_select(0, numbers.clamp(min=0).flatten()).view(*numbers.shape, -1)
+    return torch.where(there, chosen, entities.new_zeros(()))
 
 
 def several_hot(numbers: Tensor, count: int) -> Tensor:

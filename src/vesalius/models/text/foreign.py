@@ -45,6 +45,17 @@ class ForeignText(nn.Module):
             looks = looks[torch.arange(len(looks), device=looks.device), place]
         return Encoding(tokens, grid=(tokens.shape[1],), keep=keep, summary=summary, attention=looks)
 
+    def embedded(self, input_ids: Tensor) -> Tensor:
+        """Token numbers (B, L) to tokens with their positions, (B, L, F), as the layers get them."""
+        tokens: Tensor = self.model.get_submodule("embeddings")(input_ids=input_ids)
+        return tokens
+
+    def read(self, tokens: Tensor, real: Tensor) -> Encoding:
+        """Embedded tokens, or what stands for them, (B, L, F), through the layers; `real` where one is, (B, L)."""
+        with foreign.changed_embeddings(self.model, lambda own: tokens.to(own.dtype)):
+            # Numbers that no tokenizer gives to padding, one a place.
+            return self.forward(torch.ones(real.shape, dtype=torch.long, device=real.device), real.long())
+
     def unused(self) -> list[nn.Module | nn.Parameter]:
         """What never learns here."""
         return foreign.unused(self.model, pooled=self.pooled)

@@ -42,12 +42,20 @@ class TextTransformer(nn.Module):
         length = input_ids.shape[1]
         if length > len(self.position):
             raise DataError(f"text of {length} tokens, but the encoder takes {len(self.position)}: raise text_length")
-        real = attention_mask.bool()
-        tokens = self.embedding(input_ids) + self.position[:length]
+        return self.read(self.embedded(input_ids), attention_mask.bool(), local=local, attention=attention)
+
+    def embedded(self, input_ids: Tensor) -> Tensor:
+        """Token numbers (B, L) to tokens with their positions, (B, L, F), as the blocks get them."""
+        tokens: Tensor = self.embedding(input_ids) + self.position[: input_ids.shape[1]]
+        return tokens
+
+    def read(self, tokens: Tensor, real: Tensor, *, local: bool = True, attention: bool = False) -> Encoding:
+        """Embedded tokens, or what stands for them, (B, L, F) through the blocks; `real` (B, L)."""
+        length = tokens.shape[1]
         keep, causal = self._view(real)
         for block in self.blocks[:-1]:
             tokens = run(block, tokens, recompute=self.recompute, keep=keep, causal=causal)
-        place = last_places(real) if self.pool == "last" else torch.zeros_like(input_ids[:, 0])
+        place = last_places(real) if self.pool == "last" else torch.zeros_like(real[:, 0], dtype=torch.long)
         seen = real
         if self.causal:
             seen = real & (torch.arange(length, device=real.device) <= place[:, None])

@@ -58,6 +58,33 @@ class ForeignVision(nn.Module):
         looks = None if encoding.attention is None else encoding.attention.reshape(batch, -1) / frames
         return Encoding(tokens, grid=(frames, *encoding.grid), summary=summary, attention=looks)
 
+    def embedded(self, image: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+        """Picture to patches with their positions, (B, P, F), as the layers get them, and their grid."""
+        if image.shape[1] == 1 and self.channels > 1:
+            image = image.expand(-1, self.channels, -1, -1)
+        options = {"interpolate_pos_encoding": True} if self.interpolates else {}
+        tokens: Tensor = self.model.get_submodule("embeddings")(image, **options)
+        grid, extra = self._grid(image, tokens.shape[1])
+        return tokens[:, extra:], grid
+
+    def read(self, tokens: Tensor, *, grid: tuple[int, ...]) -> Encoding:
+        """Embedded patches, or what stands for them, (B, P, F), through the layers of a model that `drops`."""
+        side = self.model.config.patch_size
+        blank = tokens.new_zeros(len(tokens), self.channels, side, side)
+        options = {"interpolate_pos_encoding": True} if self.interpolates else {}
+
+        def change(own: Tensor) -> Tensor:
+            return torch.cat([own[:, :-1], tokens.to(own.dtype)], dim=1)  # of the blank picture's one patch
+
+        with foreign.changed_embeddings(self.model, change):
+            output = self.model(pixel_values=blank, **options)
+        read = output.last_hidden_state
+        extra = read.shape[1] - tokens.shape[1]
+        summary = getattr(output, "pooler_output", None)
+        if summary is None:
+            summary = read[:, 0] if extra else read.mean(dim=1)
+        return Encoding(read[:, extra:], grid=grid, summary=summary)
+
     def unused(self) -> list[nn.Module | nn.Parameter]:
         """What never learns here."""
         return foreign.unused(self.model, pooled=self.pooled)

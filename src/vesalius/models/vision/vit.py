@@ -81,10 +81,18 @@ class VisionTransformer(nn.Module):
         Without `local` an encoder with a class token leaves the patches out of its last block. Where numbers of
         patches are `kept`, (B, V), the others are dropped before the first block: tokens (B, V, F) in that order.
         """
-        tokens, grid = self.embedding(image)
-        tokens = tokens + self._positions(grid)
+        tokens, grid = self.embedded(image)
         if kept is not None:
             tokens = tokens.gather(1, kept[..., None].expand(-1, -1, tokens.shape[-1]))
+        return self.read(tokens, grid=grid, local=local, attention=attention)
+
+    def embedded(self, image: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+        """Image to patches with their positions, (B, P, F), as the blocks get them, and their grid."""
+        tokens, grid = self.embedding(image)
+        return tokens + self._positions(grid), grid
+
+    def read(self, tokens: Tensor, *, grid: tuple[int, ...], local: bool = True, attention: bool = False) -> Encoding:
+        """Embedded patches, or what stands for them, (B, P, F), through the blocks; the rest as in `forward`."""
         if self.summary is not None:
             tokens = torch.cat([self.summary.expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
         tokens = self.before(tokens)
