@@ -7,8 +7,8 @@ in the page cache, so this is decoding, not disk.
 - ``nifti``: the whole .nii.gz of image and labels by our reader, then the box.
 - ``nifti_slice``: nibabel reads the box alone from an unpacked .nii.
 - ``npy``: NumPy memory maps, nnU-Net's unpacked form (``.npy`` beside its ``.npz``); see also its size on disk.
-- ``blosc2``: nnU-Net's later preprocessed form (``.b2nd``), where the package ``blosc2`` is installed; chunks of the
-  crop's size and blocks of 32.
+- ``blosc2``: nnU-Net's later preprocessed form (``.b2nd``), where the package is there (``pip install blosc2``);
+  chunks of the crop's size and blocks of 32.
 """
 
 from __future__ import annotations
@@ -116,6 +116,12 @@ def ways(folder: Path) -> dict[str, Way]:
     return found
 
 
+def anywhere(rng: np.random.Generator, shape: tuple[int, int, int]) -> Box:
+    """Draw a crop's place."""
+    slices, rows, columns = (int(rng.integers(side - CROP + 1)) for side in shape)
+    return slice(slices, slices + CROP), slice(rows, rows + CROP), slice(columns, columns + CROP)
+
+
 def run(*, volumes: int, shape: tuple[int, int, int], repeats: int) -> None:
     """Write the volumes, check that all ways agree, time them in turns, and write the figures."""
     rng = np.random.default_rng(1)
@@ -126,12 +132,11 @@ def run(*, volumes: int, shape: tuple[int, int, int], repeats: int) -> None:
         seconds: dict[str, list[float]] = {name: [] for name in reading}
         for repeat in range(-1, repeats):
             number = int(rng.integers(volumes))
-            starts = [int(rng.integers(side - CROP + 1)) for side in shape]
-            box = tuple(slice(first, first + CROP) for first in starts)
+            box = anywhere(rng, shape)
             expected = None
             for name, way in reading.items():
                 begun = perf_counter()
-                crop = way(number, box)  # type: ignore[arg-type]
+                crop = way(number, box)
                 if repeat >= 0:
                     seconds[name].append(perf_counter() - begun)
                 expected = expected or crop
