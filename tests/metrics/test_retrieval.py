@@ -156,3 +156,23 @@ def test_bad_input_is_named():
         metrics.ranks(np.ones((1, 3)), np.eye(2), query_group=[0], gallery_group=[0, 1])
     with pytest.raises(DataError, match="no queries"):
         metrics.ranks(np.ones((0, 2)), np.eye(2), query_group=[], gallery_group=[0, 1])
+
+
+def test_first_in_pool():
+    # 10 items, 1 right. Nearest: always first. Second: 9 wrong, 1 nearer; a pool with 3 wrong ones lacks the nearer
+    # one with C(8, 3)/C(9, 3) = 56/84. Last: 9 nearer, never first.
+    found = metrics.first_in_pool([1, 2, 10], [1, 1, 1], gallery=10, pool=4)
+    np.testing.assert_allclose(found, [1, 56 / 84, 0])
+    # The whole gallery as pool is R@1; three right items leave 7 wrong ones.
+    assert metrics.first_in_pool([1, 2], [1, 1], gallery=10, pool=10).tolist() == [1, 0]
+    np.testing.assert_allclose(metrics.first_in_pool([3], [3], gallery=10, pool=2), [5 / 7])
+    with pytest.raises(DataError, match="a pool of 9 needs 8 wrong items beside each right one; found 7"):
+        metrics.first_in_pool([1], [3], gallery=10, pool=9)
+
+
+def test_first_in_pool_is_the_mean_over_drawn_pools():
+    rng = np.random.default_rng(0)
+    nearer = np.arange(40) < 6  # of 40 wrong items six are nearer
+    drawn = np.mean([not nearer[rng.choice(40, 7, replace=False)].any() for _ in range(4000)])
+    # Standard error of 4000 draws: 0.008.
+    assert metrics.first_in_pool([7], [1], gallery=41, pool=8)[0] == pytest.approx(drawn, abs=0.03)

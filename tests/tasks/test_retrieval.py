@@ -20,8 +20,12 @@ def scored(data, **settings):
 def test_both_directions_and_both_matchings(data):
     found = scored(data)
     assert {label for label, _ in found} == {"image_to_text", "text_to_image"}
-    metrics = {"r_at_1", "r_at_5", "r_at_10", "mrr", "median_rank"}
+    metrics = {"r_at_1", "r_at_5", "r_at_10", "mrr", "median_rank", "r_at_1_of_32", "r_at_1_of_64"}
     assert {name for _, name in found} == metrics | {f"{name}_identity" for name in metrics}
+    pooled = found["image_to_text", "r_at_1_of_32_identity"]
+    assert found["image_to_text", "r_at_1_identity"].value < pooled.value < 1
+    assert pooled.extra["chance"] == 1 / 32
+    assert pooled.low <= pooled.value <= pooled.high
     for direction in ("image_to_text", "text_to_image"):
         aware, identity = found[direction, "r_at_1"], found[direction, "r_at_1_identity"]
         assert aware.value >= identity.value

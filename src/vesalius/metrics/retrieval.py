@@ -23,6 +23,7 @@ __all__ = [
     "average_precision_at",
     "chance_recall_at",
     "class_precision_at",
+    "first_in_pool",
     "mrr",
     "ndcg_at",
     "normalise_text",
@@ -135,6 +136,28 @@ def chance_recall_at(relevant: ArrayLike, gallery: int, k: int) -> float:
     for place in range(k):
         missed *= np.maximum(gallery - right - place, 0) / (gallery - place)
     return float(np.mean(1 - missed))
+
+
+def first_in_pool(rank: ArrayLike, relevant: ArrayLike, *, gallery: int, pool: int) -> Floats:
+    """Chance that the right answer is first among itself and pool - 1 wrong items drawn from the gallery, (Q,).
+
+    With W wrong items, a of them nearer, it is C(W - a, pool - 1)/C(W, pool - 1): the mean over all pools, so that
+    none is drawn. A level item counts half, as in the mean rank.
+
+    Args:
+        rank: of the best right answer, from 1, (Q,).
+        relevant: right items in the gallery, (Q,).
+        gallery: its items.
+        pool: candidates, the right one included.
+    """
+    nearer = np.asarray(rank, dtype=np.float64) - 1
+    wrong = gallery - np.asarray(relevant, dtype=np.int64)
+    if pool < 2 or np.any(wrong < pool - 1):
+        raise DataError(f"a pool of {pool} needs {pool - 1} wrong items beside each right one; found {wrong.min()}")
+    found = np.ones(len(nearer))
+    for place in range(pool - 1):
+        found *= np.maximum(wrong - nearer - place, 0) / (wrong - place)
+    return found
 
 
 def class_precision_at(

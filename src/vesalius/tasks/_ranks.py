@@ -26,9 +26,11 @@ class RankScores:
     ks: tuple[int, ...]
     suffix: str = ""
     """Behind the name of each metric."""
+    pools: tuple[int, ...] = ()
+    """Sizes of pools of candidates; those that the gallery is too small for are left out."""
 
     def of(self, rows: Rows, chosen: NDArray[np.intp], seen: PatientWeights) -> list[Score]:
-        """R@k, MRR and median rank of the chosen rows; their details tell gallery, relevant and matching."""
+        """R@k, R@1 in pools, MRR, median rank of the chosen rows; their details tell gallery, relevant, matching."""
         ranks = rows.rank[chosen]
         details = [rows.variants[number] for number in rows.variant[chosen]]
         gallery = int(details[0]["gallery"])
@@ -39,12 +41,18 @@ class RankScores:
             "without_text": details[0]["without_text"],
         }
         measured = {f"r_at_{k}": (retrieval.recall_at(ranks, k), resampled.mean(ranks <= k, seen)) for k in self.ks}
+        pools = {f"r_at_1_of_{pool}": pool for pool in self.pools if pool <= gallery - relevant.max(initial=0) + 1}
+        for metric, pool in pools.items():
+            first = retrieval.first_in_pool(ranks, relevant, gallery=gallery, pool=pool)
+            measured[metric] = (float(np.mean(first)), resampled.mean(first, seen))
         measured["mrr"] = (retrieval.mrr(ranks), resampled.mean(1 / ranks, seen))
         measured["median_rank"] = (float(np.median(ranks)), resampled.median(ranks, seen))
         scores = []
         for metric, (value, draws) in measured.items():
             extra: dict[str, Any] = {"matching": details[0]["matching"], "ties": "mean", **beside}
-            if metric.startswith("r_at_"):
+            if metric in pools:
+                extra["chance"] = 1 / pools[metric]
+            elif metric.startswith("r_at_"):
                 extra["chance"] = retrieval.chance_recall_at(relevant, gallery, int(metric.removeprefix("r_at_")))
             interval = percentile(value, draws, weights=seen)
             scores.append(

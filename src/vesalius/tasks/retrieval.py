@@ -31,6 +31,8 @@ class Retrieval:
     """Find the text of an image and the image of a text among all of the split."""
 
     ks: tuple[int, ...] = (1, 5, 10)
+    pools: tuple[int, ...] = (32, 64, 128)
+    """Candidates among which the right one is to be first, for ``r_at_1_of_<n>`` (Merlin's, arXiv 2406.06512)."""
     shown: int = 5
     """How many of the nearest studies are kept in the table, for a report to show."""
     name: str = "retrieval"
@@ -55,7 +57,7 @@ class Retrieval:
         return pa.concat_tables(tables)
 
     def score(self, table: pa.Table, *, resamples: int, seed: int) -> list[Score]:
-        """R@k, MRR and median rank by direction; metrics of identity matching end in ``_identity``.
+        """R@k, R@1 in pools, MRR and median rank by direction; metrics of identity matching end in ``_identity``.
 
         The gallery stays whole in every resample; queries are drawn by patient.
         """
@@ -66,7 +68,7 @@ class Retrieval:
             for matching in (DUPLICATES, IDENTITY):
                 chosen = np.flatnonzero((rows.label == number) & rows.having("matching", matching))
                 suffix = "_identity" if matching == IDENTITY else ""
-                measured = RankScores(task=self.name, label=direction, ks=self.ks, suffix=suffix)
+                measured = RankScores(task=self.name, label=direction, ks=self.ks, suffix=suffix, pools=self.pools)
                 scores += measured.of(rows, chosen, weights.select(chosen))
         return scores
 
