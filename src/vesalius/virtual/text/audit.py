@@ -83,9 +83,7 @@ def terms(report: Report) -> frozenset[str]:
 
 @lru_cache(maxsize=100_000)
 def _terms_of(text: str) -> frozenset[str]:
-    """Numbers of items and headings of organ systems are the layout's, not the sentence's."""
-    bare = re.sub(r"^(?:\d+\. )?(?:[A-Z][A-Za-z ,-]+: )?", "", text)
-    words = re.findall(r"[a-z0-9/]+(?:[-.][a-z0-9]+)*", bare.lower())
+    words = re.findall(r"[a-z0-9/]+(?:[-.][a-z0-9]+)*", text.lower())
     return frozenset([*words, *(f"{first} {second}" for first, second in pairwise(words))])
 
 
