@@ -2,83 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image as PilImage
+from squares import saved_model, squares
 
-from vesalius.data.corpus import Corpus, from_studies
-from vesalius.data.records import Finding, Image, Region, Study
-from vesalius.data.transforms import ImageProcessor
-from vesalius.methods import convirt
-from vesalius.models.dual import DualEncoder
-from vesalius.models.settings import DualEncoderConfig
-from vesalius.models.text.tokenizer import train_tokenizer
-from vesalius.training.checkpoint import save_model
-
-SIDE = 24
-
-
-def encoded(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    PilImage.fromarray(array).save(file, "PNG")
-    return file.getvalue()
-
-
-def squares(root: Path, *, patients: int = 60) -> Corpus:
-    """Pictures of 24 × 32 with a bright square left (nodule) or a dark one right (cyst), both or none."""
-    rng = np.random.default_rng(0)
-    studies, media = [], {}
-    for number in range(patients):
-        name = f"s{number:03d}"
-        picture = np.clip(rng.normal(120, 12, (SIDE, 32)), 0, 255)
-        mask = np.zeros((SIDE, 32), dtype=np.uint8)
-        findings, regions = [], []
-        for value, (concept, left, level) in enumerate((("nodule", 2, 235), ("cyst", 20, 10)), start=1):
-            present = bool(rng.random() < 0.5)
-            findings.append(Finding(concept=concept, status="present" if present else "absent"))
-            if present:
-                row, column = int(rng.integers(0, 14)), left + int(rng.integers(0, 3))
-                picture[row : row + 9, column : column + 8] = level
-                mask[row : row + 9, column : column + 8] = value
-                regions.append(
-                    Region(image="a", kind="mask", concept=concept, mask=f"media/{name}-mask.png", mask_value=value)
-                )
-        media[f"media/{name}.png"] = encoded(picture.astype(np.uint8))
-        media[f"media/{name}-mask.png"] = encoded(mask)
-        image = Image(id="a", path=f"media/{name}.png", modality="DX", shape=(SIDE, 32), units="display", view="PA")
-        studies.append(
-            Study(
-                id=name, patient=f"p{number:03d}", images=(image,), findings=tuple(findings), regions=tuple(regions)
-            )
-        )
-    corpus = from_studies(studies, root, name="squares", media=media)
-    part = ["train"] * 30 + ["val"] * 10 + ["test"] * (patients - 40)
-    corpus.set_split({study.id: name for study, name in zip(studies, part, strict=True)})
-    return Corpus.open(root)
-
-
-def saved_model(folder: Path, *, vision: str = "vit") -> Path:
-    """An untrained ConVIRT of 24 × 32 pixels as a model folder."""
-    torch.manual_seed(0)
-    settings = DualEncoderConfig(
-        vision=vision,
-        image_size=(24, 32),
-        patch=8,
-        width=32,
-        depth=2,
-        vision_width=32,
-        vision_depth=10 if vision == "resnet" else 2,
-        projection_dim=16,
-        vocabulary=64,
-    )
-    method = convirt.build(convirt.SETTINGS(), DualEncoder.build(settings))
-    tokenizer = train_tokenizer(["a nodule", "a cyst"], vocabulary=64)
-    save_model(folder, method=method, tokenizer=tokenizer, processor=ImageProcessor(size=(24, 32)), info={"step": 0})
-    return folder
+from vesalius.data.corpus import Corpus
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from vesalius.adaptation.examples import Examples, Subset
 from vesalius.adaptation.protocols.base import Outputs, Protocol
 from vesalius.errors import TrainingError
 from vesalius.training import distributed
+from vesalius.training.peak import peak_bytes, reset_peak
 
 __all__ = ["Fit", "answer", "fit"]
 
@@ -40,6 +41,8 @@ class Fit:
     without: int = 0
     """Validations since the best one."""
     seconds: float = 0.0
+    peak_mib: float = 0.0
+    """Most memory of the process, or of the GPU where there is one."""
     scores: list[tuple[int, float]] = field(default_factory=list)
     """Step and score of every validation."""
     losses: list[tuple[int, float]] = field(default_factory=list)
@@ -77,6 +80,7 @@ def fit(
         job.restore(best=True)
         return Fit(**json.loads(done.read_text(encoding="utf-8")))
     job.restore()
+    reset_peak()
     advance(job.fit.step)
     settings = protocol.settings
     while job.fit.step < settings.steps and not (settings.patience and job.fit.without >= settings.patience):
@@ -141,6 +145,7 @@ class _Job:
             self.fit.step += 1
             advance(1)
         self.fit.losses.append((self.fit.step, total / steps))
+        self.fit.peak_mib = max(self.fit.peak_mib, peak_bytes() / 2**20)
         self.fit.seconds += time.perf_counter() - begin
 
     def validate(self) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import resource
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -19,6 +17,7 @@ from vesalius.data.loader import Draw, Sample
 from vesalius.training import distributed
 from vesalius.training.assembly import Parts
 from vesalius.training.memory import TrainingStep, cached_step
+from vesalius.training.peak import peak_bytes, reset_peak
 from vesalius.training.validation import validate
 
 __all__ = ["Plan", "plan_of"]
@@ -152,7 +151,7 @@ def _run_probe(parts: Parts, precision: distributed.Precision) -> _Probe:
     probed = min(rows, _CHUNKS_PROBED * chunk) if chunk else rows
     draws = next(iter(parts.batches()))[:probed]
     with torch.random.fork_rng():
-        _reset_peak()
+        reset_peak()
         cold, samples = _timed_samples(parts, draws)
         start = perf_counter()
         warm, samples = _timed_samples(parts, draws)
@@ -172,7 +171,7 @@ def _run_probe(parts: Parts, precision: distributed.Precision) -> _Probe:
         data_seconds=data * factor,
         decode_seconds_each=max(0.0, cold - warm) / len(draws),
         validation_seconds=validation,
-        peak_bytes=_peak() - copied + missing * per_row,
+        peak_bytes=peak_bytes() - copied + missing * per_row,
     )
 
 
@@ -250,27 +249,6 @@ def _notes(parts: Parts) -> tuple[str, ...]:
 
 def _numbers(weights: Any) -> int:
     return sum(weight.numel() for weight in weights)
-
-
-def _reset_peak() -> None:
-    """Begin a new peak of memory; where the system does not allow it, the peak of the whole process counts."""
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-        return
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
-
-
-def _peak() -> int:
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _count(number: int) -> str:
