@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from test_burned_in import burned
 
-from vesalius.data.deidentify import regions
+from vesalius.data.deidentify import Options, regions
 from vesalius.data.deidentify.masking import boxes_of, finder, mask_all
 from vesalius.data.deidentify.pixel_rules import Expectation
+from vesalius.data.deidentify.rasters import treat_raster
 from vesalius.data.deidentify.regions import find_lines
 from vesalius.data.deidentify.second_look import shows_text
 from vesalius.errors import DataError
@@ -71,3 +72,18 @@ def test_the_second_look_reads_frames_and_pictures(tmp_path: Path) -> None:
     (tmp_path / "d.png").write_bytes(b"nothing")
     with pytest.raises(DataError, match="cannot be looked at"):
         shows_text(tmp_path / "d.png", "png", network=False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("LA", "png"), ("RGBA", "png"), ("CMYK", "jpeg"), ("P", "png"), ("1", "tiff")]
+)
+def test_text_is_masked_in_pictures_of_every_mode(mode: str, kind: str, tmp_path: Path) -> None:
+    image, text = burned()
+    path = tmp_path / "a"
+    Image.fromarray(image).convert(mode).save(path, kind.upper())
+    treated = treat_raster(path, kind=kind, options=Options())
+    assert treated.counts["boxes masked"]
+    path.write_bytes(treated.data)
+    with Image.open(path) as new:
+        left = np.asarray(new.convert("L"))
+    assert (left[text] > 200).mean() < 0.05

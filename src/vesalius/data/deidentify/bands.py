@@ -2,8 +2,8 @@
 
 No letter is cut out here. Along every row the runs that are brighter (or darker) than both sides are marked; where
 many of them share the brightness of the pen in a band as high as a line of letters, and the rows above and below hold
-few, somebody has written. It finds faint and small letters that run together, and shares no code with the masking's
-first finder, so that what one is blind to the other may see.
+few, somebody has written. It finds faint and small letters that run together, by other rules than `strokes`, so that
+what one is blind to the other may see.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ from vesalius.errors import DataError
 __all__ = ["TreatedRaster", "shown", "treat_raster"]
 
 _KEPT_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"pHYs"}
+_PLAIN = {"LA": "RGBA", "La": "RGBA", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
+"""Modes whose channels are not brightnesses, or hold transparency beside one, and what they are looked at as."""
 _EXPECTED = Expectation(likely=False, kept=())
 """No tag tells anything of a picture."""
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -87,8 +89,9 @@ def _opened(path: Path, data: bytes) -> tuple[NDArray[Any], str, list[int] | Non
         with quiet(), Image.open(io.BytesIO(data)) as image:
             pages = getattr(image, "n_frames", 1)
             check_size(str(path), image.width * image.height * 4 * pages, len(data))
-            frames = [np.asarray(page) for page in ImageSequence.Iterator(image)]
-            mode, palette = image.mode, image.getpalette() if image.mode == "P" else None
+            wanted = _PLAIN.get(image.mode, image.mode)
+            frames = [np.asarray(page.convert(wanted)) for page in ImageSequence.Iterator(image)]
+            mode, palette = wanted, image.getpalette() if wanted == "P" else None
     except DECODER_FAULTS as error:
         raise DataError(
             f"{path}: cannot be decoded ({type(error).__name__}); copy it again from its source"

@@ -30,6 +30,8 @@ _WIDEST = 14.0
 _SHARP, _SENSITIVE_SHARP = 0.6, 0.3
 """Least sharpness of the letters of a line. Of the lines that are found in radiographs without a limit, 0.6 leaves a
 fifth by area and 0.97 of planted text; 0.3 leaves all text."""
+_BLOCK = 256
+"""Letters whose neighbours are looked for at once: memory grows with it."""
 _EVEN_PEN = 16.0
 """Most by which the brightness of letters differs, as median, of 255."""
 
@@ -177,33 +179,32 @@ def _rows(letters: _Letters) -> Iterator[NDArray[Any]]:
     from scipy.sparse.csgraph import connected_components
 
     order = np.argsort(letters.left, kind="stable")
-    left, right = letters.left[order], letters.right[order]
-    top, bottom, value = letters.top[order], letters.bottom[order], letters.value[order]
-    height = bottom - top
-    pairs: list[NDArray[Any]] = []
-    for at in range(len(order)):
-        reach = right[at] + 1.3 * height[at] + 2
-        last = int(np.searchsorted(left, reach, side="right"))
-        if last <= at + 1:
-            continue
-        other = np.arange(at + 1, last)
-        tall = np.maximum(height[other], height[at])
-        overlap = np.minimum(bottom[other], bottom[at]) - np.maximum(top[other], top[at])
-        fits = overlap >= 0.6 * np.minimum(height[other], height[at])
-        fits &= tall <= 1.7 * np.minimum(height[other], height[at])
-        fits &= np.abs(value[other] - value[at]) < 45
-        fits &= left[other] - right[at] <= 1.3 * np.minimum(height[other], height[at]) + 2
-        fits &= left[other] >= right[at] - 0.3 * height[at]
-        if fits.any():
-            pairs.append(np.stack([np.full(fits.sum(), at), other[fits]]))
-    if not pairs:
-        joined = np.arange(len(order))
-    else:
-        first, second = np.concatenate(pairs, axis=1)
-        graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(order), len(order)))
-        joined = connected_components(graph, directed=False)[1]
-    for group in range(int(joined.max()) + 1 if len(joined) else 0):
-        yield order[joined == group]
+    ordered = letters.chosen(order)
+    pairs = [_beside(ordered, start, min(start + _BLOCK, len(order))) for start in range(0, len(order), _BLOCK)]
+    first, second = np.concatenate(pairs, axis=1)
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(order), len(order)))
+    joined = connected_components(graph, directed=False)[1]
+    by_row = np.argsort(joined, kind="stable")
+    for group in np.split(by_row, np.flatnonzero(np.diff(joined[by_row])) + 1):
+        if len(group) > 1:
+            yield order[group]
+
+
+def _beside(letters: _Letters, start: int, stop: int) -> NDArray[np.int64]:
+    """Return pairs (2, N) of letters from `start` to before `stop`, sorted by left edge, and those next to them."""
+    height = letters.bottom - letters.top
+    at = np.arange(start, stop)
+    reach = letters.right[at] + 1.3 * height[at] + 2
+    count = np.maximum(np.searchsorted(letters.left, reach, side="right") - at - 1, 0)
+    one = np.repeat(at, count)
+    other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(count) - count, count)
+    lesser, greater = np.minimum(height[other], height[one]), np.maximum(height[other], height[one])
+    common = np.minimum(letters.bottom[other], letters.bottom[one]) - np.maximum(letters.top[other], letters.top[one])
+    fits = (common >= 0.6 * lesser) & (greater <= 1.7 * lesser)
+    fits &= np.abs(letters.value[other] - letters.value[one]) < 45
+    fits &= letters.left[other] - letters.right[one] <= 1.3 * lesser + 2
+    fits &= letters.left[other] >= letters.right[one] - 0.3 * height[one]
+    return np.stack([one[fits], other[fits]])
 
 
 def _with_neighbours(row: _Letters, letters: _Letters) -> _Letters:
@@ -229,7 +230,7 @@ def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
     wide = float((letters.right - letters.left).sum()) / middle
     run = float(letters.right.max() - letters.left.min()) / middle
     count = len(height)
-    if count < 2 or (count < _LEAST_LETTERS and wide < 3.0):
+    if count < _LEAST_LETTERS and wide < 3.0:
         return False
     if float(np.median(letters.sharp)) < (_SENSITIVE_SHARP if sensitive else _SHARP):
         return False
