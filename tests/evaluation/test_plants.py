@@ -85,6 +85,14 @@ def test_a_named_sign_is_called_by_a_finding(corpus: Corpus, tmp_path: Path):
         assert len(study.findings) == len(SIGNS)
 
 
+def test_a_named_sign_may_be_told_behind_many_words(corpus: Corpus, tmp_path: Path):
+    for study in plant(corpus, tmp_path, name="named_signs_told_last"):
+        (finding,) = (one.concept for one in study.findings if one.status == "present")
+        lead, last = study.text().split(". ", 1)
+        assert len(lead.split()) == 77
+        assert last == f"There is {finding.replace('_', ' ')}."
+
+
 def test_kin_are_known_of_one_finding_in_training_and_of_the_other_in_the_test(corpus: Corpus, tmp_path: Path):
     planted = plant(corpus, tmp_path, name="kin_signs")
     first, second = (
