@@ -17,6 +17,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -75,8 +76,7 @@ _FORMS = (".nii.gz", ".nii", ".npy", ".b2nd")
 
 
 def _write_blosc2(path: Path, array: np.ndarray) -> None:
-    import blosc2
-
+    blosc2 = import_module("blosc2")
     chunks = tuple(min(CROP, side) for side in array.shape)
     blosc2.asarray(array, urlpath=str(path), chunks=chunks, blocks=tuple(min(32, side) for side in chunks), mode="w")
 
@@ -108,8 +108,7 @@ def ways(folder: Path) -> dict[str, Way]:
         "npy": each(lambda name, box: np.array(np.load(folder / f"{name}.npy", mmap_mode="r")[box])),
     }
     if find_spec("blosc2"):
-        import blosc2
-
+        blosc2 = import_module("blosc2")
         found["blosc2"] = each(
             lambda name, box: blosc2.open(urlpath=str(folder / f"{name}.b2nd"), mode="r", mmap_mode="r")[box]
         )
