@@ -227,11 +227,11 @@ class FusedMethod(Method):
         )
         return matching_loss(_exact(self.match_head(self.fusion.pooled(fused))), pairs.label)
 
-    def mean_word_error(self, made: Representations, *, name: str = "word_error") -> Tensor:
-        """Mean over the hidden words of all processes, of which the processes' mean is taken afterwards."""
-        counts, every = made["num_hidden"], of_all(made, "num_hidden")
-        processes = batch_share(made, "index") * len(every) / len(counts)
-        return processes * made[name].sum() / every.sum().clamp(min=1)
+    def mean_over(self, made: Representations, error: str, count: str) -> Tensor:
+        """Sum of the studies' errors over the sum of their counts, whose mean over processes is that of all."""
+        counts, every = made[count], of_all(made, count)
+        processes = batch_share(made, count) * len(every) / len(counts)
+        return processes * made[error].sum() / every.sum().clamp(min=1)
 
     def _draws(self, index: Tensor, *, task: int) -> Iterator[torch.Generator]:
         """Yield a generator for each study, which hangs on study, step and task; in validation not on the step."""

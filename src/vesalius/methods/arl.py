@@ -210,7 +210,7 @@ class ARL(FusedMethod):
         if self.chosen.align_weight:
             parts["align"] = share * representations["align"].mean()
         if self.chosen.word_weight:
-            parts["word"] = self.mean_word_error(representations)
+            parts["word"] = self.mean_over(representations, "word_error", "num_hidden")
         if self.chosen.pixel_weight:
             parts["pixel"] = share * representations["pixel_error"].mean()
         if self.chosen.match_weight:

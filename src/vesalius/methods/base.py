@@ -140,6 +140,14 @@ class Method(nn.Module, ABC):
         del reading
         return {}
 
+    def encode_image(self, pixel_values: Tensor, *, local: bool = True) -> ImageFeatures:
+        """Encode normalised images without texts, as probes and retrieval use them; as the model does by default."""
+        return self.model.encode_image(pixel_values, local=local)
+
+    def encode_text(self, input_ids: Tensor, attention_mask: Tensor) -> TextFeatures:
+        """Encode texts (B, L) without images; as the model does by default."""
+        return self.model.encode_text(input_ids, attention_mask, local=False)
+
     def match(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
         """Return the logit (B,) that each image shows what its text says; 0 is undecided.
 

@@ -17,13 +17,18 @@ from vesalius.models.vision.resnet import ResNet
 __all__ = ["image_query", "prompted_image", "prompted_text", "require_prompts", "text_query"]
 
 
-def require_prompts(model: DualEncoder) -> None:
-    """Raise a ConfigError where the vision encoder is no plain transformer: prompts stand for patches."""
+def require_prompts(model: DualEncoder, *, least: int = 1) -> None:
+    """Raise a ConfigError where prompts cannot stand for a picture, of which there are `least` or more.
+
+    The vision encoder must be a plain transformer, and have a class token where there may be no prompt at all.
+    """
     if isinstance(model.vision, ResNet) or not model.vision.drops:
         raise ConfigError(
             f"model.vision {model.settings.vision!r} reads no prompts in the place of patches: take vit, or a plain "
             "transformer such as hf:openai/clip-vit-base-patch16"
         )
+    if least == 0 and model.settings.vision_pool != "cls":
+        raise ConfigError("without prompts the class token alone stands for a picture: set model.vision_pool to cls")
 
 
 def image_query(model: DualEncoder, pixel_values: Tensor) -> Tensor:
@@ -44,14 +49,10 @@ def text_query(model: DualEncoder, input_ids: Tensor, attention_mask: Tensor) ->
 def prompted_image(model: DualEncoder, prompts: Tensor) -> Tensor:
     """Summary and prompts (B, K, F) through the vision encoder, (B, 1 + K, F).
 
-    Prompts carry no position. Without prompts a summary alone stands for the picture, where the encoder has one.
+    Prompts carry no position. Without prompts the class token alone stands for the picture.
     """
     encoding = model.vision.read(prompts, grid=(prompts.shape[1],))
-    pooled = encoding.summary if prompts.shape[1] == 0 else model.pooled(encoding, side="vision")
-    if pooled is None:
-        raise ConfigError(
-            "an encoder without a class token gives nothing for no prompts: set model.vision_pool to cls"
-        )
+    pooled = model.pooled(encoding, side="vision")
     return torch.cat([pooled[:, None].to(encoding.tokens.dtype), encoding.tokens], dim=1)
 
 

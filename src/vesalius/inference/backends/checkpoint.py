@@ -70,16 +70,13 @@ class CheckpointPredictor(DualPredictor):
 
     def image_pass(self, pixel_values: Tensor, *, local: bool) -> ImagePass:
         """Run the image encoder."""
-        module: Any = self.module
-        seen = module.encode_image(pixel_values, local=local)
+        seen = self.method.encode_image(pixel_values, local=local)
         return ImagePass(seen.pooled, seen.joint, seen.joint_tokens, tuple(seen.grid))
 
     def text_pass(self, texts: Sequence[str]) -> Tensor:
         """Run the text encoder on N texts, (N, D)."""
-        module: Any = self.module
         words = self._words(texts)
-        joint: Tensor = module.encode_text(words["input_ids"], words["attention_mask"], local=False).joint
-        return joint
+        return self.method.encode_text(words["input_ids"], words["attention_mask"]).joint
 
     def match_pairs(
         self, images: Sequence[Pixels], texts: Sequence[str], *, pairs: Sequence[tuple[int, int]]
