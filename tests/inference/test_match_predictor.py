@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PilImage
 
+from vesalius.data import readers
 from vesalius.data.readers import Pixels
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import CapabilityError
 from vesalius.inference.backends import checkpoint
 from vesalius.inference.backends.checkpoint import CheckpointPredictor
+from vesalius.inference.predict import predict
 from vesalius.inference.predictor import open_predictor
 from vesalius.methods.convirt import ConVIRTConfig
 from vesalius.methods.convirt import build as build_convirt
@@ -20,6 +23,7 @@ from vesalius.methods.m3ae import M3AEConfig, build
 from vesalius.models.dual import DualEncoder
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.tokenizer import train_tokenizer
+from vesalius.tasks.prompts import load_prompts
 from vesalius.training.checkpoint import save_model
 
 TEXTS = ("Clear lungs.", "A large left pleural effusion is seen.", "Nodule.")
@@ -93,6 +97,20 @@ def test_the_hash_covers_the_methods_own_weights(predictor: CheckpointPredictor)
     with torch.no_grad():
         twin.method.matching.out.bias.add_(1)
     assert twin.identity["weights_sha256"] != before
+
+
+def test_predict_goes_by_the_match_where_no_text_is_embedded(predictor: CheckpointPredictor, tmp_path: Path) -> None:
+    PilImage.fromarray(pixels(0).array).save(tmp_path / "a.png")
+    found = predict(predictor, [tmp_path / "a.png"], labels=["edema"], texts=TEXTS[:2]).answers
+    assert [answer.kind for answer in found] == ["label", "text", "text"]
+    logits = predictor.match([readers.read(tmp_path / "a.png")], TEXTS[:2])[0]
+    np.testing.assert_allclose([answer.score for answer in found[1:]], logits, rtol=1e-5)
+    np.testing.assert_allclose(found[1].probability, 1 / (1 + np.exp(-logits[0])), rtol=1e-5)
+    prompts = load_prompts("convirt")
+    apart = [
+        predictor.match([pixels(0)], side).mean() for side in (prompts.positive("edema"), prompts.negative("edema"))
+    ]
+    np.testing.assert_allclose(found[0].score, apart[0] - apart[1], rtol=1e-3, atol=1e-5)
 
 
 def test_a_method_that_only_embeds_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ HEADLINES = (
     ("segmentation_100", "dice", "macro", "Dice of masks, all labels"),
     ("retrieval", "r_at_5", "image_to_text", "Right text among five, from the image"),
     ("retrieval", "r_at_5", "text_to_image", "Right image among five, from the text"),
+    ("zero_shot_matching", "auroc", "macro", "Zero-shot AUROC by matching, mean over findings"),
+    ("matching", "r_at_1", "image_to_text", "Right text among sixteen by matching"),
+    ("matching", "r_at_1", "text_to_image", "Right image among sixteen by matching"),
     ("image_retrieval", "p_at_5", "macro", "Share of like images among the five nearest"),
 )
 """Task, metric, label and words of the scores that stand at the top; higher is better in all."""

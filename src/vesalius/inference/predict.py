@@ -39,9 +39,11 @@ class Answer:
     kind: str
     """"label" (prompts for and against) or "text" (the sentence alone)."""
     score: float
-    """Cosine to the sentence; for a finding cosine to the prompts for it minus to those against it."""
+    """Cosine to the sentence; for a finding cosine to the prompts for it minus to those against it. Logits that they
+    match in the place of cosines, where a model reads image and text together and embeds no text."""
     probability: float | None
-    """Of the finding against its denial, or of the sentence among all given; None for a single one."""
+    """Of the finding against its denial, or of the sentence among all given; None for a single one. By matching: that
+    the sentence is true of the image."""
     map: str = ""
     """File of the similarity map, where one was written."""
 
@@ -113,8 +115,26 @@ class _Question:
     prompts: PromptSet
 
     def ask(self, names: Sequence[str], pixels: Sequence[Pixels]) -> list[Answer]:
+        if "embed_text" not in self.predictor.capabilities and "match" in self.predictor.capabilities:
+            return list(self._matched(names, pixels))
         image = self.predictor.embed_image(pixels)
         return [*self._of_labels(names, image), *self._of_texts(names, image)]
+
+    def _matched(self, names: Sequence[str], pixels: Sequence[Pixels]) -> Iterator[Answer]:
+        """Answer by a model that reads image and text together and embeds no text."""
+        for label in self.labels:
+            stated, denied = self.prompts.positive(label), self.prompts.negative(label)
+            apart = self.predictor.match(pixels, stated).mean(axis=1)
+            if denied:
+                apart = apart - self.predictor.match(pixels, denied).mean(axis=1)
+            for name, score in zip(names, apart, strict=True):
+                yield Answer(image=name, label=label, kind="label", score=float(score), probability=_logistic(score))
+        if self.texts:
+            logits = self.predictor.match(pixels, self.texts)
+            for row, name in enumerate(names):
+                for place, text in enumerate(self.texts):
+                    score = float(logits[row, place])
+                    yield Answer(image=name, label=text, kind="text", score=score, probability=_logistic(score))
 
     def with_maps(
         self, answers: Sequence[Answer], names: Sequence[str], pixels: Sequence[Pixels], folder: Path
@@ -170,6 +190,10 @@ class _Question:
                     score=float(cosine[row, place]),
                     probability=probability,
                 )
+
+
+def _logistic(logit: float) -> float:
+    return float(np.exp(-np.logaddexp(0.0, -logit)))
 
 
 def _file_images(paths: Sequence[str | Path]) -> Iterator[tuple[str, Pixels]]:
