@@ -43,11 +43,6 @@ _CODES = {
     "CodingSchemeVersion",
     "CodeMeaning",
 }
-_TERMS = {
-    "Modality", "PhotometricInterpretation", "ValueType", "RelationshipType", "ConversionType",
-    "PatientPosition", "ContinuityOfContent", "CompletionFlag", "VerificationFlag", "ImageType", "FrameType",
-}  # fmt: skip
-"""Code strings without which the object cannot be read; their terms are fixed by the standard."""
 _BULK = {"PixelData", "FloatPixelData", "DoubleFloatPixelData"}
 _BINARY = {"OB", "OW", "OF", "OD", "OL", "OV", "UN"}
 _CODE_STRING = re.compile(r"[A-Z0-9_ ]{0,16}")

@@ -94,9 +94,8 @@ def treat_file(
     path = source.root / relative
     if kind == "dicom":
         treated, data = treat_dicom(path, options=options, secret=secret, known=known)
-        return Made(
-            data, treated.counts, treated.held, name=f"{treated.patient}/{treated.name}.dcm", look=treated.look
-        )
+        name = f"{treated.patient}/{treated.name}.dcm"
+        return Made(data, treated.counts, treated.held, name=name, look=treated.look)
     if kind in _SUFFIXES:
         raster = treat_raster(path, kind=kind, options=options)
         return Made(raster.data, raster.counts, raster.held, suffix=_SUFFIXES[kind], look=raster.look)
@@ -110,10 +109,9 @@ def treat_file(
         )  # fmt: skip
         return Made(data, counts, suffix=path.suffix.lower())
     if kind == "text":
-        known, patient = _neighbours(path.parent)
-        counts, data = treat_text(
-            path, options=options, secret=secret, known=known, patient=patient or f"text {relative}"
-        )
+        beside, patient = _neighbours(path.parent)
+        patient = patient or f"text {relative}"
+        counts, data = treat_text(path, options=options, secret=secret, known=beside, patient=patient)
         return Made(data, counts, suffix=".txt")
     raise DataError(f"{path}: not DICOM, PNG, JPEG, TIFF, NIfTI, a table or a text")
 

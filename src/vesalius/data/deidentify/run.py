@@ -88,35 +88,36 @@ def deidentify(
     """
     options, columns = options or Options(), columns or TableColumns()
     check_safe_private(options.safe_private)
-    root = Path(out)
-    if (Path(source) / "corpus.json").is_file():
+    path, root = Path(source), Path(out)
+    tree = _source(path, root, mapping)
+    if (path / "corpus.json").is_file():
         if columns.named():
-            raise ConfigError(f"{source} is a corpus, whose records have no columns; leave the names of columns out")
-        _source(Path(source), root, mapping)
+            raise ConfigError(f"{path} is a corpus, whose records have no columns; leave the names of columns out")
         return deidentify_corpus(
-            Path(source),
-            out=root,
-            secret=secret,
-            options=options,
-            mapping=mapping,
-            workers=workers,
-            progress=progress,
+            path, out=root, secret=secret, options=options, mapping=mapping, workers=workers, progress=progress
         )
-    tree = _source(Path(source), root, mapping)
     _claim(root, options, columns, secret)
     paths = list(tree.files())
-    run = _Run(
-        _Order(tree, root, options, secret, columns), paths, workers_for(len(paths), workers), progress or _silent
-    )
-    with run.progress("read headers", len(paths)) as advance:
-        told = gather(tree, paths, options=options, columns=columns, workers=run.workers, advance=advance)
-    entries, resumed = _all_treated(run, told)
-    audit = _audited(run, told, entries, resumed=resumed)
-    audit.write(root)
-    write_review(root, audit.review)
+    order = _Order(tree, root, options, secret, columns)
+    audit, entries = _run(_Run(order, paths, workers_for(len(paths), workers), progress or _silent))
     if mapping is not None:
         _write_mapping(mapping, entries)
     return audit
+
+
+def _run(run: _Run) -> tuple[Audit, list[tuple[str, Entry]]]:
+    """Read all headers, treat all files, scan the copies, write the reports; return path and entry of every file."""
+    order = run.order
+    with run.progress("read headers", len(run.paths)) as advance:
+        told = gather(
+            order.source, run.paths, options=order.options, columns=order.columns, workers=run.workers,
+            advance=advance,
+        )  # fmt: skip
+    entries, resumed = _all_treated(run, told)
+    audit = _audited(run, told, entries, resumed=resumed)
+    audit.write(order.out)
+    write_review(order.out, audit.review)
+    return audit, entries
 
 
 def workers_for(files: int, asked: int | None) -> int:

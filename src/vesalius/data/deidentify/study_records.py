@@ -69,13 +69,15 @@ def record(study: Study, paths: Mapping[str, str], *, clean: Clean, options: Opt
         priors=tuple(
             Prior(study=study_id(prior.study, secret), days_before=prior.days_before) for prior in study.priors
         ),
-        provenance=Provenance(
-            source=clean(study.provenance.source),
-            licence=study.provenance.licence,
-            made_by=f"vesalius {__version__} deidentify",
-            virtual=study.provenance.virtual,
-        ),
+        provenance=_provenance(study, clean),
     )
+
+
+def _provenance(study: Study, clean: Clean) -> Provenance:
+    """Return where a study comes from, scrubbed, and that this made it."""
+    old = study.provenance
+    made_by = f"vesalius {__version__} deidentify"
+    return Provenance(source=clean(old.source), licence=old.licence, made_by=made_by, virtual=old.virtual)
 
 
 def cleaner(study: Study, known: Known, counts: Counter[str], *, options: Options, secret: Secret) -> Clean:
