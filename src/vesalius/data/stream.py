@@ -243,8 +243,10 @@ class StudyStream(Generic[T]):
         reader, rows = self.corpus._reader, self.corpus._rows
         wanted = np.arange(start, stop) if rows is None else rows[start:stop]
         table = pa.concat_tables(reader.groups(rows=wanted, columns=RECORD_COLUMNS))
-        # Groups come from all over the corpus: footers of open files would grow with it.
+        # Groups come from all over the corpus: footers of open files would grow with it, and so would what Arrow
+        # keeps back of the memory that decoding took.
         reader.release()
+        pa.default_memory_pool().release_unused()
         return table
 
 
