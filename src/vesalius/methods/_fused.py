@@ -133,8 +133,18 @@ class FusedMethod(Method):
         """Return the logit (B,) that each image shows what its text says: log-odds of the matching head."""
         if "match" not in self.capabilities:
             return super().match(image, text, attention_mask)
-        fused = self.fusion(text_stream(text), image_stream(image), text_keep=attention_mask.bool())
-        return self.match_head.log_odds(self.fusion.pooled(fused))
+        return self.match_head.log_odds(self.fused(image, text, attention_mask))
+
+    @property
+    def fused_width(self) -> int:
+        """Both pooled streams."""
+        return 2 * self.fusion.settings.width
+
+    def fused(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
+        """Both pooled streams of each pair, (B, 2 D)."""
+        return self.fusion.pooled(
+            self.fusion(text_stream(text), image_stream(image), text_keep=attention_mask.bool())
+        )
 
     def third(self, made: Representations, labels: Tensor | None = None) -> ThirdStream | None:
         """Return what runs beside the text inside the fusion, such as knowledge; `labels` (B, L) are hidden words."""

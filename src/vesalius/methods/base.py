@@ -164,6 +164,25 @@ class Method(nn.Module, ABC):
             f"{type(self).__name__} cannot match images with texts: it has no part that reads both together"
         )
 
+    @property
+    def fused_width(self) -> int:
+        """Width W of what `fused` returns; 0 where no part of the method reads image and text together."""
+        return 0
+
+    def fused(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
+        """Return what the part that reads both sides makes of each pair, (B, W), for heads such as of answers.
+
+        Args:
+            image: of the model's `encode_image` with tokens, one row a pair.
+            text: of the model's `encode_text` with tokens, one row a pair.
+            attention_mask: 1 where a token is real, (B, L).
+
+        Raises:
+            CapabilityError: the method has no such part.
+        """
+        del image, text, attention_mask
+        raise CapabilityError(f"{type(self).__name__} has no part that reads image and text together")
+
     def look(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
         """Return how strongly each patch of an image shows what its text says, (B, P), rows paired.
 

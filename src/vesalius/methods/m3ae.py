@@ -223,8 +223,18 @@ class M3AE(Method):
         """Logit (B,) that each image shows what its text says: log-odds of the matching head."""
         if not self.chosen.matching_weight:
             return super().match(image, text, attention_mask)
-        fused = self.fusion(text_stream(text), image_stream(image), text_keep=attention_mask.bool())
-        return self.matching.log_odds(self.fusion.pooled(fused))
+        return self.matching.log_odds(self.fused(image, text, attention_mask))
+
+    @property
+    def fused_width(self) -> int:
+        """Both pooled streams."""
+        return 2 * self.fusion.settings.width
+
+    def fused(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
+        """Both pooled streams of each pair, (B, 2 D)."""
+        return self.fusion.pooled(
+            self.fusion(text_stream(text), image_stream(image), text_keep=attention_mask.bool())
+        )
 
     def masking(self, index: Tensor, grid: tuple[int, ...]) -> Masking:
         """Draw which patches of each study are hidden; the same at the same step, whatever stands beside it."""
