@@ -61,7 +61,7 @@ PAPER = Paper(
             metric="mrr",
             label="image_to_text",
             published="retrieval +2 to +3 points (abstract)",
-            settings=(*_COMPACT, "optimisation.batch=4", "optimisation.accumulate=8"),
+            settings=(*_COMPACT, "optimisation.batch=8", "optimisation.accumulate=4"),
             control=PositiveControl(
                 sentence="One of eight signs is all that the report tells; of two pairs at a time most differ by "
                 "chance, of a window of 32 each sign has its rivals.",
