@@ -30,6 +30,9 @@ _WIDEST = 14.0
 _SHARP, _SENSITIVE_SHARP = 0.6, 0.3
 """Least sharpness of the letters of a line. Of the lines that are found in radiographs without a limit, 0.6 leaves a
 fifth by area and 0.97 of planted text; 0.3 leaves all text."""
+_TALLEST = (40.0, 0.05)
+"""Height of letters that count as a rule: pixels, or part of the shorter side of the picture, the greater of both.
+Names and numbers are written smaller; ribs beside each other are taller."""
 _BLOCK = 256
 """Letters whose neighbours are looked for at once: memory grows with it."""
 _EVEN_PEN = 16.0
@@ -61,6 +64,14 @@ class _Letters(NamedTuple):
         return _Letters(*(column[keep] for column in self))
 
 
+class _Look(NamedTuple):
+    """How a picture is looked at."""
+
+    sensitive: bool
+    tallest: float
+    """Height of letters that count, in pixels at the size at hand."""
+
+
 def grey(frame: NDArray[Any]) -> NDArray[np.float32]:
     """Return a frame (H, W) or (H, W, 3) as brightness from 0 to 255: the brightest channel, stretched.
 
@@ -88,12 +99,14 @@ def find_text(frame: NDArray[Any], *, sensitive: bool = False) -> list[Box]:
     if frame.ndim == 3:
         pictures.append(255.0 - grey(255 - frame.astype(np.float32)))
     found: list[Box] = []
+    tallest = max(_TALLEST[0], _TALLEST[1] * min(frame.shape[:2]))
     for picture in pictures:
         for scale in _SCALES:
             small = _smaller(picture, scale)
             if min(small.shape) >= 2 * _HEIGHTS[0]:
+                looked = _Look(sensitive, np.inf if sensitive else tallest / scale)
                 for sign in (1, -1):
-                    found += [_larger(box, scale, frame.shape) for box in _lines(small, sign, sensitive)]
+                    found += [_larger(box, scale, frame.shape) for box in _lines(small, sign, looked)]
     return _joined(found)
 
 
@@ -106,7 +119,7 @@ def _smaller(picture: NDArray[Any], scale: int) -> NDArray[Any]:
     return averaged
 
 
-def _lines(picture: NDArray[Any], sign: int, sensitive: bool) -> Iterator[Box]:
+def _lines(picture: NDArray[Any], sign: int, looked: _Look) -> Iterator[Box]:
     """Yield boxes of lines of letters brighter (sign 1) or darker (-1) than what is around them."""
     from scipy import ndimage
 
@@ -121,7 +134,7 @@ def _lines(picture: NDArray[Any], sign: int, sensitive: bool) -> Iterator[Box]:
             continue
         for members in _rows(letters):
             chosen = letters.chosen(members)
-            if _reads_as_text(chosen, sensitive):
+            if _reads_as_text(chosen, looked):
                 yield _around(_with_neighbours(chosen, letters))
 
 
@@ -223,7 +236,7 @@ def _with_neighbours(row: _Letters, letters: _Letters) -> _Letters:
         row = _Letters(*(np.concatenate(pair) for pair in zip(row, grown, strict=True)))
 
 
-def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
+def _reads_as_text(letters: _Letters, looked: _Look) -> bool:
     """Say whether a row has enough letters, one base line, one brightness and the look of words."""
     height = letters.bottom - letters.top
     middle = float(np.median(height))
@@ -232,7 +245,9 @@ def _reads_as_text(letters: _Letters, sensitive: bool) -> bool:
     count = len(height)
     if count < _LEAST_LETTERS and wide < 3.0:
         return False
-    if float(np.median(letters.sharp)) < (_SENSITIVE_SHARP if sensitive else _SHARP):
+    if middle > looked.tallest or float(np.median(letters.sharp)) < (
+        _SENSITIVE_SHARP if looked.sensitive else _SHARP
+    ):
         return False
     spread = float(np.median(np.abs(letters.bottom - np.median(letters.bottom)))) / middle
     level = float(np.median(np.abs(letters.top - np.median(letters.top)))) / middle
