@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 PROGRAM = [sys.executable, "-m", "vesalius"]
-METHODS = ("conceptclip", "convirt", "devide", "medslip", "mgca", "mmclip", "pubmedclip", "unimed-clip")
+METHODS = ("conceptclip", "convirt", "devide", "m3ae", "medslip", "mgca", "mmclip", "pubmedclip", "unimed-clip")
 
 
 def vesalius(*arguments: object, folder: Path) -> Any:
