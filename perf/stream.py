@@ -2,7 +2,7 @@
 
 Run: ``python perf/stream.py --out perf/results/stream.json``; every figure is a fresh process. `rows_mb` is the most
 that Arrow ever held: the rows of one window (3,072 studies, which 1,000 do not fill). `own_mb` is the most of RssAnon
-after a batch, with what Arrow's allocator keeps back and the footers of open shards. `peak_mb` is VmHWM; in it the
+after a batch, with what allocators keep back. `peak_mb` is VmHWM; in it the
 pages of mapped Parquet files count too. The same pass over a list of all studies stands beside it.
 """
 
