@@ -12,7 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 
 PROGRAM = [sys.executable, "-m", "vesalius"]
-METHODS = ("conceptclip", "convirt", "devide", "m3ae", "medslip", "mgca", "mmclip", "pubmedclip", "unimed-clip")
+METHODS = (
+    "conceptclip",
+    "convirt",
+    "devide",
+    "m3ae",
+    "medslip",
+    "mgca",
+    "mmclip",
+    "msd",
+    "pubmedclip",
+    "unimed-clip",
+)
 
 
 def vesalius(*arguments: object, folder: Path) -> Any:
@@ -36,7 +47,9 @@ def train_evaluate_predict(method: str, *, folder: Path, settings: list[str], co
     place = folder / evaluated["folder"]
     assert (place / "report.html").stat().st_size > 10_000
     assert pq.read_table(place / "predictions.parquet").num_rows > 0
-    image = next(path for path in sorted((folder / "corpus" / "media").rglob("*")) if path.suffix in (".png", ".jpg"))
+    image = next(
+        path for path in sorted((folder / "corpus" / "media").rglob("*")) if path.suffix in (".png", ".jpg", ".gz")
+    )
     answered = vesalius("predict", "run", image, "--labels", concept, folder=folder)
     assert any(answer["label"] == concept for answer in answered["predictions"])
 
@@ -57,6 +70,14 @@ def train_evaluate_predict(method: str, *, folder: Path, settings: list[str], co
 def test_virtual_patients(method: str, tmp_path: Path) -> None:
     vesalius("virtual", "make", "--patients", 60, "--image-size", 64, "--out", "corpus", folder=tmp_path)
     train_evaluate_predict(method, folder=tmp_path, settings=[], concept="cardiomegaly")
+
+
+@pytest.mark.slow
+@pytest.mark.evidence("merlin", "L1", "trains, saves, loads, evaluates and predicts on virtual patients' volumes")
+def test_virtual_volumes(tmp_path: Path) -> None:
+    preset = ("--preset", "abdomen-ct", "--patients", 30, "--image-size", 32)
+    vesalius("virtual", "make", *preset, "--out", "corpus", folder=tmp_path)
+    train_evaluate_predict("merlin", folder=tmp_path, settings=[], concept="renal_cyst")
 
 
 @pytest.mark.real
