@@ -48,8 +48,9 @@ __all__ = ["ARL", "METHOD", "PAPER", "SETTINGS", "ARLConfig", "build"]
 
 _COMPACT = (
     "model.width=64",
-    "model.patch=8",
-    "model.text_length=64",
+    "model.patch=16",
+    "method.width=64",
+    "model.text_length=48",
     "method.layers=2",
     "method.middle=1",
     "method.decoder_depth=1",

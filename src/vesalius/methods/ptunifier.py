@@ -38,7 +38,8 @@ __all__ = ["METHOD", "PAPER", "SETTINGS", "PTUnifier", "PTUnifierConfig", "build
 
 _COMPACT = (
     "model.width=64",
-    "model.patch=8",
+    "model.patch=16",
+    "method.width=64",
     "model.text_length=48",
     "method.layers=2",
     "method.middle=1",
