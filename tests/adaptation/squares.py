@@ -10,7 +10,7 @@ import torch
 from PIL import Image as PilImage
 
 from vesalius.data.corpus import Corpus, from_studies
-from vesalius.data.records import Finding, Image, Region, Study
+from vesalius.data.records import Finding, Image, Region, Study, Text
 from vesalius.data.transforms import ImageProcessor
 from vesalius.methods import convirt
 from vesalius.models.dual import DualEncoder
@@ -35,10 +35,11 @@ def squares(root: Path, *, patients: int = 60) -> Corpus:
         name = f"s{number:03d}"
         picture = np.clip(rng.normal(120, 12, (SIDE, 32)), 0, 255)
         mask = np.zeros((SIDE, 32), dtype=np.uint8)
-        findings, regions = [], []
+        findings, regions, said = [], [], []
         for value, (concept, left, level) in enumerate((("nodule", 2, 235), ("cyst", 20, 10)), start=1):
             present = bool(rng.random() < 0.5)
             findings.append(Finding(concept=concept, status="present" if present else "absent"))
+            said.append(f"A {concept} is seen." if present else f"There is no {concept}.")
             if present:
                 row, column = int(rng.integers(0, 14)), left + int(rng.integers(0, 3))
                 picture[row : row + 9, column : column + 8] = level
@@ -51,7 +52,12 @@ def squares(root: Path, *, patients: int = 60) -> Corpus:
         image = Image(id="a", path=f"media/{name}.png", modality="DX", shape=(SIDE, 32), units="display", view="PA")
         studies.append(
             Study(
-                id=name, patient=f"p{number:03d}", images=(image,), findings=tuple(findings), regions=tuple(regions)
+                id=name,
+                patient=f"p{number:03d}",
+                images=(image,),
+                findings=tuple(findings),
+                regions=tuple(regions),
+                texts=(Text(text=" ".join(said)),),
             )
         )
     corpus = from_studies(studies, root, name="squares", media=media)
@@ -72,9 +78,9 @@ def saved_model(folder: Path, *, vision: str = "vit") -> Path:
         vision_width=32,
         vision_depth=10 if vision == "resnet" else 2,
         projection_dim=16,
-        vocabulary=64,
+        vocabulary=120,
     )
     method = convirt.build(convirt.SETTINGS(), DualEncoder.build(settings))
-    tokenizer = train_tokenizer(["a nodule", "a cyst"], vocabulary=64)
+    tokenizer = train_tokenizer(["A nodule is seen. There is no cyst."], vocabulary=120)
     save_model(folder, method=method, tokenizer=tokenizer, processor=ImageProcessor(size=(24, 32)), info={"step": 0})
     return folder

@@ -77,6 +77,14 @@ STAGES = (
         rates=(1.0,),
         words="Segmentation by UPerNet, Dice",
     ),
+    Stage(
+        protocol="report",
+        metric="bleu_4",
+        fractions=(1.0,),
+        draws=3,
+        rates=(1.0,),
+        words="Report generation, BLEU-4",
+    ),
 )
 """Shares, seeds (42, 0 and 1 there) and heads of the paper; rates are multiples of the protocols' own."""
 
