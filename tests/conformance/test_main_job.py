@@ -13,6 +13,7 @@ import pytest
 
 PROGRAM = [sys.executable, "-m", "vesalius"]
 METHODS = (
+    "arl",
     "conceptclip",
     "convirt",
     "devide",
@@ -21,6 +22,7 @@ METHODS = (
     "mgca",
     "mmclip",
     "msd",
+    "ptunifier",
     "pubmedclip",
     "unimed-clip",
 )
