@@ -212,10 +212,8 @@ class Fusion(nn.Module):
             upto: run so many layers; all where not given.
             sides: streams that are wanted of the last layer.
         """
-        words = self.text_project(text) + self.modality[0]
-        patches = self.image_project(image) + self.modality[1]
-        count = self.settings.layers if upto is None else upto
-        middle = None
+        words, patches = self.text_project(text) + self.modality[0], self.image_project(image) + self.modality[1]
+        count, middle = self.settings.layers if upto is None else upto, None
         for number in range(count):
             if number == self.settings.middle:
                 middle = (words, patches)
