@@ -50,7 +50,7 @@ _COMPACT = (
     "model.text_length=48",
     "method.width=64",
     "method.decoder_hidden=128",
-    "method.decoder_depth=2",
+    "method.decoder_depth=1",
 )
 """Encoders for pictures of 64 pixels."""
 
@@ -206,9 +206,8 @@ class MeDSLIP(Method):
         # Neither pooling nor heads of the joint space are trained: they answer nothing here.
         unused = [model.vision_pool, model.vision_head, model.text_head, model.logit_scale, model.logit_bias]
         unused += [model.text, model.text_pool] if settings.frozen_book else []
-        for part in unused:
-            if part is not None:
-                part.requires_grad_(False)
+        for part in (part for part in unused if part is not None):
+            part.requires_grad_(False)
         for name in ("ids", "mask", "vectors"):
             self.register_buffer(f"book_{name}", torch.zeros(0), persistent=False)
         if not any((settings.pathology_weight, settings.prototype_weight, settings.cross_weight)):
@@ -353,7 +352,12 @@ class MeDSLIP(Method):
         return vectors[: len(self.chosen.pathologies)], vectors[len(self.chosen.pathologies) :]
 
     def _read_book(self) -> Tensor:
-        return self.model.encode_text(self.book_ids, self.book_mask, local=False).pooled
+        """Read explanations and sentences apart, each padded to its own longest."""
+        sizes, read = [len(self.chosen.pathologies), len(LANDMARKS)], []
+        for ids, mask in zip(self.book_ids.split(sizes), self.book_mask.split(sizes), strict=True):
+            used = mask.bool().any(dim=0)
+            read.append(self.model.encode_text(ids[:, used], mask[:, used], local=False).pooled)
+        return torch.cat(read)
 
     @staticmethod
     def _tokens(image: ImageFeatures) -> Tensor:
