@@ -10,7 +10,7 @@ import torch
 from PIL import Image as PilImage
 
 from vesalius.data.corpus import Corpus, from_studies
-from vesalius.data.records import Finding, Image, Region, Study, Text
+from vesalius.data.records import Box, Finding, Image, Region, Study, Text
 from vesalius.data.transforms import ImageProcessor
 from vesalius.methods import convirt
 from vesalius.models.dual import DualEncoder
@@ -46,6 +46,9 @@ def squares(root: Path, *, patients: int = 60) -> Corpus:
                 mask[row : row + 9, column : column + 8] = value
                 regions.append(
                     Region(image="a", kind="mask", concept=concept, mask=f"media/{name}-mask.png", mask_value=value)
+                )
+                regions.append(
+                    Region(image="a", kind="box", concept=concept, box=Box(column, row, column + 8, row + 9))
                 )
         media[f"media/{name}.png"] = encoded(picture.astype(np.uint8))
         media[f"media/{name}-mask.png"] = encoded(mask)

@@ -186,7 +186,7 @@ def test_views_move_masks_with_their_picture(model: Path, corpus: Corpus, tmp_pa
 
 
 def test_masks_are_those_of_the_corpus(corpus: Corpus) -> None:
-    study = next(study for study in corpus if len(study.regions) == 2)
+    study = next(study for study in corpus if len(study.regions) == 4)
     masks = concept_masks(study, study.images[0], corpus, CONCEPTS)
     assert masks.shape == (2, 24, 32)
     assert masks[1].sum() == 72

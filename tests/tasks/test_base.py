@@ -18,7 +18,7 @@ ENCODED = (
     "image_retrieval", "knn", "linear_probe", "matching", "retrieval", "zero_shot", "zero_shot_knowledge",
     "zero_shot_matching",
 )  # fmt: skip
-SEEN = ("classification", "grounding", "report", "segmentation")
+SEEN = ("classification", "detection", "grounding", "report", "segmentation", "vqa")
 """Tasks of what a head or a map says of each picture; their own tests bring that."""
 
 

@@ -25,6 +25,7 @@ HEADLINES = (
     ("segmentation_1", "dice", "macro", "Dice of masks, 1 % of the labels"),
     ("segmentation_10", "dice", "macro", "Dice of masks, 10 % of the labels"),
     ("segmentation_100", "dice", "macro", "Dice of masks, all labels"),
+    ("detection_100", "ap_50", "macro", "Boxes, AP at an overlap of a half, all labels"),
     ("report_100", "bleu_4", "macro", "Written reports, BLEU-4, all training reports"),
     ("report_100", "rouge_l", "macro", "Written reports, ROUGE-L, all training reports"),
     ("retrieval", "r_at_5", "image_to_text", "Right text among five, from the image"),
