@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vesalius.data.cache import PixelCache
 from vesalius.data.corpus import Corpus
-from vesalius.data.records import Image, Study
+from vesalius.data.records import Dialogue, Image, Study
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import DataError
 
@@ -34,10 +34,17 @@ class Example:
     """1 present, 0 absent, NaN not known, one a concept, (K,)."""
     known: Study
     """The record that targets are made of: its regions, dialogues and texts."""
+    question: Dialogue | None = None
+    """What is asked, where an example is a question about the picture."""
+
+    @property
+    def id(self) -> str:
+        """Name of the study, or ``study/dialogue`` of a question."""
+        return self.study if self.question is None else f"{self.study}/{self.question.id}"
 
 
 class Examples:
-    """Examples of one split; each picture is decoded once, each target made once.
+    """Examples of one split; each picture is decoded once however often it is asked about, each target made once.
 
     Letters: C channels, H rows, W columns, K concepts.
     """
@@ -69,12 +76,15 @@ class Examples:
         self.processor = processor
         self._target = target
         self._targets: dict[int, Target] = {}
-        names = "\n".join(f"{example.study}/{example.image.id}" for example in chosen)
-        key = hashlib.sha256(f"{corpus.content_hash}\n{processor!r}\n{names}".encode()).hexdigest()[:16]
+        names = [f"{example.study}/{example.image.id}" for example in chosen]
+        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        self._places = [places[name] for name in names]
+        joined = "\n".join(places)
+        key = hashlib.sha256(f"{corpus.content_hash}\n{processor!r}\n{joined}".encode()).hexdigest()[:16]
         self._cache = PixelCache(
             folder,
             key=key,
-            num_images=len(chosen),
+            num_images=len(places),
             shape=processor.shape,
             bits=8 if all(example.image.units in ("display", "rgb") for example in chosen) else 16,
             bound_bytes=int(cache_gib * 2**30),
@@ -89,7 +99,7 @@ class Examples:
         Raises:
             DataError: it cannot be read; names the study.
         """
-        kept = self._cache.get(number)
+        kept = self._cache.get(self._places[number])
         if kept is not None:
             return kept
         example = self.chosen[number]
@@ -97,7 +107,7 @@ class Examples:
             pixels = self.corpus.read(example.image)
         except (DataError, OSError) as error:
             raise DataError(f"study {example.study!r}, image {example.image.id!r}: {error}") from None
-        return self._cache.put(number, self.processor(pixels))
+        return self._cache.put(self._places[number], self.processor(pixels))
 
     def target(self, number: int) -> Target:
         """Return what is to be answered; masks are kept as bits."""

@@ -93,14 +93,23 @@ def fit(
 
 
 @torch.no_grad()
-def answer(protocol: Protocol, examples: Examples, *, batch: int = 32) -> Outputs:
-    """Let a head answer for every example, in their order; fractions in float32."""
+def answer(protocol: Protocol, examples: Examples, *, batch: int = 32, blank: bool = False) -> Outputs:
+    """Let a head answer for every example, in their order; fractions in float32.
+
+    Args:
+        protocol: the head.
+        examples: what it is asked.
+        batch: examples at once.
+        blank: show a picture of the mean value everywhere instead of each one's own.
+    """
     protocol.eval()
     device = next(protocol.parameters()).device
     parts: dict[str, list[np.ndarray]] = {}
     for start in range(0, len(examples), batch):
         numbers = range(start, min(start + batch, len(examples)))
         made = protocol.batch(examples, numbers)
+        if blank:
+            made["pixel_values"] = torch.zeros_like(made["pixel_values"])
         said = protocol.outputs({name: value.to(device) for name, value in made.items()})
         for name, value in said.items():
             value = value.float() if value.is_floating_point() else value
@@ -131,13 +140,12 @@ class _Job:
             seeds = [(self.seed, self.fit.step, row) for row in rows]
             batch = self.protocol.batch(self.train.whole, rows, seeds=seeds)
             moved = {name: value.to(self.device) for name, value in batch.items()}
-            with torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext():
-                loss = self.protocol(moved)
+            loss = self._loss(moved)
             if not torch.isfinite(loss):
                 names = ", ".join(self.train.whole.chosen[row].study for row in rows[:5])
                 raise TrainingError(f"step {self.fit.step + 1}: the loss is {loss.item()}; studies such as {names}")
             self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             if self.protocol.settings.clip:
                 nn.utils.clip_grad_norm_(self._learning(), self.protocol.settings.clip)
             self.optimiser.step()
@@ -147,6 +155,15 @@ class _Job:
         self.fit.losses.append((self.fit.step, total / steps))
         self.fit.peak_mib = max(self.fit.peak_mib, peak_bytes() / 2**20)
         self.fit.seconds += time.perf_counter() - begin
+
+    def _loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """Loss of a batch; what dropout draws hangs on seed and step."""
+        devices = [self.device] if self.device.type == "cuda" else []
+        cast = torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext()
+        with torch.random.fork_rng(devices=devices), cast:
+            torch.manual_seed(self.seed * 1_000_003 + self.fit.step)
+            loss: Tensor = self.protocol(batch)
+        return loss
 
     def validate(self) -> None:
         """Score the validation split and keep the weights if they are the best so far."""
@@ -261,6 +278,8 @@ def _optimiser(protocol: Protocol) -> torch.optim.Optimizer:
                 groups.append({"params": chosen, "lr": peak, "peak": peak, "weight_decay": decay})
     if settings.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
+    if settings.optimiser == "adamax":
+        return torch.optim.Adamax(groups, lr=settings.lr)
     return torch.optim.AdamW(groups, lr=settings.lr)
 
 

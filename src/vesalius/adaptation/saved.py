@@ -43,7 +43,12 @@ def save_adapted(folder: Path, protocol: Protocol, *, name: str) -> None:
         if not place.startswith("trunk.")
     }
     save_file(head, folder / _HEAD_WEIGHTS)
-    card = {"protocol": name, "settings": asdict(protocol.settings), "concepts": protocol.concepts}
+    card = {
+        "protocol": name,
+        "settings": asdict(protocol.settings),
+        "concepts": protocol.concepts,
+        "facts": dict(protocol.facts),
+    }
     (folder / HEAD_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     seal(folder)
 
@@ -63,7 +68,7 @@ def open_adapted(folder: str | Path) -> Protocol:
     card = json.loads((place / HEAD_CARD).read_text(encoding="utf-8"))
     module = protocols.load(card["protocol"])
     settings = validate(module.SETTINGS, card["settings"], where=str(place / HEAD_CARD))
-    protocol: Protocol = module.PROTOCOL(settings, open_trunk(place), card["concepts"])
+    protocol: Protocol = module.PROTOCOL(settings, open_trunk(place), card["concepts"], **card.get("facts", {}))
     weights = load_file(place / _HEAD_WEIGHTS)
     lacking, odd = protocol.load_state_dict(weights, strict=False)
     wrong = [*(name for name in lacking if not name.startswith("trunk.")), *odd]

@@ -16,7 +16,7 @@ class FitSettings(Config):
     """Optimisation of one fit, the same for every encoder that is compared."""
 
     encoder: Literal["tuned", "frozen"] = "tuned"
-    optimiser: Literal["adamw", "sgd"] = "adamw"
+    optimiser: Literal["adamw", "sgd", "adamax"] = "adamw"
     """SGD has momentum 0.9."""
     lr: float = 1e-3
     """Peak learning rate of the head."""

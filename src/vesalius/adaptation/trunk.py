@@ -18,7 +18,7 @@ __all__ = ["Trunk", "open_trunk"]
 
 
 class Trunk(nn.Module):
-    """Encoders of a run. Legend: B batch, C channels, F width, h and w rows and columns of a map."""
+    """Encoders of a run. Legend: B batch, C channels, D joint width, F width, h and w rows and columns of a map."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         super().__init__()
@@ -54,6 +54,16 @@ class Trunk(nn.Module):
         """Normalised images (B, C, …) to features before any projection, (B, F)."""
         return self.model.encode_image(pixel_values, local=False).pooled
 
+    @property
+    def projected_width(self) -> int:
+        """Width D of the projected features."""
+        return int(self.model.vision_head.width)
+
+    def projected(self, pixel_values: Tensor) -> Tensor:
+        """Normalised images (B, C, …) to features after the projection, not of unit norm, (B, D)."""
+        features: Tensor = self.model.vision_head(self.pooled(pixel_values))
+        return features
+
     def maps(self, pixel_values: Tensor) -> list[Tensor]:
         """Normalised pictures (B, C, rows, columns) to maps (B, F, h, w) after each quarter of the encoder."""
         return feature_maps(self.model.vision, pixel_values)
@@ -72,7 +82,11 @@ class Trunk(nn.Module):
         twin = copy.deepcopy(self)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            twin.method.model = type(self.model)(self.model.config)
+            model = type(self.model)(self.model.config)
+            if self.method.fused_width:
+                twin.method = type(self.method)(self.method.settings, model)
+                twin.method.prepare(self.tokenizer)
+            twin.method.model = model
         return twin
 
 

@@ -23,14 +23,14 @@ from vesalius import __version__
 from vesalius.adaptation.examples import Examples
 from vesalius.adaptation.fit import Fit, answer, fit
 from vesalius.adaptation.protocols import base as protocols
-from vesalius.adaptation.protocols.base import Protocol
+from vesalius.adaptation.protocols.base import Outputs, Protocol
 from vesalius.adaptation.saved import save_adapted
 from vesalius.adaptation.settings import FitSettings
 from vesalius.adaptation.trunk import Trunk, open_trunk
 from vesalius.config import Config, validate
 from vesalius.data.corpus import Corpus
 from vesalius.data.disk import not_full
-from vesalius.errors import DataError, did_you_mean
+from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation import results
 from vesalius.evaluation.passport import Passport, fingerprint, ids_fingerprint
 from vesalius.evaluation.plan import choose_views, run_folder
@@ -154,7 +154,12 @@ class _Job:
 
         Raises:
             DataError: a concept that is asked for is not there, or none is there often enough.
+            ConfigError: concepts are asked for where none are learnt.
         """
+        if not self.kind.by_concept:
+            if self.settings.concepts:
+                raise ConfigError(f"protocol {self.settings.protocol} learns no concepts: leave `concepts` out")
+            return ()
         known = self.kind.concepts_of(self.views["train"], at_least=_FEWEST)
         for name in self.settings.concepts:
             if name not in known:
@@ -162,6 +167,11 @@ class _Job:
         if not known:
             raise DataError(f"training split: no concept has {_FEWEST} studies with it and {_FEWEST} without it")
         return self.settings.concepts or known
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What the protocol builds its head on beside concepts."""
+        return self.kind.facts_of(self.views, self.fit)
 
     @cached_property
     def examples(self) -> dict[str, Examples]:
@@ -194,7 +204,7 @@ class _Job:
         chosen = self.examples[name].chosen
         nothing = np.zeros((len(chosen), 0), dtype=np.float32)
         return Encoded(
-            ids=tuple(example.study for example in chosen),
+            ids=tuple(example.id for example in chosen),
             patients=tuple(example.patient for example in chosen),
             features=nothing,
             joint=nothing,
@@ -209,7 +219,9 @@ class _Job:
         """Build a head with weights of a seed on a copy of a trunk."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self.kind(settings, copy.deepcopy(trunk), self.concepts)
+            protocol = self.kind(settings, copy.deepcopy(trunk), self.concepts, **self.facts)
+            protocol.begin(self.views["train"])
+            return protocol
 
     def answers(self) -> tuple[Answers, list[dict[str, Any]]]:
         """Fit and test every share and draw, for the model and for the control."""
@@ -223,13 +235,14 @@ class _Job:
         with advancing(self.progress, f"Fit {self.settings.protocol}", total) as advance:
             for control, trunk in arms.items():
                 tables = [self._answered(control, trunk, part, fits, advance) for part in self.parts]
-                answers.tables[control, self.kind.task] = pa.concat_tables(tables)
-                answers.passports[control, self.kind.task] = self.passport(control, trunk, fits)
+                for name in tables[0]:
+                    answers.tables[name, self.kind.task] = pa.concat_tables([one[name] for one in tables])
+                    answers.passports[name, self.kind.task] = self.passport(name, trunk, fits)
         return answers, fits
 
     def _answered(
         self, control: str, trunk: Trunk, part: Subset, fits: list[dict[str, Any]], advance: Any
-    ) -> pa.Table:
+    ) -> dict[str, pa.Table]:
         """Fit one part at the rate that validation chose for its share, and let it answer the test split."""
         before = [one for one in fits if (one["control"], one["fraction"]) == (control, part.fraction)]
         rates = (before[0]["rate"],) if before else self.settings.rates
@@ -256,16 +269,23 @@ class _Job:
         )
         if not control and part.fraction == max(self.settings.fractions) and part.draw == 0:
             save_adapted(self.folder / "model", protocol, name=self.settings.protocol)
-        return self._table(protocol, part)
-
-    def _table(self, protocol: Protocol, part: Subset) -> pa.Table:
         said = {
             name: protocol.measured(self.examples[name], answer(protocol, self.examples[name], batch=self.fit.batch))
             for name in ("test", "val")
         }
+        tables = {control: self._table(said["test"], said["val"], part)}
+        if not control and self.settings.controls:
+            train = self.examples["train"].part(part.rows)
+            unseen = protocol.blind(train, self.examples["test"], batch=self.fit.batch)
+            tables |= {name: self._table(outputs, None, part) for name, outputs in unseen.items()}
+        return tables
+
+    def _table(self, test: Outputs, val: Outputs | None, part: Subset) -> pa.Table:
         task = make_task(self.kind.task, name=subset_name(self.kind.task, part.fraction), draw=part.draw)
         data = TaskData(
-            test=self.encoded("test", said["test"]), val=self.encoded("val", said["val"]), seed=self.settings.seed
+            test=self.encoded("test", test),
+            val=None if val is None else self.encoded("val", val),
+            seed=self.settings.seed,
         )
         return task.predict(data)
 
@@ -280,6 +300,7 @@ class _Job:
             "protocol": self.settings.protocol,
             "settings": asdict(self.fit),
             "concepts": self.concepts,
+            **self.facts,
             "rows": part.rows.tolist(),
             "rate": rate,
             "seed": self._seed(part),
@@ -295,6 +316,7 @@ class _Job:
     def passport(self, control: str, trunk: Trunk, fits: Sequence[Mapping[str, Any]]) -> Passport:
         """Return what made the numbers of the model or the control."""
         parts = {name: self._items(name) for name in self.examples}
+        fitted = "" if control in self.kind.controls else control
         return Passport(
             dataset={
                 "name": self.corpus.name,
@@ -314,7 +336,7 @@ class _Job:
                 "rates": {
                     f"{one['fraction']:g}": one["rate"]
                     for one in fits
-                    if one["control"] == control and not one["draw"]
+                    if one["control"] == fitted and not one["draw"]
                 },
             },
             scoring=scoring_facts(resamples=self.settings.resamples),
@@ -322,7 +344,7 @@ class _Job:
                 "name": self.name,
                 "kind": "vesalius",
                 "method": trunk.loaded.info.get("method", ""),
-                "weights_sha256": self.weights if not control else f"random, seed {self.settings.seed}",
+                "weights_sha256": f"random, seed {self.settings.seed}" if fitted else self.weights,
                 "trained_on": trunk.loaded.info.get("trained_on", {}),
             },
             preprocessing={"image": self.trunk.processor.to_dict()},
@@ -337,7 +359,7 @@ class _Job:
         return {
             "n": len(chosen),
             "n_patients": len({example.patient for example in chosen}),
-            "ids": ids_fingerprint(example.study for example in chosen),
+            "ids": ids_fingerprint(example.id for example in chosen),
         }
 
     def document(
@@ -349,7 +371,7 @@ class _Job:
         return {
             "schema_version": results.SCHEMA_VERSION,
             **scored,
-            "control_notes": {_CONTROL: _CONTROL_WORDS} if self.settings.controls else {},
+            "control_notes": {_CONTROL: _CONTROL_WORDS, **self.kind.controls} if self.settings.controls else {},
             "model": {**passport["model"], "parameters": parameters},
             "corpus": passport["dataset"],
             "settings": {"resamples": self.settings.resamples, "seed": self.settings.seed},

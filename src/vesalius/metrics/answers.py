@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vesalius.errors import DataError
 
-__all__ = ["AnswerAccuracy", "answer_accuracy", "chosen_scores"]
+__all__ = ["AnswerAccuracy", "answer_accuracy", "chosen_scores", "plain_answer"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -26,6 +26,11 @@ class AnswerAccuracy(NamedTuple):
     overall: float
     closed: float
     open: float
+
+
+def plain_answer(text: str) -> str:
+    """Return an answer in the form in which answers are compared: case, spaces and a last dot do not count."""
+    return " ".join(text.split()).casefold().rstrip(". ")
 
 
 def chosen_scores(logits: ArrayLike, scores: ArrayLike) -> Floats:

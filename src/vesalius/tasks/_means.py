@@ -12,9 +12,36 @@ from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.tasks._labels import Rows
 from vesalius.tasks.base import Score
 
-__all__ = ["mean_scores"]
+__all__ = ["mean_score", "mean_scores"]
 
 Floats = NDArray[np.float64]
+
+
+def mean_score(
+    places: NDArray[np.intp],
+    value: Floats,
+    weights: PatientWeights,
+    *,
+    task: str,
+    metric: str,
+    label: str,
+    extra: dict[str, Any] | None = None,
+) -> Score:
+    """Score the mean of a value over some rows.
+
+    Args:
+        places: numbers of the rows, at least one.
+        value: of every row.
+        weights: resamples over all rows.
+        task: name of the score's task.
+        metric: name of the score.
+        label: which part of the rows it is.
+        extra: what stands beside the number.
+    """
+    seen = weights.select(places)
+    draws = resampled.mean(value[places], seen)
+    interval = percentile(float(value[places].mean()), draws, weights=seen)
+    return Score.of(interval, task=task, metric=metric, label=label, extra=extra, draws=draws)
 
 
 def mean_scores(
@@ -39,20 +66,13 @@ def mean_scores(
         extra: what stands beside every number.
     """
     selected = np.flatnonzero(chosen & np.isfinite(value))
-    means: list[float] = []
-    draws: list[Floats] = []
     found: list[Score] = []
     for number, label in enumerate(rows.labels):
         places = selected[rows.label[selected] == number]
-        if not len(places):
-            continue
-        seen = weights.select(places)
-        means.append(float(value[places].mean()))
-        draws.append(resampled.mean(value[places], seen))
-        interval = percentile(means[-1], draws[-1], weights=seen)
-        found.append(Score.of(interval, task=task, metric=metric, label=label, extra=extra, draws=draws[-1]))
+        if len(places):
+            found.append(mean_score(places, value, weights, task=task, metric=metric, label=label, extra=extra))
     if not found:
         return []
-    macro: Floats = np.mean(np.stack(draws), axis=0)
-    interval = percentile(float(np.mean(means)), macro, weights=weights.select(selected))
+    macro: Floats = np.mean(np.stack([score.draws for score in found if score.draws is not None]), axis=0)
+    interval = percentile(float(np.mean([score.value for score in found])), macro, weights=weights.select(selected))
     return [Score.of(interval, task=task, metric=metric, label="macro", extra=extra, draws=macro), *found]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vesalius import registry
-from vesalius.adaptation.examples import Example, Examples, Target
+from vesalius.adaptation.examples import Example, Examples, Subset, Target
 from vesalius.adaptation.settings import FitSettings
 from vesalius.adaptation.trunk import Trunk
 from vesalius.data.corpus import Corpus
@@ -38,6 +38,12 @@ class Protocol(nn.Module, ABC):
     """Task that scores the outputs."""
     capability: ClassVar[str]
     """What a model with this head can do."""
+    by_concept: ClassVar[bool] = True
+    """Whether concepts of the corpus are what is learnt; else `facts_of` finds it."""
+    controls: ClassVar[Mapping[str, str]] = {}
+    """Words on what `blind` answers by, by the name of the control."""
+    facts: Mapping[str, Any] = {}
+    """What `facts_of` found for this head; kept with it."""
 
     def __init__(self, settings: FitSettings, trunk: Trunk, concepts: Sequence[str]) -> None:
         super().__init__()
@@ -54,6 +60,20 @@ class Protocol(nn.Module, ABC):
         return tuple(name for name, fits in zip(names, enough, strict=True) if fits)
 
     @classmethod
+    def facts_of(cls, views: Mapping[str, Corpus], settings: FitSettings) -> Mapping[str, Any]:
+        """Return what else the head is built on, plain values that are keywords of the class.
+
+        Args:
+            views: by part: train, val, test.
+            settings: of the fit.
+
+        Raises:
+            DataError: there is nothing to learn.
+        """
+        del views, settings
+        return {}
+
+    @classmethod
     def choose(cls, corpus: Corpus, concepts: Sequence[str]) -> list[Example]:
         """Return the examples of a split: every study with an image, its first frontal one."""
         labels = corpus.labels(tuple(concepts))
@@ -68,6 +88,10 @@ class Protocol(nn.Module, ABC):
         """Say whether a study with an image can be an example."""
         del study
         return True
+
+    def begin(self, train: Corpus) -> None:
+        """Take in what the head starts from, such as vectors of words; a fitted head is opened without."""
+        del train
 
     @abstractmethod
     def target(self, example: Example, corpus: Corpus) -> Target:
@@ -89,6 +113,17 @@ class Protocol(nn.Module, ABC):
         """Return what the task reads: the outputs, or how they compare with a truth that is no label."""
         del examples
         return outputs
+
+    def blind(self, train: Subset, examples: Examples, *, batch: int) -> Mapping[str, Outputs]:
+        """Return what the task reads for answers that never look at the picture, by the names of `controls`.
+
+        Args:
+            train: what this head learnt from.
+            examples: of the split that is tested.
+            batch: examples at once.
+        """
+        del train, examples, batch
+        return {}
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the loss of a batch."""

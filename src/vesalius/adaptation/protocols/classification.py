@@ -31,7 +31,7 @@ __all__ = ["PROTOCOL", "SETTINGS", "Classification", "ClassificationSettings"]
 class ClassificationSettings(FitSettings):
     """Numbers of BenchX; its mirror images are left out, for they turn a left lung into a right one."""
 
-    optimiser: Literal["adamw", "sgd"] = "sgd"
+    optimiser: Literal["adamw", "sgd", "adamax"] = "sgd"
     lr: float = 1e-2
     encoder_factor: float = 0.1
     weight_decay: float = 0.0

@@ -41,7 +41,7 @@ class SegmentationSettings(FitSettings):
     decoder: Literal["unet", "upernet", "setr"] = "upernet"
     decoder_width: int = 64
     """Width of the decoder's maps; 512 in UPerNet's paper."""
-    optimiser: Literal["adamw", "sgd"] = "adamw"
+    optimiser: Literal["adamw", "sgd", "adamax"] = "adamw"
     lr: float = 1e-3
     encoder_factor: float = 0.1
     weight_decay: float = 0.05
