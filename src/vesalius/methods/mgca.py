@@ -217,9 +217,9 @@ class MGCA(Method):
     def encode(self, batch: Batch) -> Representations:
         """Joint vectors of both sides, and with CTA their parts with the weights of these."""
         parts = bool(self.chosen.token_weight)
-        options = {"local": parts, "project": False, "attention": parts}
-        image = self.model.encode_image(batch["pixel_values"], **options)
-        text = self.model.encode_text(batch["input_ids"], batch["attention_mask"], **options)
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        image = self.model.encode_image(batch["pixel_values"], local=parts, project=False, attention=parts)
+        text = self.model.encode_text(ids, mask, local=parts, project=False, attention=parts)
         out = {"image": image.joint, "text": text.joint}
         if not parts:
             return out

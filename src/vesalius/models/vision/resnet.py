@@ -8,6 +8,8 @@ Legend: B batch, C channels, P places of the last map, F width.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -129,8 +131,6 @@ def _convolution(
     kernels, strides = [kernel] * dimensions, [stride] * dimensions
     if slices:
         kernels[0], strides[0] = slices, 1
-    padding = tuple(size // 2 for size in kernels)
-    convolution = _CONVOLUTION[dimensions](
-        inputs, outputs, tuple(kernels), stride=tuple(strides), padding=padding, bias=False
-    )
+    shape: dict[str, Any] = {"stride": tuple(strides), "padding": tuple(size // 2 for size in kernels), "bias": False}
+    convolution = _CONVOLUTION[dimensions](inputs, outputs, tuple(kernels), **shape)  # type: ignore[arg-type]
     return nn.Sequential(convolution, _NORM[dimensions](outputs))
