@@ -111,10 +111,6 @@ def require_plant(name: str) -> None:
         raise ConfigError(f"no plant {name!r}{did_you_mean(name, plant_names())}")
 
 
-def _parts(corpus: Corpus) -> tuple[str, ...]:
-    return tuple(corpus.manifest.splits["default"].patients)
-
-
 def _media(corpus: Corpus, study: Study) -> Media:
     """Return the files of a study's images under their names."""
     return {image.path: corpus.path(image.path) for image in study.images}

@@ -24,7 +24,8 @@ from vesalius.errors import ConfigError, VesaliusError
 from vesalius.evaluation.arms import BUDGETS, Budget, Experiment, experiments, paper_of
 from vesalius.evaluation.bench import Bench, Measured
 from vesalius.evaluation.results import write_json
-from vesalius.evaluation.verdicts import RULES, SEEDS_NEEDED, control_found, judge
+from vesalius.evaluation.verdicts import RULES, control_found, judge
+from vesalius.metrics.variance import SEEDS_NEEDED
 from vesalius.inference.predictor import Progress
 from vesalius.systems import bound_to_home, store_reproduction
 from vesalius.training.trainer import plan as plan_run

@@ -19,14 +19,12 @@ from __future__ import annotations
 from math import isfinite
 from typing import Literal
 
+from vesalius.metrics.variance import SEEDS_NEEDED
 from vesalius.paper import Direction
 
-__all__ = ["RULES", "SEEDS_NEEDED", "Verdict", "control_found", "judge"]
+__all__ = ["RULES", "Verdict", "control_found", "judge"]
 
 Verdict = Literal["reproduced", "not at this scale", "contradicted", "not shown", "too few seeds", "failed"]
-
-SEEDS_NEEDED = 3
-"""With fewer the variance between seeds is not known."""
 
 RULES: dict[Verdict, str] = {
     "reproduced": "the interval lies on the claim's side of 0 (a claim of equality: within its margin)",
