@@ -17,7 +17,8 @@ from vesalius.evaluation.verdicts import RULES, Verdict, control_found, judge
         (0.01, 0.05, "higher", None, "reproduced"),
         (0.01, 0.05, "higher", False, "reproduced"),  # the claim itself shows that the mechanism works
         (-0.05, -0.01, "higher", True, "contradicted"),
-        (-0.05, -0.01, "higher", False, "contradicted"),
+        (-0.05, -0.01, "higher", False, "not shown"),  # what finds no planted effect contradicts nothing
+        (-0.05, -0.01, "higher", None, "not shown"),
         (-0.01, 0.05, "higher", True, "not at this scale"),
         (-0.01, 0.05, "higher", False, "not shown"),
         (-0.01, 0.05, "higher", None, "not shown"),

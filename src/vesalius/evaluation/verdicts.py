@@ -28,9 +28,11 @@ Verdict = Literal["reproduced", "not at this scale", "contradicted", "not shown"
 
 RULES: dict[Verdict, str] = {
     "reproduced": "the interval lies on the claim's side of 0 (a claim of equality: within its margin)",
-    "contradicted": "the interval lies on the other side of 0 (a claim of equality: wholly outside its margin)",
+    "contradicted": "the interval lies on the other side of 0 (a claim of equality: wholly outside its margin), and the "
+    "mechanism found the effect that was planted for it",
     "not at this scale": "the interval holds 0, and the mechanism found the effect that was planted for it",
-    "not shown": "the interval holds 0, and no planted effect was found by the mechanism, so it may be broken",
+    "not shown": "the interval is not on the claim's side, and no planted effect was found by the mechanism, so it may "
+    "be broken",
     "too few seeds": f"fewer than {SEEDS_NEEDED} seeds",
     "failed": "an arm could not be trained or scored",
 }
@@ -66,9 +68,9 @@ def judge(
         holds, opposes = (above, below) if direction == "higher" else (below, above)
     if holds:
         return "reproduced"
-    if opposes:
-        return "contradicted"
-    return "not at this scale" if found else "not shown"
+    if not found:
+        return "not shown"
+    return "contradicted" if opposes else "not at this scale"
 
 
 def control_found(bounds: tuple[float, float], *, direction: Direction) -> bool:
