@@ -12,7 +12,7 @@ from PIL import Image as PilImage
 from vesalius.data.corpus import Corpus, from_studies
 from vesalius.data.records import Box, Finding, Image, Region, Study, Text
 from vesalius.data.transforms import ImageProcessor
-from vesalius.methods import convirt
+from vesalius.methods import base as methods
 from vesalius.models.dual import DualEncoder
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.tokenizer import train_tokenizer
@@ -69,8 +69,8 @@ def squares(root: Path, *, patients: int = 60) -> Corpus:
     return Corpus.open(root)
 
 
-def saved_model(folder: Path, *, vision: str = "vit") -> Path:
-    """An untrained ConVIRT of 24 × 32 pixels as a model folder."""
+def saved_model(folder: Path, *, vision: str = "vit", method: str = "convirt") -> Path:
+    """An untrained ConVIRT, or another method, of 24 × 32 pixels as a model folder."""
     torch.manual_seed(0)
     settings = DualEncoderConfig(
         vision=vision,
@@ -83,7 +83,8 @@ def saved_model(folder: Path, *, vision: str = "vit") -> Path:
         projection_dim=16,
         vocabulary=120,
     )
-    method = convirt.build(convirt.SETTINGS(), DualEncoder.build(settings))
+    module = methods.load(method)
+    built = module.build(module.SETTINGS(), DualEncoder.build(settings))
     tokenizer = train_tokenizer(["A nodule is seen. There is no cyst."], vocabulary=120)
-    save_model(folder, method=method, tokenizer=tokenizer, processor=ImageProcessor(size=(24, 32)), info={"step": 0})
+    save_model(folder, method=built, tokenizer=tokenizer, processor=ImageProcessor(size=(24, 32)), info={"step": 0})
     return folder

@@ -4,13 +4,16 @@ Paper: Eslami et al., Findings of EACL 2023 (preprint 2021), arXiv 2112.13906. C
 New: CLIP's own loss, half image → text and half text → image, on captions of medical literature.
 Differs here: captions are read whole, up to the text encoder's length; a last, smaller batch works. What the
 release does instead are the settings `release_scale` and `caption_characters` (recipe pubmedclip/release).
-Not here: the answering of questions with this encoder (MEVF, QCR), which needs the fusion parts.
+Questions: the paper puts the encoder into two pipelines, MEVF and QCR, in the place of a meta-learned one: its vector
+beside the code of an autoencoder, then bilinear or stacked attention over the question's words. They are the heads
+"mevf" and "qcr" of `vesalius finetune --protocol vqa`, for any encoder; validation chooses there, where the release
+keeps the epoch that is best on the test questions. `answer_weights` renames weights of its pipelines.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
 
@@ -20,7 +23,9 @@ from torch import Tensor
 
 from vesalius.data import views
 from vesalius.data.views import Pair, ViewConfig
+from vesalius.errors import CheckpointError
 from vesalius.methods.base import Method, MethodConfig, Representations, keys_of
+from vesalius.models.convert import Rule, renamed
 from vesalius.models.dual import DualEncoder
 from vesalius.objectives.contrastive import contrast
 from vesalius.paper import PLANT, Claim, ClaimData, Paper, PositiveControl
@@ -33,6 +38,7 @@ __all__ = [
     "PubMedCLIP",
     "PubMedCLIPConfig",
     "PubMedCLIPView",
+    "answer_weights",
     "build",
 ]
 
@@ -155,6 +161,92 @@ class PubMedCLIP(Method):
             "text_to_image": value.text_to_image,
             "logit_scale": scale.detach(),
         }
+
+
+_LAYER = r"(bias|weight_[gv])"
+_QUESTION: tuple[Rule, ...] = (
+    (r"w_emb\.emb\.weight", r"head.question.words.weight"),
+    (r"w_emb\.emb_\.weight", r"head.question.neighbours.weight"),
+    (r"q_emb\.rnn\.(.+)", r"head.question.recurrent.\1"),
+    (r"(?:ae|ae_v_emb)\.((?:tran_)?conv\d\..+)", r"autoencoder.\1"),
+    (r"convert\.(.+)", r"autoencoder.convert.\1"),
+    (r"(?:clip|clip_v_emb)\..+", None),
+    (r"bbn_classifier\..+", None),
+)
+
+
+def _bilinear(before: str, after: str, ours: str) -> tuple[Rule, ...]:
+    """Rules for one bilinear attention, whose parts have these two prefixes."""
+    return (
+        (rf"{before}logits\.v_net\.main\.1\.{_LAYER}", rf"{ours}.attention.image.1.\1"),
+        (rf"{before}logits\.q_net\.main\.1\.{_LAYER}", rf"{ours}.attention.text.1.\1"),
+        (rf"{before}logits\.h_mat_([gv])", rf"{ours}.attention.maps.weight_\1"),
+        (rf"{before}logits\.h_bias", rf"{ours}.attention.maps.bias"),
+        (rf"{after}b_net\.(\d+)\.v_net\.main\.1\.{_LAYER}", rf"{ours}.pools.\1.image.1.\2"),
+        (rf"{after}b_net\.(\d+)\.q_net\.main\.1\.{_LAYER}", rf"{ours}.pools.\1.text.1.\2"),
+        (rf"{after}q_prj\.(\d+)\.main\.1\.{_LAYER}", rf"{ours}.adds.\1.1.\2"),
+    )
+
+
+def _perceptron(prefix: str, ours: str) -> tuple[Rule, ...]:
+    """Rules for what is made of a question alone."""
+    return (
+        (rf"{prefix}w_emb\.emb\.weight", f"{ours}.question.words.weight"),
+        (rf"{prefix}q_emb\.rnn\.(.+)", rf"{ours}.question.recurrent.\1"),
+        (rf"{prefix}q_final\.attn\.(.+)", rf"{ours}.sum.attention.\1"),
+        (rf"{prefix}q_final\.(\w+_gate\..+)", rf"{ours}.sum.\1"),
+        *((rf"{prefix}f_fc{number + 1}\.(.+)", rf"{ours}.layers.{number}.\1") for number in range(3)),
+    )
+
+
+_STACKED: tuple[Rule, ...] = (
+    (r"v_att\.fc11\.(.+)", r"head.attention.asks.0.\1"),
+    (r"v_att\.fc12\.(.+)", r"head.attention.sees.0.\1"),
+    (r"v_att\.fc13\.(.+)", r"head.attention.looks.0.\1"),
+    (r"v_att\.layers\.0\.(.+)", r"head.attention.asks.1.\1"),
+    (r"v_att\.layers\.1\.(.+)", r"head.attention.sees.1.\1"),
+    (r"v_att\.layers\.2\.(.+)", r"head.attention.looks.1.\1"),
+)
+
+_ANSWER_KEYS: Mapping[str, tuple[Rule, ...]] = {
+    "mevf": (
+        *_QUESTION,
+        *_bilinear(r"v_att\.", "", "head.attention"),
+        *_STACKED,
+        (rf"classifier\.main\.(\d)\.{_LAYER}", r"head.answers.\1.\2"),
+    ),
+    "qcr": (
+        *_QUESTION,
+        *_bilinear(r"close_att\.", r"close_resnet\.", "head.branches.0"),
+        *_bilinear(r"open_att\.", r"open_resnet\.", "head.branches.1"),
+        (rf"close_classifier\.main\.(\d)\.{_LAYER}", r"head.answers.0.\1.\2"),
+        (rf"open_classifier\.main\.(\d)\.{_LAYER}", r"head.answers.1.\1.\2"),
+        *_perceptron(r"typeatt\.", "head.factors"),
+    ),
+    "type_classifier": _perceptron("", "head.kind"),
+}
+
+
+def answer_weights(state: Mapping[str, Tensor], pipeline: str) -> dict[str, Tensor]:
+    """Rename the weights of a published pipeline to those of the protocol "vqa"; the image encoder's are left out.
+
+    Args:
+        state: by the authors' names.
+        pipeline: "mevf", "qcr", or "type_classifier", which "qcr" keeps in a file of its own.
+
+    Raises:
+        CheckpointError: no such pipeline, or keys are unknown; they are named.
+    """
+    if pipeline not in _ANSWER_KEYS:
+        raise CheckpointError(f"no pipeline {pipeline!r}: {', '.join(_ANSWER_KEYS)}")
+    found = renamed(state, _ANSWER_KEYS[pipeline], where=f"PubMedCLIP, {pipeline}")
+    out = {}
+    for name, value in found.items():
+        if ".attention.maps." in name and value.ndim:
+            value = value.reshape(value.shape[1], -1) if name.endswith("_v") else value.reshape(-1)
+        place = name.replace(".weight_g", ".parametrizations.weight.original0")
+        out[place.replace(".weight_v", ".parametrizations.weight.original1")] = value
+    return out
 
 
 METHOD = PubMedCLIP

@@ -225,14 +225,12 @@ class VQA(Protocol):
 
     def loss(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Binary cross-entropy of the answers of each question, plus the routes' and the weighted autoencoder's."""
-        image, rebuilt = self._image(batch)
+        image, error = self._image(batch, rebuild=self.settings.autoencoder_weight > 0)
         if isinstance(self.head, RoutedAnswers):
             loss = self._routed_loss(self.head, image, batch)
         else:
             loss = self._cross_entropy(self._logits(image, batch), batch["answer"])
-        if rebuilt is None or not self.settings.autoencoder_weight:
-            return loss
-        return loss + self.settings.autoencoder_weight * rebuilt
+        return loss if error is None else loss + self.settings.autoencoder_weight * error
 
     def _routed_loss(self, head: RoutedAnswers, image: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         """Sum of both branches' means, each over the questions that are truly its own, and that of the types."""
@@ -272,7 +270,7 @@ class VQA(Protocol):
                 logits[rows[:, None], columns] = part.float()
         return {"logits": logits, "route": route}
 
-    def _image(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    def _image(self, batch: Mapping[str, Tensor], *, rebuild: bool = False) -> tuple[Tensor, Tensor | None]:
         """Visual vectors, (B, 1, F), for the heads by words, and the error of the autoencoder; else the pictures."""
         pixels = batch["pixel_values"]
         if not self.settings.by_words:
@@ -284,8 +282,8 @@ class VQA(Protocol):
         mean, std = (torch.as_tensor(np.reshape(part, (-1, 1, 1)), dtype=pixels.dtype, device=pixels.device)
                      for part in (processor.mean, processor.std))  # fmt: skip
         grey = grey_square(pixels * std + mean)
-        code, rebuilt = self.autoencoder(grey)
-        error = functional.mse_loss(rebuilt.float(), grey.float())
+        code, hidden = self.autoencoder(grey)
+        error = functional.mse_loss(self.autoencoder.rebuilt(hidden).float(), grey.float()) if rebuild else None
         return torch.cat([vector, code], dim=1)[:, None], error
 
     def _logits(self, image: Tensor, batch: Mapping[str, Tensor]) -> Tensor:

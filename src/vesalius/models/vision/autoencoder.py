@@ -35,13 +35,17 @@ class ConvolutionalAutoencoder(nn.Module):
         self.convert = nn.Linear(_CHANNELS * (SIDE // 4) ** 2, CODE_WIDTH)
 
     def forward(self, grey: Tensor) -> tuple[Tensor, Tensor]:
-        """Grey pictures of values 0 to 1, (B, 1, 128, 128), to codes (B, 64) and rebuilt pictures of that shape."""
+        """Grey pictures of values 0 to 1, (B, 1, 128, 128), to codes (B, 64) and what `rebuilt` needs."""
         hidden = functional.max_pool2d(functional.relu(self.conv1(grey)), 2)
         hidden = functional.max_pool2d(functional.relu(self.conv2(hidden)), 2)
         hidden = functional.relu(self.conv3(hidden))
+        return self.convert(hidden.flatten(1)), hidden
+
+    def rebuilt(self, hidden: Tensor) -> Tensor:
+        """Maps (B, 16, 32, 32) back to pictures (B, 1, 128, 128)."""
         back = functional.relu(self.tran_conv1(hidden))
         back = functional.relu(self.tran_conv2(functional.relu(self.conv4(back))))
-        return self.convert(hidden.flatten(1)), torch.sigmoid(self.conv5(back))
+        return torch.sigmoid(self.conv5(back))
 
 
 def grey_square(images: Tensor) -> Tensor:
