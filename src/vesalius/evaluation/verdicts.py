@@ -28,11 +28,11 @@ Verdict = Literal["reproduced", "not at this scale", "contradicted", "not shown"
 
 RULES: dict[Verdict, str] = {
     "reproduced": "the interval lies on the claim's side of 0 (a claim of equality: within its margin)",
-    "contradicted": "the interval lies on the other side of 0 (a claim of equality: wholly outside its margin), and the "
-    "mechanism found the effect that was planted for it",
+    "contradicted": "the interval lies on the other side of 0 (a claim of equality: wholly outside its margin), and "
+    "the mechanism found the effect that was planted for it",
     "not at this scale": "the interval holds 0, and the mechanism found the effect that was planted for it",
-    "not shown": "the interval is not on the claim's side, and no planted effect was found by the mechanism, so it may "
-    "be broken",
+    "not shown": "the interval is not on the claim's side, and no planted effect was found by the mechanism, so it "
+    "may be broken",
     "too few seeds": f"fewer than {SEEDS_NEEDED} seeds",
     "failed": "an arm could not be trained or scored",
 }
