@@ -15,7 +15,7 @@ from vesalius.adaptation.trunk import open_trunk
 from vesalius.data.corpus import Corpus, from_studies
 from vesalius.data.records import Dialogue, Study, Turn
 
-SMALL = {"width": 16, "word_width": 8, "glimpses": 2, "question_length": 6, "precision": "fp32"}
+SMALL: dict[str, Any] = {"width": 16, "word_width": 8, "glimpses": 2, "question_length": 6, "precision": "fp32"}
 
 
 def dialogue(name: str, question: str, answer: str, kind: str, **more: Any) -> Dialogue:

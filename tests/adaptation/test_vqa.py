@@ -60,7 +60,10 @@ def test_what_cannot_be_asked() -> None:
     class Known:
         images, dialogues = ("picture",), (one, *others)
 
-    assert askable(Known()) == [one]  # type: ignore[arg-type]
+        told = (replace(one, id="told", turns=(*one.turns, Turn(role="assistant", text="left"))),)
+        dialogues += told
+
+    assert askable(Known()) == [one, *Known.told]  # type: ignore[arg-type]
 
 
 def test_usual_answer_by_family_then_type_then_all() -> None:
@@ -129,9 +132,9 @@ def test_batches_of_one_kind(model: Path, spoken: Corpus, tmp_path: Path, branch
     loss = head.loss(part)
     image = head._image(part)[0]
     assert isinstance(loss, torch.Tensor)
-    logits = head.head(image, part["words"], part["branch"])[branch]  # type: ignore[operator]
+    logits = head.head(image, part["words"], part["branch"])[branch]
     expected = head._cross_entropy(logits, part["own_answer"])
-    types = torch.nn.functional.cross_entropy(head.head.type_logits(part["words"]), part["branch"])  # type: ignore[operator, union-attr]
+    types = torch.nn.functional.cross_entropy(head.head.type_logits(part["words"]), part["branch"])
     assert loss.item() == pytest.approx((expected + types).item(), rel=1e-6)
     loss.backward()
     assert all(weight.grad is None or weight.grad.isfinite().all() for weight in head.parameters())
@@ -172,11 +175,11 @@ def test_gradient_reaches_the_encoder(model: Path, spoken: Corpus, tmp_path: Pat
 def test_fusion_reads_both(fused: Path, model: Path, spoken: Corpus, tmp_path: Path) -> None:
     made = protocol(fused, spoken, head="fusion", **_steps(2))
     train, val = (examples(made, spoken, part, tmp_path / "pictures") for part in ("train", "val"))
-    before = {name: value.clone() for name, value in made.trunk.method.fusion.state_dict().items()}  # type: ignore[union-attr, operator]
+    before = {name: value.clone() for name, value in made.trunk.method.fusion.state_dict().items()}
     fit(made, train.part(range(8)), val, folder=tmp_path / "fit", seed=0)
-    after = made.trunk.method.fusion.state_dict()  # type: ignore[union-attr, operator]
+    after = made.trunk.method.fusion.state_dict()
     assert any(not torch.equal(value, after[name]) for name, value in before.items())
-    untrained = made.trunk.untrained(3).method.fusion.state_dict()  # type: ignore[union-attr, operator]
+    untrained = made.trunk.untrained(3).method.fusion.state_dict()
     assert not torch.equal(untrained["text_project.weight"], after["text_project.weight"])
     with pytest.raises(CapabilityError, match=r'"fusion" needs a method that reads .* ConVIRT'):
         protocol(model, spoken, head="fusion")
@@ -211,6 +214,7 @@ def test_the_command(model: Path, spoken: Corpus, tmp_path: Path) -> None:
     assert controls["majority_answer", "vqa_50", "all"] < 0.6
     assert "Accuracy of answers, all questions" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert {one["studies"] for one in document["fits"] if one["fraction"] == 0.5} == {30}, "questions of 15 patients"
+    assert document["corpus"]["items"]["unit"] == "questions"
 
 
 def test_wrong_wishes_are_named(model: Path, corpus: Corpus, spoken: Corpus, tmp_path: Path) -> None:
@@ -228,3 +232,33 @@ def test_wrong_wishes_are_named(model: Path, corpus: Corpus, spoken: Corpus, tmp
 
 def _steps(count: int) -> dict[str, int]:
     return {"steps": count, "evaluate_every": count, "warmup": 0, "batch": 4}
+
+
+@pytest.mark.real
+def test_real_questions(real_data: Path, model: Path, tmp_path: Path) -> None:
+    """Four of VQA-RAD: "pons" and "yes" are taught; "bilateral" is asked, in no list, and counted as such."""
+    table = real_data / "vqa-rad-demo" / "vqa.jsonl"
+    arguments = [
+        "ingest",
+        str(table),
+        "--out",
+        str(tmp_path / "corpus"),
+        "--image",
+        "image",
+        "--question",
+        "question",
+    ]
+    result = CliRunner().invoke(app, [*arguments, "--answer", "answer", "--answer-type", "answer_type"])
+    assert result.exit_code == 0, result.output
+    corpus = Corpus.open(tmp_path / "corpus")
+    parts = {"pons.": "train", "yes.": "train", "no.": "val", "bilateral.": "test"}
+    corpus.set_split({study.id: parts[study.dialogues[0].answer] for study in corpus})
+    done = finetune(
+        model, on=Corpus.open(tmp_path / "corpus"), out=tmp_path / "out", protocol="vqa", fractions=(1.0,), draws=1,
+        rates=(1.0,), resamples=20, fit={**QUICK, "steps": 2, "evaluate_every": 2},
+    )  # fmt: skip
+    score = done.score("vqa_100", "accuracy", "open")
+    assert score is not None
+    assert (score["value"], score["n"], score["extra"]["unlisted"]) == (0, 1, 1)
+    card = json.loads((tmp_path / "out" / "model" / "head.json").read_text(encoding="utf-8"))
+    assert (card["facts"]["closed"], card["facts"]["open"]) == (["yes"], ["pons"])

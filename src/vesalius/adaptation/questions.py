@@ -1,7 +1,7 @@
 """Questions of a corpus that a head with a list of answers can be asked.
 
-They have one turn, about one picture, and their answer is a text: questions with several turns or pictures, and such
-as ask for boxes, masks or an order, are left out.
+They are asked once, about one picture, and their answer is a text: conversations, questions about several pictures,
+and such as ask for boxes, masks or an order are left out. An answer that stands as a turn of its own is not read.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def questions_of(corpus: Corpus) -> Iterator[Dialogue]:
 
 
 def askable(study: Study) -> list[Dialogue]:
-    """What can be asked of a study: one turn, about one picture, with an answer in text."""
+    """Return what can be asked of a study: once, about one picture, with an answer in text."""
     return [
         dialogue
         for dialogue in (study.dialogues if study.images else ())
         if dialogue.answer_type in BRANCH
         and plain_answer(dialogue.answer)
-        and [turn.role for turn in dialogue.turns if turn.role != "system"] == ["user"]
+        and [turn.role for turn in dialogue.turns if turn.role != "system"] in (["user"], ["user", "assistant"])
         and len(shown(dialogue)) <= 1
     ]
 

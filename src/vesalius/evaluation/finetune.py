@@ -358,6 +358,7 @@ class _Job:
         chosen = self.examples[name].chosen
         return {
             "n": len(chosen),
+            "unit": self.kind.unit,
             "n_patients": len({example.patient for example in chosen}),
             "ids": ids_fingerprint(example.id for example in chosen),
         }

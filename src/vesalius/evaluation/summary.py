@@ -112,7 +112,7 @@ def summary(evaluation: Evaluation) -> str:
     shown = headlines(evaluation)
     items = document["corpus"]["items"]
     corpus = document["corpus"]
-    size = f"{items['n']} studies of {items['n_patients']} patients"
+    size = f"{items['n']} {items.get('unit', 'studies')} of {items['n_patients']} patients"
     lines = [f"{document['model']['name']} on {corpus['name']}, split {corpus['split']}: {size}", ""]
     for one in shown:
         lines.append(f"{one.words:42} {_interval(one.score)}")

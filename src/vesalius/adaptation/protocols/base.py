@@ -38,6 +38,8 @@ class Protocol(nn.Module, ABC):
     """Task that scores the outputs."""
     capability: ClassVar[str]
     """What a model with this head can do."""
+    unit: ClassVar[str] = "studies"
+    """What the examples are."""
     by_concept: ClassVar[bool] = True
     """Whether concepts of the corpus are what is learnt; else `facts_of` finds it."""
     controls: ClassVar[Mapping[str, str]] = {}

@@ -103,6 +103,7 @@ class VQA(Protocol):
 
     task: ClassVar[str] = "vqa"
     capability: ClassVar[str] = "answer"
+    unit: ClassVar[str] = "questions"
     by_concept: ClassVar[bool] = False
     controls: ClassVar[Mapping[str, str]] = {
         _BLANK: "the same head asked with a picture of the mean value everywhere: what the questions alone give away",
@@ -168,7 +169,7 @@ class VQA(Protocol):
                 found[BRANCH[dialogue.answer_type]].add(plain_answer(dialogue.answer))
         if not any(found):
             raise DataError(
-                "training split: no study with a picture has a question with one turn and an answer in text"
+                "training split: no study with a picture has a question that is asked once and answered by a text"
             )
         words = {word for dialogue in questions_of(views["train"]) for word in split_words(asked(dialogue))}
         return {

@@ -21,7 +21,7 @@ def write_finetune_report(evaluation: Evaluation) -> Path:
     items = document["corpus"]["items"]
     head = paragraph(verdict(headlines(evaluation)))
     head += paragraph(
-        f"{document['corpus']['name']}: {items['n']} studies of {items['n_patients']} patients", kind="note"
+        f"{document['corpus']['name']}: {items['n']} {items['unit']} of {items['n_patients']} patients", kind="note"
     )
     if document["corpus"]["virtual"]:
         head += paragraph(VIRTUAL_NOTICE, kind="note")
@@ -48,7 +48,7 @@ def _first(document: Mapping[str, Any]) -> str:
 
 def _fits(document: Mapping[str, Any]) -> Section:
     """One row a fit: its share of the labels, the rates that were tried, and its cost."""
-    heads = [Cell("Encoder"), Cell("Labels", kind="n"), Cell("Draw", kind="n"), Cell("Studies", kind="n")]
+    heads = [Cell("Encoder"), Cell("Labels", kind="n"), Cell("Draw", kind="n"), Cell("Learnt from", kind="n")]
     heads += [
         Cell("Rates tried: validation"),
         Cell("Best", kind="n"),
