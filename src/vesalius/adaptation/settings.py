@@ -23,6 +23,8 @@ class FitSettings(Config):
     encoder_factor: float = 0.1
     """Learning rate of the encoder beside that of the head."""
     weight_decay: float = 0.01
+    """Of matrices. AdamW takes it apart from the gradient; SGD and Adamax add it to the clipped one, which it then
+    outweighs where gradients are small."""
     batch: int = 32
     steps: int = 300
     warmup: int = 30

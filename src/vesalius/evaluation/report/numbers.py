@@ -139,12 +139,12 @@ def training(run: Path | None) -> Section:
 
 
 def controls(evaluation: Evaluation) -> Section:
-    """What each control is, and every macro score beside it."""
+    """What each control is, and every score of the whole beside it."""
     notes = evaluation.document.get("control_notes", {})
     skipped = [row for row in evaluation.document["skipped"] if "control" in row]
     lines = [(name, words) for name, words in notes.items()]
     lines += [(row["control"], f"not computed: {row['reason']}") for row in skipped]
-    rows = [row for row in evaluation.scores if row["label"] in ("macro", "image_to_text", "text_to_image")]
+    rows = [row for row in evaluation.scores if row["label"] in ("macro", "all", "image_to_text", "text_to_image")]
     rows = [row for row in rows if not row["metric"].endswith("_identity")]
     heads = [Cell("Score"), Cell("Model", kind="n"), *(Cell(name, kind="n") for name in notes)]
     body = [
