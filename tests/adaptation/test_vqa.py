@@ -172,6 +172,18 @@ def test_gradient_reaches_the_encoder(model: Path, spoken: Corpus, tmp_path: Pat
     assert encoder == "tuned" or not moved
 
 
+def test_dropout_hangs_on_the_seed(model: Path, spoken: Corpus, tmp_path: Path) -> None:
+    """Other random numbers drawn in between change nothing."""
+    weights = []
+    for name in ("a", "b"):
+        made = protocol(model, spoken, head="mevf", autoencoder=False, **_steps(3))
+        torch.manual_seed(len(weights))
+        train, val = (examples(made, spoken, part, tmp_path / "pictures") for part in ("train", "val"))
+        fit(made, train.part(range(8)), val, folder=tmp_path / name, seed=0)
+        weights.append(made.state_dict())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
 def test_fusion_reads_both(fused: Path, model: Path, spoken: Corpus, tmp_path: Path) -> None:
     made = protocol(fused, spoken, head="fusion", **_steps(2))
     train, val = (examples(made, spoken, part, tmp_path / "pictures") for part in ("train", "val"))
