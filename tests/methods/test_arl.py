@@ -16,12 +16,12 @@ from vesalius.data.collator import Collator
 from vesalius.data.loader import Sample
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import ConfigError, DataError
+from vesalius.knowledge.numbered import numbered_graph
 from vesalius.knowledge.ontology import Concept, Edge, Ontology
-from vesalius.methods._arl_graph import GraphConfig, graph_edges, graph_vectors, numbered_graph
-from vesalius.methods.arl import ARL, ARLConfig, build
+from vesalius.methods.arl import ARL, ARLConfig, GraphConfig, build, graph_vectors
 from vesalius.methods.base import Progress
 from vesalius.models.dual import DualEncoder
-from vesalius.models.graph.bank import NO_ENTITY
+from vesalius.models.graph.bank import NO_ENTITY, graph_edges
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.tokenizer import train_tokenizer
 from vesalius.objectives.knowledge import translation_distance

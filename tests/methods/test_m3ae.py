@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from math import log
 from typing import Any
 
@@ -31,7 +32,7 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 SMALL = {"layers": 3, "middle": 2, "decoder_depth": 1}
 REPORTS = ("The lungs are clear. No effusion.", "Large left effusion.", "Small nodule in the right lung.", "Clear.")
-PARTS = {"image": "pixels", "text": "words", "matching": "matching"}
+TASKS = ("pixel", "word", "match")
 TOKENIZER = train_tokenizer(REPORTS, vocabulary=60)
 
 
@@ -55,7 +56,7 @@ def batch(of: M3AE, reports: tuple[str, ...] = REPORTS, *, rows: tuple[int, ...]
 
 @pytest.mark.evidence("m3ae", "L2", "three quarters of the patches are hidden, and restoring brings back the order")
 def test_masking_hides_its_share_and_can_be_undone() -> None:
-    of = method(image_share=0.75)
+    of = method(pixel_share=0.75)
     masking = of.masking(torch.arange(5), (3, 7))
     assert masking.hidden.sum(dim=1).tolist() == [21 - int(21 * 0.25)] * 5
     tokens = torch.randn(5, 21, 4)
@@ -100,7 +101,7 @@ def test_gradient_of_pixels_ends_at_the_middle(middle: int) -> None:
         found = torch.autograd.grad(value, list(names.values()), allow_unused=True, retain_graph=True)
         return {name for name, grad in zip(names, found, strict=True) if grad is not None and grad.abs().sum() > 0}
 
-    pixels, words = reached(out["image_error"].sum()), reached(out["text_error"].sum())
+    pixels, words = reached(out["pixel_error"].sum()), reached(out["word_error"].sum())
     late = tuple(f"{side}_layers.{number}." for side in ("text", "image") for number in range(middle, 3))
     assert not [name for name in pixels if name.startswith((*late, f"text_layers.{middle - 1}."))]
     assert [name for name in pixels if name.startswith(f"image_layers.{middle - 1}.")]
@@ -114,7 +115,7 @@ def test_gradient_of_pixels_ends_at_the_middle(middle: int) -> None:
 def test_half_of_the_pairs_are_right(variant: str, count: int) -> None:
     of = method(variant=variant)
     drawn = {"index": torch.arange(count), "same_text": torch.arange(count)}
-    pairs = of._pairs(drawn)
+    pairs = of.pairs(drawn)
     assert pairs.label.sum() == count // 2
     own = pairs.image == torch.arange(count)
     assert own[pairs.label == 1].all()
@@ -128,20 +129,20 @@ def test_a_released_negative_may_be_the_own_image() -> None:
     of = method(variant="release")
     own = 0
     for first in range(40):
-        pairs = of._pairs({"index": torch.arange(first, first + 4)})
+        pairs = of.pairs({"index": torch.arange(first, first + 4)})
         own += int(((pairs.image == torch.arange(4)) & (pairs.label == 0)).sum())
     assert 5 <= own <= 40  # 80 draws of one in four: 20 expected, deviation 3.9
 
 
 def test_equal_reports_are_no_wrong_answers_of_each_other() -> None:
     of = method()
-    pairs = of._pairs({"index": torch.arange(4), "same_text": torch.zeros(4)})
+    pairs = of.pairs({"index": torch.arange(4), "same_text": torch.zeros(4)})
     assert pairs.label.tolist() == [1, 1, 1, 1]
 
 
 @pytest.mark.evidence("m3ae", "L2", "the head for retrieval starts as the matching head's logit of yes")
 def test_ranking_starts_as_the_match() -> None:
-    head = method().matching
+    head = method().match_head
     pooled = torch.randn(5, head.out.in_features)
     torch.testing.assert_close(head.ranking()(pooled)[:, 0], head(pooled)[:, 1])
 
@@ -153,11 +154,11 @@ def test_match_is_the_log_odds_of_the_pair_as_training_sees_it() -> None:
     image = of.model.encode_image(given["pixel_values"])
     text = of.model.encode_text(given["input_ids"], given["attention_mask"])
     fused = of.fusion(out["text_tokens"], out["image_tokens"], text_keep=given["attention_mask"].bool())
-    logits = of.matching(of.fusion.pooled(fused))
+    logits = of.match_head(of.fusion.pooled(fused))
     found = of.match(image, text, given["attention_mask"])
     torch.testing.assert_close(found, logits[:, 1] - logits[:, 0])
     assert "match" in of.capabilities
-    without = method(matching_weight=0)
+    without = method(match_weight=0)
     assert "match" not in without.capabilities
     with pytest.raises(CapabilityError, match="M3AE cannot match"):
         without.match(image, text, given["attention_mask"])
@@ -166,13 +167,12 @@ def test_match_is_the_log_odds_of_the_pair_as_training_sees_it() -> None:
 @pytest.mark.evidence(
     "m3ae", "L2", "each task can be switched off by its weight, and nothing untrained is left to learn"
 )
-@pytest.mark.parametrize("off", [(), ("image",), ("text",), ("matching",), ("image", "text"), ("image", "matching"),
-                                 ("text", "matching")])  # fmt: skip
+@pytest.mark.parametrize("off", [(), *combinations(TASKS, 1), *combinations(TASKS, 2)])
 @pytest.mark.parametrize("middle", [2, 3])
 def test_tasks_are_switched_by_their_weights(off: tuple[str, ...], middle: int) -> None:
     of = method(middle=middle, **{f"{name}_weight": 0 for name in off})
     out = of(**batch(of))
-    parts = {task: part for task, part in PARTS.items() if task not in off}.values()
+    parts = [task for task in TASKS if task not in off]
     assert set(out) == {"loss", *parts}
     assert out["loss"].item() == pytest.approx(sum(out[name].item() for name in parts), rel=1e-5)
     out["loss"].backward()
@@ -180,20 +180,20 @@ def test_tasks_are_switched_by_their_weights(off: tuple[str, ...], middle: int) 
 
 
 def test_weights_weigh() -> None:
-    of, other = method(), method(image_weight=0.5, text_weight=2.0, matching_weight=0.1)
+    of, other = method(), method(pixel_weight=0.5, word_weight=2.0, match_weight=0.1)
     plain, weighed = of(**batch(of)), other(**batch(other))
-    expected = 0.5 * plain["pixels"] + 2 * plain["words"] + 0.1 * plain["matching"]
+    expected = 0.5 * plain["pixel"] + 2 * plain["word"] + 0.1 * plain["match"]
     assert weighed["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_whole_words_are_hidden_and_single_tokens_in_the_release() -> None:
-    of, released = method(text_share=0.3), method(text_share=0.3, variant="release")
+    of, released = method(word_share=0.3), method(word_share=0.3, variant="release")
     halves = {"paper": 0, "release": 0}
     for first in range(30):
         rows = tuple(range(first * 4, first * 4 + 4))
         for name, one in (("paper", of), ("release", released)):
             given = batch(one, rows=rows)
-            shown, labels = one._hidden_words(given)
+            shown, labels = one.hidden_words(given)
             hidden = labels >= 0
             words = batch(of, rows=rows)["units"]
             assert hidden.any(dim=1).all()
@@ -275,10 +275,10 @@ def test_bad_input_is_named() -> None:
     del given["units"]
     with pytest.raises(DataError, match="give its `annotate` to the collator"):
         of(**given)
-    with pytest.raises(ConfigError, match="image_share must be between 0 and 1"):
-        validate(M3AEConfig, {"image_share": 1.0}, where="test")
+    with pytest.raises(ConfigError, match="pixel_share must be between 0 and 1"):
+        validate(M3AEConfig, {"pixel_share": 1.0}, where="test")
     with pytest.raises(ConfigError, match="none below 0, one above"):
-        validate(M3AEConfig, {"image_weight": 0, "text_weight": 0, "matching_weight": 0}, where="test")
+        validate(M3AEConfig, {"pixel_weight": 0, "word_weight": 0, "match_weight": 0}, where="test")
     with pytest.raises(ConfigError, match="middle 7 is no layer from 1 to 6"):
         validate(M3AEConfig, {"middle": 7}, where="test")
 

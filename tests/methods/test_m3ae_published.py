@@ -25,7 +25,7 @@ BERT = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
     "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
 }  # fmt: skip
-TASKS = {"image": "pixels", "text": "words", "matching": "matching"}
+TASKS = {"image": "pixel", "text": "word", "matching": "match"}
 """Task to what the loss calls it."""
 
 
@@ -64,8 +64,8 @@ def step() -> tuple[M3AE, dict[str, Tensor]]:
     other = torch.tensor([1, 2, 3, 0])
     fixed: dict[str, Any] = {
         "masking": lambda index, grid: hide_highest(wave((4, 16), 1.9, 0.4), 0.75),
-        "_hidden_words": lambda batch: (torch.tensor(GOLDEN["shown"]), torch.tensor(GOLDEN["labels"])),
-        "_pairs": lambda made: Pairing(torch.where(label == 1, torch.arange(4), other), label),
+        "hidden_words": lambda batch: (torch.tensor(GOLDEN["shown"]), torch.tensor(GOLDEN["labels"])),
+        "pairs": lambda made: Pairing(torch.where(label == 1, torch.arange(4), other), label),
     }
     for name, value in fixed.items():
         setattr(made, name, value)
@@ -88,11 +88,11 @@ def test_a_step_is_the_authors(step: tuple[M3AE, dict[str, Tensor]], task: str) 
     expected = GOLDEN["tasks"][task]
     out = made.encode(batch)
     if task == "matching":
-        loss = made._matching_loss(out)
+        loss = made.matching(out)
     elif task == "text":
-        loss = out["text_error"].sum() / out["num_hidden"].sum()
+        loss = out["word_error"].sum() / out["num_hidden"].sum()
     else:
-        loss = out["image_error"].mean()
+        loss = out["pixel_error"].mean()
     assert loss.item() == pytest.approx(expected["loss"], rel=1e-11)  # golden numbers have 13 digits
     assert made.loss(out)[TASKS[task]].item() == pytest.approx(expected["loss"], rel=1e-11)
     made.zero_grad()
@@ -126,7 +126,7 @@ def test_keys_that_do_not_fit_are_named() -> None:
     with pytest.raises(CheckpointError, match=r"M3AE: 1 of .* keys are unknown: vision_encoder\.visual\.extra"):
         load_published(made, {**state, "vision_encoder.visual.extra": torch.zeros(1)})
     less = {name: value for name, value in state.items() if name != "itm_head.fc.bias"}
-    with pytest.raises(CheckpointError, match=r"missing: matching\.out\.bias"):
+    with pytest.raises(CheckpointError, match=r"missing: match_head\.out\.bias"):
         load_published(made, less)
     with pytest.raises(CheckpointError, match=r"conv1\.weight is missing; the vision encoder is not CLIP's ViT"):
         load_published(made, {"itm_head.fc.bias": torch.zeros(2)})

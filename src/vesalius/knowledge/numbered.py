@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from vesalius.data.records import Status
 from vesalius.knowledge.entities import Linker
+from vesalius.knowledge.facts import fact_graph, fact_linker
 from vesalius.knowledge.ontology import Ontology
+from vesalius.knowledge.sources import read_ontology
 
-__all__ = ["EntityMention", "NumberedGraph"]
+__all__ = ["EntityMention", "NumberedGraph", "numbered_graph"]
 
 _TEXTS_KEPT = 1 << 14
 
@@ -78,3 +80,13 @@ class NumberedGraph:
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
         self._found = lru_cache(maxsize=_TEXTS_KEPT)(self._find)
+
+
+@cache
+def numbered_graph(source: str, *, shuffled: bool) -> NumberedGraph:
+    """Return the graph of an ontology, or the package's own; `shuffled` gives every name to another entity."""
+    seed = 0 if shuffled else None
+    if not source:
+        return NumberedGraph(fact_graph(), fact_linker(), shuffled=seed)
+    ontology = read_ontology(source)
+    return NumberedGraph(ontology, ontology.linker(), shuffled=seed)

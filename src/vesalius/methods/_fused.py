@@ -8,7 +8,7 @@ Legend: B batch, L tokens, P patches, F width of an encoder, D width of the fusi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -31,14 +31,16 @@ from vesalius.models.fusion.pixels import PixelDecoder
 from vesalius.models.fusion.streams import Fused, Fusion, FusionConfig, ThirdStream, image_stream, text_stream
 from vesalius.objectives.masked import (
     IGNORED,
+    Masking,
     hide_highest,
     mask_units,
     patchify,
     pixel_errors,
     random_scores,
     restored,
+    row_chances,
 )
-from vesalius.objectives.matching import halves, matching_loss
+from vesalius.objectives.matching import Pairing, halves, matching_loss
 
 __all__ = ["FusedConfig", "FusedMethod"]
 
@@ -50,6 +52,12 @@ _PIXELS, _WORDS, _PAIRS = range(3)
 class FusedConfig(MethodConfig):
     """Settings of the skeleton; with encoders of 768 the sizes that are not given are the papers'."""
 
+    word_weight: float = 1.0
+    """Of the hidden words. 0 leaves a task out."""
+    pixel_weight: float = 1.0
+    """Of the hidden patches."""
+    match_weight: float = 1.0
+    """Of matching, without which the model cannot match."""
     word_share: float = 0.15
     """Of the words that is hidden (authors' code)."""
     pixel_share: float = 0.75
@@ -77,6 +85,9 @@ class FusedConfig(MethodConfig):
         for name in ("word_share", "pixel_share"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must be between 0 and 1, found {getattr(self, name)}")
+        weights = {name: value for name, value in vars(self).items() if name.endswith("_weight")}
+        if min(weights.values()) < 0 or not any(weights.values()):
+            raise ValueError(f"{', '.join(weights)} are {list(weights.values())}: none below 0, one above")
         if not 1 <= self.middle <= self.layers:
             raise ValueError(f"middle {self.middle} is no layer from 1 to {self.layers}")
 
@@ -92,28 +103,37 @@ class FusedMethod(Method):
 
     unshared = frozenset({"image_tokens", "text_tokens", "text_keep"})
 
-    def __init__(self, settings: FusedConfig, model: DualEncoder, *, words: bool, pixels: bool, match: bool):
-        """Build the fusion and the heads of the tasks that are wanted."""
+    def __init__(
+        self, settings: FusedConfig, model: DualEncoder, *, words: bool = False, pixels: bool = False,
+        pooled: bool = False,
+    ):  # fmt: skip
+        """Build the fusion and the heads of the tasks that have a weight.
+
+        Args:
+            settings: of the method.
+            model: the encoders.
+            words: a further task finds hidden words.
+            pixels: a further task rebuilds hidden pixels.
+            pooled: a further task reads both pooled streams.
+        """
         super().__init__(settings, model)
         self.skeleton = settings
+        words, pixels = words or bool(settings.word_weight), pixels or bool(settings.pixel_weight)
         chosen = settings.fusion(model.text.width, model.vision.width)
         self.fusion = Fusion(chosen, text_width=model.text.width, image_width=model.vision.width)
         if pixels:
             width = settings.decoder_width or max(4, chosen.width // 2)
-            values = model.settings.channels * prod(self._patch(model.settings.size))
             self.pixels_head = PixelDecoder(
-                chosen.width, width=width, depth=settings.decoder_depth, values=values,
+                chosen.width, width=width, depth=settings.decoder_depth, quick=True,
+                values=model.settings.channels * prod(self._patch(model.settings.size)),
                 heads=settings.decoder_heads or max(1, width // 64),
             )  # fmt: skip
         if words:
             self.words_head = MaskedWordHead(chosen.width, vocabulary=_vocabulary(model))
-        if match:
+        if settings.match_weight:
             self.match_head = MatchingHead(2 * chosen.width)
-        self.capabilities = frozenset({"embed_image"} | ({"match"} if match else set()))
-        self._still([model.vision_head, model.text_head, model.text_pool])
-        for scale in (model.logit_scale, model.logit_bias):
-            if scale is not None:
-                scale.requires_grad_(False)
+        self.capabilities = frozenset({"embed_image"} | ({"match"} if settings.match_weight else set()))
+        self.num_read = self._freeze_unread(words=words, pixels=pixels, pooled=pooled or bool(settings.match_weight))
 
     def view(self, image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw a view of an image (C, …) with values 0 to 1."""
@@ -143,7 +163,7 @@ class FusedMethod(Method):
     def fused(self, image: ImageFeatures, text: TextFeatures, attention_mask: Tensor) -> Tensor:
         """Both pooled streams of each pair, (B, 2 D)."""
         return self.fusion.pooled(
-            self.fusion(text_stream(text), image_stream(image), text_keep=attention_mask.bool())
+            self.fusion(text_stream(text), image_stream(image), text_keep=attention_mask.bool(), first=True)
         )
 
     def third(self, made: Representations, labels: Tensor | None = None) -> ThirdStream | None:
@@ -151,18 +171,29 @@ class FusedMethod(Method):
         del made, labels
         return None
 
-    def pair_tokens(self, batch: Batch) -> Representations:
-        """Encode both sides whole: what the tasks read, with one row a study."""
-        self.fusion.recompute = getattr(self.model.vision, "recompute", False)
-        image = self.model.encode_image(batch["pixel_values"], project=False)
-        text = self.model.encode_text(batch["input_ids"], batch["attention_mask"], project=False)
-        return {
+    def pair_tokens(self, batch: Batch, *, image: bool = True) -> Representations:
+        """Encode both sides whole, or the text alone: what the tasks read, with one row a study."""
+        for part in (self.fusion, getattr(self, "pixels_head", self.fusion)):
+            part.recompute = self.model.recompute
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        made = {
             "index": batch["index"],
-            "same_text": text_numbers(batch["input_ids"], batch["attention_mask"]),
-            "image_tokens": image_stream(image),
-            "text_tokens": text_stream(text),
-            "text_keep": batch["attention_mask"].bool(),
+            "same_text": text_numbers(ids, mask),
+            "text_tokens": text_stream(self.model.encode_text(ids, mask, project=False)),
+            "text_keep": mask.bool(),
         }
+        if image:
+            made["image_tokens"] = image_stream(self.model.encode_image(batch["pixel_values"], project=False))
+        return made
+
+    def carried(self, made: Representations) -> Representations:
+        """Return what the loss reads: tokens where there is matching."""
+        return {name: made[name] for name in made if self.skeleton.match_weight or name not in self.unshared}
+
+    def weighed(self, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the sum of tasks by their weights, and the tasks, each by the name of its weight."""
+        loss = torch.stack([getattr(self.skeleton, f"{name}_weight") * part for name, part in parts.items()]).sum()
+        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
 
     def word_errors(self, batch: Batch, made: Representations) -> Representations:
         """Sum of the cross-entropies of each text's hidden words, and how many they are, (B,) each."""
@@ -187,12 +218,12 @@ class FusedMethod(Method):
         """Texts with hidden units and the labels of these, (B, L) each."""
         units, shares = self.units(batch).cpu(), self.word_shares(batch)
         rows = []
+        ids, tokens = batch["input_ids"].cpu(), batch["mask_token"].tolist()
         for row, draw in enumerate(self._draws(batch["index"], task=_WORDS)):
-            mask, size = batch["mask_token"][row].tolist()
+            mask, size = tokens[row]
             here = slice(row, row + 1)
-            ids = batch["input_ids"][here].cpu()
             rows.append(
-                mask_units(ids, units[here], share=shares[here], mask_id=mask, vocabulary=size, generator=draw)
+                mask_units(ids[here], units[here], share=shares[here], mask_id=mask, vocabulary=size, generator=draw)
             )
         shown, labels = (torch.cat(side).to(batch["input_ids"].device) for side in zip(*rows, strict=True))
         return shown, labels
@@ -205,12 +236,18 @@ class FusedMethod(Method):
         """Return the share of each text's words that is hidden, (B,) float64."""
         return torch.full((len(batch["units"]),), self.skeleton.word_share, dtype=torch.float64)
 
-    def patch_errors(self, batch: Batch, text: Tensor, text_keep: Tensor | None, third: ThirdStream | None) -> Tensor:
+    def masking(self, index: Tensor, grid: tuple[int, ...]) -> Masking:
+        """Draw which patches of each study are hidden; the same at the same step, whatever stands beside it."""
+        scores = [random_scores(1, prod(grid), generator=draw) for draw in self._draws(index, task=_PIXELS)]
+        return hide_highest(torch.cat(scores).to(index.device), self.skeleton.pixel_share)
+
+    def patch_errors(
+        self, batch: Batch, text: Tensor, text_keep: Tensor | None, third: ThirdStream | None = None
+    ) -> Tensor:
         """Mean squared error over the hidden patches of each study, (B,), beside a text (B, L, F)."""
         pixels = batch["pixel_values"]
         grid = self.model.image_grid(pixels.shape[2:])
-        scores = [random_scores(1, prod(grid), generator=draw) for draw in self._draws(batch["index"], task=_PIXELS)]
-        masking = hide_highest(torch.cat(scores).to(pixels.device), self.skeleton.pixel_share)
+        masking = self.masking(batch["index"], grid)
         image = image_stream(self.model.encode_image(pixels, project=False, kept=masking.kept))
         fused = self.fusion(text, image, text_keep=text_keep, third=third, upto=self.skeleton.middle, sides="image")
         assert fused.image is not None
@@ -229,11 +266,10 @@ class FusedMethod(Method):
         chosen = made if rows is None else {name: made[name][rows] for name in made if made[name].ndim}
         if not len(chosen["index"]):
             return chosen["text_tokens"].sum() * 0
-        draw = next(self._draws(chosen["index"].sum()[None], task=_PAIRS))
-        pairs = halves(len(chosen["index"]), generator=draw, groups=chosen["same_text"])
+        pairs = self.pairs(chosen)
         image = chosen["image_tokens"][pairs.image.to(chosen["image_tokens"].device)]
         fused: Fused = self.fusion(
-            chosen["text_tokens"], image, text_keep=chosen["text_keep"], third=self.third(chosen)
+            chosen["text_tokens"], image, text_keep=chosen["text_keep"], third=self.third(chosen), first=True
         )
         return matching_loss(_exact(self.match_head(self.fusion.pooled(fused))), pairs.label)
 
@@ -243,16 +279,37 @@ class FusedMethod(Method):
         processes = batch_share(made, count) * len(every) / len(counts)
         return processes * made[error].sum() / every.sum().clamp(min=1)
 
-    def _draws(self, index: Tensor, *, task: int) -> Iterator[torch.Generator]:
-        """Yield a generator for each study, which hangs on study, step and task; in validation not on the step."""
-        step = self.progress.step + 1 if self.training else 0
-        for row in index.tolist():
-            seed = np.random.SeedSequence([row, step, task]).generate_state(1, np.uint64)[0]
-            yield torch.Generator().manual_seed(int(seed >> np.uint64(1)))
+    def pairs(self, made: Representations) -> Pairing:
+        """Draw which image goes with each text."""
+        return halves(len(made["index"]), generator=self.pair_chance(made), groups=made["same_text"])
+
+    def pair_chance(self, made: Representations) -> torch.Generator:
+        """Return what pairs are drawn by."""
+        return self._draws(made["index"].sum()[None], task=_PAIRS)[0]
+
+    def _draws(self, index: Tensor, *, task: int) -> list[torch.Generator]:
+        """Return a generator for each study, which hangs on study, step and task; in validation not on the step."""
+        return row_chances(index, step=self.progress.step + 1 if self.training else 0, task=task)
 
     def _patch(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """Pixels of a patch along each axis; `patchify` refuses what does not fit."""
         return tuple(side // count for side, count in zip(size, self.model.image_grid(size), strict=True))
+
+    def _freeze_unread(self, *, words: bool, pixels: bool, pooled: bool) -> int:
+        """Freeze the joint space and the layers of the fusion that no task reaches; return how many of the text's do.
+
+        Hidden words are read from the last layer of the text, pixels from the middle one of the image.
+        """
+        model, fusion, layers, middle = self.model, self.fusion, self.skeleton.layers, self.skeleton.middle
+        text = layers if words or pooled else (middle - 1) * pixels
+        image = layers if pooled else max((layers - 1) * words, middle * pixels)
+        self._still([model.vision_head, model.text_head, model.text_pool])
+        self._still([*fusion.text_layers[text:], *fusion.image_layers[image:]])
+        self._still([] if pooled else [fusion.text_pool, fusion.image_pool])
+        for scale in (model.logit_scale, model.logit_bias):
+            if scale is not None:
+                scale.requires_grad_(False)
+        return text
 
     def _still(self, parts: list[Any]) -> None:
         """Freeze parts that no task reaches."""

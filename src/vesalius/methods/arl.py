@@ -11,8 +11,9 @@ is one of the words of a text. Variant "release" masks by the padded length and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -21,30 +22,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from vesalius.config import Config
 from vesalius.data.collator import Reading
 from vesalius.data.words import span_tokens
 from vesalius.errors import DataError
-from vesalius.methods._arl_graph import (
-    GraphConfig,
-    graph_edges,
-    graph_vectors,
-    numbered_graph,
-    padded,
-    padded_spans,
-    present,
-)
+from vesalius.knowledge.numbered import EntityMention, numbered_graph
 from vesalius.methods._fused import FusedConfig, FusedMethod
 from vesalius.methods.base import Batch, Representations, batch_share
 from vesalius.models.dual import DualEncoder
 from vesalius.models.fusion.entities import EntityStream
 from vesalius.models.fusion.streams import ThirdStream
-from vesalius.models.graph.bank import NO_ENTITY, EntityBank, chosen_entities, several_hot
+from vesalius.models.graph.bank import (
+    NO_ENTITY,
+    EntityBank,
+    chosen_entities,
+    graph_edges,
+    padded,
+    padded_spans,
+    several_hot,
+)
+from vesalius.models.graph.translational import TransE
+from vesalius.objectives.knowledge import TriplePass, bernoulli_share, triple_pass
 from vesalius.objectives.masked import span_places, touched, units_of_spans
 from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
 
-__all__ = ["ARL", "METHOD", "PAPER", "SETTINGS", "ARLConfig", "build"]
+__all__ = ["ARL", "METHOD", "PAPER", "SETTINGS", "ARLConfig", "GraphConfig", "build", "graph_vectors"]
 
-# B batch, L tokens, P patches, S entities of a text, E entities, D width of the fusion
+# B batch, L tokens, P patches, S entities of a text, E entities, D width of an entity
+
+_BATCHES = 100
+"""Of an epoch over a large graph (authors)."""
+_LEAST_BATCH = 1024
 
 _COMPACT = (
     "model.width=64",
@@ -106,15 +114,29 @@ PAPER = Paper(
 
 
 @dataclass(frozen=True, kw_only=True)
+class GraphConfig(Config):
+    """The graph of knowledge and its encoder."""
+
+    source: str = ""
+    """An ontology: a folder of UMLS tables or of ours, an .obo or an .owl file; empty for the package's own graph."""
+    width: int = 256
+    """Of an entity (paper: 256)."""
+    epochs: int = 20
+    """Of the vectors that entities start from, by TransE (authors: 1000 over UMLS); 0 leaves them at random."""
+    heads: int = 8
+    """Of the first layer over the graph (authors' code: 8)."""
+    head_width: int = 64
+    """Of each (authors' code: 64)."""
+    dropout: float = 0.2
+    """Of the graph's layers (authors' code: 0.2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ARLConfig(FusedConfig):
     """Settings of ARL."""
 
     variant: Literal["paper", "release"] = "paper"
     """"release" does as the authors' code: 15 % of the padded length is masked, edges are read from head to tail."""
-    word_weight: float = 1.0
-    """Of the masked words (authors' code: 1). 0 leaves them out, as for the others."""
-    pixel_weight: float = 1.0
-    """Of the masked patches (authors' code: 1)."""
     match_weight: float = 0.1
     """Of matching (authors' code: 0.1)."""
     align_weight: float = 1.0
@@ -133,9 +155,6 @@ class ARLConfig(FusedConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        weights = {name: getattr(self, f"{name}_weight") for name in ("word", "pixel", "match", "align")}
-        if min(weights.values()) < 0 or not any(weights.values()):
-            raise ValueError(f"weights of {', '.join(weights)} are {list(weights.values())}: none below 0, one above")
         if self.num_entities < 1:
             raise ValueError(f"num_entities must be at least 1, found {self.num_entities}")
 
@@ -146,10 +165,7 @@ class ARL(FusedMethod):
     unshared = FusedMethod.unshared | {"entity", "entity_place", "entity_keep"}
 
     def __init__(self, settings: ARLConfig, model: DualEncoder):
-        super().__init__(
-            settings, model, words=bool(settings.word_weight), pixels=bool(settings.pixel_weight),
-            match=bool(settings.match_weight),
-        )  # fmt: skip
+        super().__init__(settings, model)
         self.chosen, graph = settings, settings.graph
         self.released = settings.variant == "release"
         self.graph = numbered_graph(graph.source, shuffled=settings.knowledge == "shuffled")
@@ -182,7 +198,7 @@ class ARL(FusedMethod):
             "entity_numbers": padded([[one.entity for one, _ in row[:most]] for row in kept]),
             "entity_spans": padded_spans([[span for _, span in row[:most]] for row in kept]),
             "text_entities": padded([list(dict.fromkeys(one.entity for one, _ in row)) for row in kept]),
-            "image_entities": padded([present([one for one, _ in row]) for row in kept]),
+            "image_entities": padded([_present([one for one, _ in row]) for row in kept]),
         }
 
     def encode(self, batch: Batch) -> Representations:
@@ -202,7 +218,7 @@ class ARL(FusedMethod):
             made |= self.word_errors(batch, made)
         if self.chosen.pixel_weight:
             made["pixel_error"] = self.patch_errors(batch, made["text_tokens"], made["text_keep"], self.third(made))
-        return made
+        return self.carried(made)
 
     def loss(self, representations: Representations) -> dict[str, Tensor]:
         """Return the weighted sum of align, word, pixel and match, and each that has a weight."""
@@ -216,8 +232,7 @@ class ARL(FusedMethod):
             parts["pixel"] = share * representations["pixel_error"].mean()
         if self.chosen.match_weight:
             parts["match"] = share * self.matching(representations)
-        loss = torch.stack([getattr(self.chosen, f"{name}_weight") * part for name, part in parts.items()]).sum()
-        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+        return self.weighed(parts)
 
     def third(self, made: Representations, labels: Tensor | None = None) -> ThirdStream | None:
         """Entities beside the text, where REASON is on; those whose words are hidden are taken out."""
@@ -260,13 +275,37 @@ class ARL(FusedMethod):
 
     def _freeze_unused(self) -> None:
         """Freeze what no task reaches."""
-        chosen, fusion = self.chosen, self.fusion
         if self.stream is not None:
-            self.stream.freeze_unread()
-        if not chosen.align_weight:
-            self._still([self.bank.image_head, self.bank.text_head, *([] if self.stream else [self.bank])])
-        if not chosen.match_weight:
-            self._still([fusion.text_pool, fusion.image_pool, fusion.image_layers[-1]])
+            self.stream.freeze_unread(self.num_read)
+        if not self.chosen.align_weight:
+            self._still([self.bank.image_head, self.bank.text_head])
+            self._still([] if self.stream and self.num_read else [self.bank])
+
+
+@cache
+def graph_vectors(settings: GraphConfig) -> Tensor:
+    """Vectors (E, D) by TransE: distance of sums, margin 5, 25 corruptions drawn by relation (authors)."""
+    graph = numbered_graph(settings.source, shuffled=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = TransE(num_entities=len(graph.entities), num_relations=len(graph.relations), width=settings.width)
+    if len(graph.triples):
+        triples = torch.from_numpy(graph.triples)
+        way = TriplePass(
+            batch=max(_LEAST_BATCH, -(-len(triples) // _BATCHES)), negatives=25, margin=5.0,
+            num_entities=len(graph.entities),
+            share=bernoulli_share(triples, len(graph.relations)),
+        )  # fmt: skip
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(settings.epochs):
+            triple_pass(model.score, triples, optimiser, settings=way, generator=generator)
+    return model.entity.weight.detach()
+
+
+def _present(mentions: Sequence[EntityMention]) -> list[int]:
+    """Return the entities that a text states as present, once each."""
+    return list(dict.fromkeys(one.entity for one in mentions if one.status == "present"))
 
 
 METHOD = ARL

@@ -95,8 +95,6 @@ class PTUnifierConfig(FusedConfig):
 
     variant: Literal["paper", "release"] = "paper"
     """"release": rows of the pools get no gradient, as in the authors' code."""
-    word_weight: float = 1.0
-    """Of the hidden words of pairs (authors' code: 1). 0 leaves them out, as for the others."""
     match_weight: float = 0.5
     """Of matching (authors' code: 0.5)."""
     contrast_weight: float = 0.1
@@ -122,9 +120,6 @@ class PTUnifierConfig(FusedConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        weights = {name: value for name, value in vars(self).items() if name.endswith("_weight")}
-        if min(weights.values()) < 0 or not any(weights.values()):
-            raise ValueError(f"{', '.join(weights)} are {list(weights.values())}: none below 0, one above")
         if self.temperature <= 0:
             raise ValueError(f"temperature must be above 0, found {self.temperature}")
         if not 1 <= max(self.image_prompts, self.text_prompts) <= self.pool_size:
@@ -143,8 +138,8 @@ class PTUnifier(FusedMethod):
 
     def __init__(self, settings: PTUnifierConfig, model: DualEncoder):
         super().__init__(
-            settings, model, words=bool(settings.word_weight or settings.lone_word_weight),
-            pixels=bool(settings.pixel_weight or settings.lone_pixel_weight), match=bool(settings.match_weight),
+            settings, model, words=bool(settings.lone_word_weight), pixels=bool(settings.lone_pixel_weight),
+            pooled=bool(settings.contrast_weight),
         )  # fmt: skip
         require_prompts(model, least=0 if settings.prompts == "none" else 1)
         self.chosen, width = settings, self.fusion.settings.width
@@ -209,12 +204,12 @@ class PTUnifier(FusedMethod):
         if chosen.lone_word_weight:
             made |= {f"lone_{name}": value * said for name, value in self._lone_words(batch, made).items()}
         if chosen.pixel_weight:
-            errors = self.patch_errors(batch, made["text_tokens"], made["text_keep"], None)
+            errors = self.patch_errors(batch, made["text_tokens"], made["text_keep"])
             made |= {"pixel_error": errors * made["pair"]}
         if chosen.lone_pixel_weight:
-            errors = self.patch_errors(batch, self._text_prompts(batch["pixel_values"]), None, None)
+            errors = self.patch_errors(batch, self._text_prompts(batch["pixel_values"]), None)
             made |= {"lone_pixel_error": errors * shown, "shown": shown}
-        return made
+        return self.carried(made)
 
     def loss(self, representations: Representations) -> dict[str, Tensor]:
         """Return the weighted sum of the tasks, and each that has a weight, by the name of its weight."""
@@ -231,8 +226,7 @@ class PTUnifier(FusedMethod):
             parts["match"] = batch_share(made, "index") * self.matching(made, torch.nonzero(made["pair"])[:, 0])
         if chosen.contrast_weight:
             parts["contrast"] = self._contrast(made)
-        loss = torch.stack([getattr(chosen, f"{name}_weight") * part for name, part in parts.items()]).sum()
-        return {"loss": loss, **{name: part.detach() for name, part in parts.items()}}
+        return self.weighed(parts)
 
     def _contrast(self, made: Representations) -> Tensor:
         """Mean of both directions over the pairs of all processes."""
@@ -250,7 +244,7 @@ class PTUnifier(FusedMethod):
         return value.loss
 
     def _fused(self, image: Tensor, text: Tensor, text_keep: Tensor | None = None) -> Tensor:
-        pooled: Tensor = self.fusion.pooled(self.fusion(text, image, text_keep=text_keep))
+        pooled: Tensor = self.fusion.pooled(self.fusion(text, image, text_keep=text_keep, first=True))
         return pooled
 
     def _lone_words(self, batch: Batch, made: Representations) -> Representations:

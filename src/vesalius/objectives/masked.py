@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -40,9 +41,16 @@ class Masking(NamedTuple):
     """Place of every patch among visible patches followed by hidden ones, (B, P)."""
 
 
-def row_chances(index: Tensor, *, step: int) -> list[torch.Generator]:
-    """Return a generator for each row (B,) of a corpus at a step: a row draws the same in whatever piece it comes."""
-    return [torch.Generator().manual_seed(step * 1_000_003 + row) for row in index.tolist()]
+def row_chances(index: Tensor, *, step: int, task: int = 0) -> list[torch.Generator]:
+    """Return a generator for each row (B,) of a corpus: a row draws the same in whatever piece of a batch it comes.
+
+    Args:
+        index: numbers of the rows.
+        step: another one draws otherwise.
+        task: of what is drawn, so that two things drawn for a row at a step do not go together.
+    """
+    seeds = (np.random.SeedSequence([row, step, task]).generate_state(1, np.uint64)[0] for row in index.tolist())
+    return [torch.Generator().manual_seed(int(seed >> np.uint64(1))) for seed in seeds]
 
 
 def random_scores(batch: int, patches: int, *, generator: torch.Generator | None = None) -> Tensor:

@@ -105,3 +105,26 @@ def test_layers_that_are_computed_again_give_equal_gradients() -> None:
         assert (plain is None) == (again is None)
         if plain is not None:
             torch.testing.assert_close(again, plain)
+
+
+@pytest.mark.parametrize("tokens", [1, 5])
+def test_the_first_tokens_alone_take_in_what_names_them(tokens: int) -> None:
+    made = stream()
+    text, image = wave(2, 5, 8, a=0.3, b=0.2), wave(2, 4, 8, a=0.5, b=0.1)
+    entities = wave(2, 3, 6, a=0.7, b=0.4)
+    whole = made.over(entities, PLACES, KEEP)(0, text, image)
+    torch.testing.assert_close(made.over(entities, PLACES, KEEP)(0, text[:, :tokens], image), whole[:, :tokens])
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 2])
+def test_what_no_word_reads_is_frozen(num_layers: int) -> None:
+    made = stream()
+    made.freeze_unread(num_layers)
+    third = made.over(wave(2, 3, 6, a=0.7, b=0.4), PLACES, KEEP)
+    text = wave(2, 5, 8, a=0.3, b=0.2).requires_grad_()
+    for layer in range(num_layers):
+        text = third(layer, text, wave(2, 4, 8, a=0.5, b=0.1))
+    text.square().sum().backward()
+    assert {name for name, weight in made.named_parameters() if weight.grad is not None} == {
+        name for name, weight in made.named_parameters() if weight.requires_grad
+    }

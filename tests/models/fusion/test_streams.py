@@ -132,6 +132,16 @@ def test_the_first_layers_alone_are_the_first_layers(upto: int) -> None:
         torch.testing.assert_close(cut.middle[1], middle.image)
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_first_tokens_alone_are_those_of_the_whole(told: bool) -> None:
+    model, (text, image) = fusion(), streams()
+    keep = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    third = Attended(SMALL, source_width=6).eval().over(torch.ones(2, 4, 6)) if told else None
+    whole, first = (model(text, image, text_keep=keep, third=third, first=alone) for alone in (False, True))
+    assert first.text.shape == first.image.shape == (2, 1, 16)
+    torch.testing.assert_close(model.pooled(first), model.pooled(whole))
+
+
 def test_what_is_not_run_gets_no_gradient() -> None:
     model = fusion()
     model(*streams(), upto=2, sides="image").image.sum().backward()

@@ -37,10 +37,13 @@ class EntityStream(nn.Module):
         )
         initialise_normal(self)
 
-    def freeze_unread(self) -> None:
-        """Freeze the perceptron of the last layer: no word reads the entities after it."""
-        last: _EntityLayer = self.layers[-1]  # type: ignore[assignment]
-        for part in (last.expand, last.contract, last.norm):
+    def freeze_unread(self, num_layers: int) -> None:
+        """Freeze what no word reads where so many layers run: the layers after, and the last one's perceptron."""
+        unread: list[nn.Module] = [*self.layers[num_layers:]]
+        if num_layers:
+            last: _EntityLayer = self.layers[num_layers - 1]  # type: ignore[assignment]
+            unread += [last.expand, last.contract, last.norm]
+        for part in unread:
             part.requires_grad_(False)
 
     def over(self, entities: Tensor, places: Tensor, keep: Tensor) -> ThirdStream:
@@ -84,7 +87,7 @@ class _EntityLayer(nn.Module):
         """Text (B, L, D) and entities (B, S, E) to the same; `told` is 1 where a token names an entity, (B, L, S)."""
         entities = self.self_attention(entities, keep=keep)
         entities = self.cross_attention(entities, self.image_project(image))
-        taken = torch.bmm(told.to(entities.dtype), self.text_project(entities))
+        taken = torch.bmm(told[:, : text.shape[1]].to(entities.dtype), self.text_project(entities))
         text = self.fuse_norm(text + self.dropout(self.fuse(text + taken)))
         inner = self.contract(functional.gelu(self.expand(entities)))
         return text, self.norm(entities + self.dropout(inner))

@@ -76,16 +76,16 @@ RULES: tuple[Rule, ...] = (
     (r"mlm_head\.transform\.LayerNorm\.(.*)", r"words_head.norm.\1"),
     (r"mlm_head\.decoder\.weight", "words_head.out.weight"),
     (r"mlm_head\.bias", "words_head.out.bias"),
-    (r"mim_head\.mask_token", "pixels.hidden_token"),
+    (r"mim_head\.mask_token", "pixels_head.hidden_token"),
     (r"mim_head\.decoder_pos_embed", None),
-    (r"mim_head\.decoder_embed\.(.*)", r"pixels.embed.\1"),
-    *_blocks(r"mim_head\.decoder\.resblocks", "pixels.blocks"),
-    (r"mim_head\.decoder_norm\.(.*)", r"pixels.norm.\1"),
-    (r"mim_head\.decoder_pred\.(.*)", r"pixels.predict.\1"),
-    (r"itm_head\.fc\.(.*)", r"matching.out.\1"),
+    (r"mim_head\.decoder_embed\.(.*)", r"pixels_head.embed.\1"),
+    *_blocks(r"mim_head\.decoder\.resblocks", "pixels_head.blocks"),
+    (r"mim_head\.decoder_norm\.(.*)", r"pixels_head.norm.\1"),
+    (r"mim_head\.decoder_pred\.(.*)", r"pixels_head.predict.\1"),
+    (r"itm_head\.fc\.(.*)", r"match_head.out.\1"),
     (r"(train|val|test)_(mlm|mim|itm)_.*", None),
 )
-"""For a method that calls its parts `model`, `fusion`, `words_head`, `pixels` and `matching`."""
+"""For a method that calls its parts `model`, `fusion`, `words_head`, `pixels_head` and `match_head`."""
 
 
 def published_state(
@@ -102,8 +102,8 @@ def published_state(
         CheckpointError: a key that no rule knows, or no square of patches; named.
     """
     out = renamed(_embedding(dict(state), where=where), [*rules, *RULES], where=where)
-    if "pixels.hidden_token" in out:
-        out["pixels.hidden_token"] = out["pixels.hidden_token"].flatten()
+    if "pixels_head.hidden_token" in out:
+        out["pixels_head.hidden_token"] = out["pixels_head.hidden_token"].flatten()
     return out
 
 

@@ -37,7 +37,8 @@ __all__ = [
 
 ThirdStream = Callable[[int, Tensor, Tensor], Tensor]
 """``third(layer, text, image)``: changes the text stream (B, L, D) inside a layer, between its look at the image
-stream (B, 1 + P, D), as that came in, and its perceptron. Layers count from 0."""
+stream (B, 1 + P, D), as that came in, and its perceptron. Layers count from 0; the last one may have the first of the
+tokens alone, (B, 1, D)."""
 
 _NORM_FLOOR = 1e-12
 
@@ -140,6 +141,7 @@ class CoAttentionLayer(nn.Module):
         keep: Tensor | None = None,
         other_keep: Tensor | None = None,
         between: Callable[[Tensor], Tensor] | None = None,
+        first: bool = False,
     ) -> Tensor:
         """Tokens (B, L, D) to tokens.
 
@@ -149,8 +151,9 @@ class CoAttentionLayer(nn.Module):
             keep: True where a token of this stream is real, (B, L).
             other_keep: True where one of the other is, (B, P).
             between: changes the tokens before the perceptron.
+            first: the first token alone is wanted, (B, 1, D); it looks at all.
         """
-        tokens = self.self_attention(tokens, keep=keep)
+        tokens = self.self_attention(tokens[:, :1] if first else tokens, tokens, keep=keep)
         tokens = self.cross_attention(tokens, other, keep=other_keep)
         if between is not None:
             tokens = between(tokens)
@@ -200,6 +203,7 @@ class Fusion(nn.Module):
         third: ThirdStream | None = None,
         upto: int | None = None,
         sides: Literal["both", "text", "image"] = "both",
+        first: bool = False,
     ) -> Fused:
         """Fuse two streams.
 
@@ -211,6 +215,7 @@ class Fusion(nn.Module):
             third: changes the text stream inside each layer.
             upto: run so many layers; all where not given.
             sides: streams that are wanted of the last layer.
+            first: of the last layer the first tokens alone are wanted, which is all that `pooled` reads.
         """
         words, patches = self.text_project(text) + self.modality[0], self.image_project(image) + self.modality[1]
         count, middle = self.settings.layers if upto is None else upto, None
@@ -222,11 +227,13 @@ class Fusion(nn.Module):
             if not (last and sides == "image"):
                 between = _bound(third, number, streams[1]) if third is not None else None
                 layer = self.text_layers[number]
-                words = run(layer, *streams, text_keep, image_keep, between, recompute=self.recompute)
+                words = run(layer, *streams, text_keep, image_keep, between, first and last, recompute=self.recompute)
             if not (last and sides == "text"):
                 layer = self.image_layers[number]
-                patches = run(layer, *streams[::-1], image_keep, text_keep, recompute=self.recompute)
-        if count == self.settings.middle and sides == "both":
+                patches = run(
+                    layer, *streams[::-1], image_keep, text_keep, None, first and last, recompute=self.recompute
+                )  # fmt: skip
+        if count == self.settings.middle and sides == "both" and not first:
             middle = (words, patches)
         return Fused(words if sides != "image" else None, patches if sides != "text" else None, middle)
 

@@ -7,12 +7,16 @@ Legend: B batch, S entities of a sample, E entities, T triples, D width of an en
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vesalius.models.graph.attention import GraphEncoder
 
-__all__ = ["NO_ENTITY", "EntityBank", "chosen_entities", "several_hot"]
+__all__ = ["NO_ENTITY", "EntityBank", "chosen_entities", "graph_edges", "padded", "padded_spans", "several_hot"]
 
 NO_ENTITY = -100
 """Number of an entity that is padding."""
@@ -74,3 +78,27 @@ def several_hot(numbers: Tensor, count: int) -> Tensor:
     out = torch.zeros(len(numbers), count + 1, device=numbers.device)
     places = torch.where(numbers == NO_ENTITY, count, numbers)
     return out.scatter(1, places, 1.0)[:, :count]
+
+
+def graph_edges(triples: NDArray[np.int64], *, both_ways: bool) -> Tensor:
+    """Heads and tails of triples, (2, T), kinds left out, each pair once in a direction."""
+    pairs = torch.from_numpy(triples[:, [0, 2]])
+    pairs = torch.cat([pairs, pairs.flip(1)]) if both_ways else pairs
+    return torch.unique(pairs, dim=0).T.contiguous() if both_ways else pairs.T.contiguous()
+
+
+def padded(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Return numbers of entities as (B, S), at least one column, padded by `NO_ENTITY`."""
+    out = np.full((len(rows), max(1, *map(len, rows))), NO_ENTITY, dtype=np.int64)
+    for row, numbers in enumerate(rows):
+        out[row, : len(numbers)] = numbers
+    return out
+
+
+def padded_spans(rows: Sequence[Sequence[tuple[int, int]]]) -> NDArray[np.int64]:
+    """Return spans as (B, S, 2), at least one, padded by (−1, −1)."""
+    out = np.full((len(rows), max(1, *map(len, rows)), 2), -1, dtype=np.int64)
+    for row, spans in enumerate(rows):
+        if spans:
+            out[row, : len(spans)] = spans
+    return out
