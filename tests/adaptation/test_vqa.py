@@ -224,7 +224,10 @@ def test_the_command(model: Path, spoken: Corpus, tmp_path: Path) -> None:
     assert set(document["control_notes"]) == {"untrained", "blank_picture", "majority_answer"}
     assert controls["blank_picture", "vqa_100", "closed"] < 0.8
     assert controls["majority_answer", "vqa_50", "all"] < 0.6
-    assert "Accuracy of answers, all questions" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Accuracy of answers, all questions" in page
+    assert "80 questions of 20 patients" in page
+    assert "All 2 mean scores" in page
     assert {one["studies"] for one in document["fits"] if one["fraction"] == 0.5} == {30}, "questions of 15 patients"
     assert document["corpus"]["items"]["unit"] == "questions"
 

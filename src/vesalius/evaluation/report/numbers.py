@@ -51,7 +51,8 @@ _BAND_RESAMPLES = 200
 
 def headline_section(evaluation: Evaluation) -> Section:
     """Key scores, each beside the same score of the controls."""
-    cards = "".join(_headline(one) for one in headlines(evaluation))
+    unit = evaluation.document["corpus"]["items"].get("unit", "studies")
+    cards = "".join(_headline(one, unit=unit) for one in headlines(evaluation))
     legend = (
         '<p class="legend"><span><i class="m"></i>model</span><span><i></i>control</span>'
         "<span>bar: 95 % interval over patients</span><span>dotted: chance</span></p>"
@@ -59,7 +60,7 @@ def headline_section(evaluation: Evaluation) -> Section:
     return Section(
         anchor="scores",
         title="Key scores",
-        lead="Each beside what the same model gets untrained, without looking, and with the wrong images.",
+        lead="Each beside the same score of the controls, which are told below.",
         body=f'{legend}<div class="grid">{cards}</div>' if cards else "",
     )
 
@@ -202,7 +203,7 @@ def passports(evaluation: Evaluation) -> Section:
     return Section(anchor="passport", title="Passport", lead=lead, body="".join(parts))
 
 
-def _headline(one: Headline) -> str:
+def _headline(one: Headline, *, unit: str) -> str:
     kind, words = _STATE[one.overall]
     score = one.score
     bounds = escape(_bounds(score, places=2))
@@ -211,7 +212,7 @@ def _headline(one: Headline) -> str:
     chance = score.get("extra", {}).get("chance")
     chance = 0.5 if chance is None and score["metric"] == "auroc" else chance
     plot = charts.dots(rows, title=one.words, reference=chance, x_range=(0.0, _reach(rows, chance)))
-    size = f'<div class="study">{score["n"]} studies of {score["n_patients"]} patients</div>'
+    size = f'<div class="study">{score["n"]} {unit} of {score["n_patients"]} patients</div>'
     note = paragraph(score["note"], kind="note") if score["note"] else ""
     return card(f'<div class="state {kind}">{words}</div>{value}{plot}{size}{note}', title=one.words)
 
