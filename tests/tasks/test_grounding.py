@@ -68,3 +68,17 @@ def test_what_is_missing_is_named(data):
         Grounding().predict(replace(data, ground=Maps(marks=False)))
     with pytest.raises(CapabilityError, match="no similarity map"):
         Grounding().predict(data)
+
+
+def test_a_rare_finding_leaves_the_mean_its_interval(data):
+    """A finding of one patient is missing from a third of the resamples: these have the mean of the others."""
+
+    class Rare(Maps):
+        def marked(self, row: int) -> Mapping[str, np.ndarray]:
+            found = dict(super().marked(row))
+            return {**found, "edema": found["cardiomegaly"]} if row == 0 else found
+
+    _, found = scored(data, Rare())
+    assert np.isfinite([found["cnr", "macro"].low, found["cnr", "macro"].high]).all()
+    assert found["cnr", "macro"].extra["left_out_in_resamples"] > 0
+    assert np.isnan(found["cnr", "edema"].low)

@@ -56,6 +56,8 @@ def mean_scores(
 ) -> list[Score]:
     """Score the mean of a value over the rows of each label, and the mean of these means as label "macro", first.
 
+    A resample without a row of some label has the mean over the others; how often is told.
+
     Args:
         rows: of the table.
         chosen: rows to take.

@@ -45,7 +45,8 @@ def cliques(ranks: Mapping[str, float], width: float) -> list[tuple[str, str]]:
 
 
 def _heads(document: Mapping[str, Any]) -> list[Cell]:
-    return [Cell("System"), *(Cell(_heading(name, words), kind="n") for name, words in document["columns"].items())]
+    heads = (f"{escape(words)}<br>{name.split()[1]} %" for name, words in document["columns"].items())
+    return [Cell("System"), *(Cell(html=head, kind="n") for head in heads)]
 
 
 def _heading(column: str, words: str) -> str:
@@ -65,7 +66,8 @@ def _scores(document: Mapping[str, Any]) -> Section:
             value = f"<b>{number(cell['value'])}</b>" if best else number(cell["value"])
             spread = "" if cell["std"] is None else f" ± {number(cell['std'])}"
             beside = "" if cell["untrained"] is None else f"<br><small>untrained {number(cell['untrained'])}</small>"
-            bounds = f"<br><small>[{number(cell['low'])}, {number(cell['high'])}]</small>"
+            known = cell["low"] is not None
+            bounds = f"<br><small>[{number(cell['low'])}, {number(cell['high'])}]</small>" if known else ""
             row.append(Cell(html=f"{value}{spread}{bounds}{beside}", kind="n"))
         rows.append(row)
     lead = (
