@@ -75,6 +75,8 @@ def mean_scores(
             found.append(mean_score(places, value, weights, task=task, metric=metric, label=label, extra=extra))
     if not found:
         return []
-    macro: Floats = np.mean(np.stack([score.draws for score in found if score.draws is not None]), axis=0)
-    interval = percentile(float(np.mean([score.value for score in found])), macro, weights=weights.select(selected))
-    return [Score.of(interval, task=task, metric=metric, label="macro", extra=extra, draws=macro), *found]
+    macro = resampled.macro(np.stack([score.draws for score in found if score.draws is not None], axis=1))
+    mean = float(np.mean([score.value for score in found]))
+    interval = percentile(mean, macro.draws, weights=weights.select(selected))
+    beside = {**(extra or {}), "left_out_in_resamples": macro.left_out}
+    return [Score.of(interval, task=task, metric=metric, label="macro", extra=beside, draws=macro.draws), *found]
