@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import DataError
+from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.metrics.boxes import (
     IOU_THRESHOLDS,
@@ -107,10 +108,8 @@ def _scores(values: dict[tuple[str, str], tuple[float, Floats]], seen: PatientWe
         own = {label: pair for (name, label), pair in values.items() if name == metric}
         if not own:
             continue
-        macro = (
-            float(np.mean([value for value, _ in own.values()])),
-            np.mean([part for _, part in own.values()], axis=0),
-        )
+        mean = float(np.mean([value for value, _ in own.values()]))
+        macro = mean, resampled.macro(np.stack([part for _, part in own.values()], axis=1)).draws
         for label, (value, draws) in {"macro": macro, **own}.items():
             interval = percentile(value, draws, weights=seen)
             scores.append(Score.of(interval, task=task, metric=metric, label=label, draws=draws))
