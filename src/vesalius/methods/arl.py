@@ -56,6 +56,7 @@ _LEAST_BATCH = 1024
 
 _COMPACT = (
     "model.width=64",
+    "model.depth=2",
     "model.patch=16",
     "method.width=64",
     "model.text_length=48",

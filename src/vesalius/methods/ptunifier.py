@@ -38,11 +38,13 @@ __all__ = ["METHOD", "PAPER", "SETTINGS", "PTUnifier", "PTUnifierConfig", "build
 
 _COMPACT = (
     "model.width=64",
+    "model.depth=2",
     "model.patch=16",
     "method.width=64",
     "model.text_length=48",
     "method.layers=2",
     "method.middle=1",
+    "method.decoder_depth=1",
     "method.pool_size=128",
     "method.image_prompts=16",
     "method.text_prompts=8",
@@ -68,6 +70,11 @@ PAPER = Paper(
             subset=0.1,
             published="the paper's ablation by retrieval and by images alone; figures not known here",
             settings=_COMPACT,
+            control=PositiveControl(
+                sentence="A sign is in the picture and in the report: rows of a pool can stand for what a report "
+                "says, where the first token alone cannot.",
+                data=ClaimData(plant="signs"),
+            ),
         ),
         Claim(
             name="contrast",
