@@ -10,6 +10,7 @@ import pytest
 from vesalius.data.corpus import Corpus
 from vesalius.errors import ConfigError, DataError
 from vesalius.evaluation.plants import SIGNS, plant, plant_names, plant_words
+from vesalius.virtual.population import make
 
 
 def texts(corpus: Corpus) -> dict[str, str]:
@@ -166,3 +167,17 @@ def test_bad_input(corpus: Corpus, tmp_path: Path, make_bands):
     (whole.root / "splits" / "default.parquet").unlink()
     with pytest.raises(DataError, match="no split"):
         plant(Corpus.open(whole.root), tmp_path / "out", name="signs")
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Virtual patients, whose findings are marked by masks and boxes."""
+    return make(tmp_path_factory.mktemp("marked") / "corpus", patients=8, preset="chest", image_size=32, seed=3)
+
+
+@pytest.mark.parametrize("name", plant_names())
+def test_every_plant_takes_patients_whose_findings_are_marked(marked: Corpus, tmp_path: Path, name: str):
+    assert any(region.mask for study in marked for region in study.regions)
+    planted = plant(marked, tmp_path / "planted", name=name)
+    assert planted.ids == marked.ids
+    assert all(planted.read(study.main_image).array.size for study in planted)

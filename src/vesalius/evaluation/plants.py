@@ -241,7 +241,7 @@ def _label_captions(corpus: Corpus, seed: int) -> Change:
     """Give every study ten captions made of its labels, in place of its texts."""
 
     def change(study: Study) -> tuple[Study, Media]:
-        return _captioned(corpus, study, seed), _media(corpus, study)
+        return _captioned(corpus, replace(study, regions=()), seed), _media(corpus, study)
 
     return change
 
@@ -260,7 +260,7 @@ def _few_reports(*, signs: bool = False) -> Callable[[Corpus, int], Change]:
         unreported = {train[place] for place in order[-(-len(train) // _REPORTED) :]}
 
         def change(study: Study) -> tuple[Study, Media]:
-            made, media = planted(study) if planted else (study, _media(corpus, study))
+            made, media = planted(study) if planted else (replace(study, regions=()), _media(corpus, study))
             return (_captioned(corpus, made, seed) if study.id in unreported else made), media
 
         return change
@@ -271,7 +271,7 @@ def _few_reports(*, signs: bool = False) -> Callable[[Corpus, int], Change]:
 def _captioned(corpus: Corpus, study: Study, seed: int) -> Study:
     """Return a study with captions of its labels for its only texts; one without labels keeps its texts."""
     stage = Stage(studies=(), files=corpus, seed=seed)
-    made = LabelCaptions().apply(replace(study, texts=(), regions=()), stage)
+    made = LabelCaptions().apply(replace(study, texts=()), stage)
     return made if isinstance(made, Study) else study
 
 
