@@ -20,10 +20,10 @@ from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.metrics.classification import auroc
 from vesalius.tasks._labels import Rows, choose_thresholds, label_rows, scores_of_draws
-from vesalius.tasks.base import Score, TaskData, detail, predictions
+from vesalius.tasks.base import Match, Score, TaskData, detail, predictions
 from vesalius.tasks.prompts import PromptSet
 
-__all__ = ["PromptScores", "Scorer", "prompted_predictions", "prompted_scores", "sides"]
+__all__ = ["PromptScores", "Scorer", "matched", "prompted_predictions", "prompted_scores", "sides"]
 
 Floats = NDArray[np.floating[Any]]
 ENSEMBLE = "ensemble"
@@ -147,3 +147,13 @@ def _over_templates(
         said = np.stack([rows.probability[places] >= 0.5 for places in chosen])
         extra["flip_rate"] = float(np.mean(said.any(axis=0) & ~said.all(axis=0)))
     return Score.of(interval, task=task, metric=TEMPLATES, label=label, extra=extra, draws=draws)
+
+
+def matched(match: Match, split: str, count: int, texts: Sequence[str]) -> NDArray[np.float64]:
+    """Match every image of a split with every text at once, so that an image is read once: logits (N, T).
+
+    Rounded to five places, finer than float32: equal images must be level whatever stood in their batch.
+    """
+    rows = np.repeat(np.arange(count), len(texts)).tolist()
+    logits = np.asarray(match(split, rows, [*texts] * count), dtype=np.float64)
+    return np.asarray(np.round(logits.reshape(count, len(texts)), 5))

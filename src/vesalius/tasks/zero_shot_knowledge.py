@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from vesalius.errors import CapabilityError
 from vesalius.knowledge.vocabulary import explanation
@@ -21,7 +22,7 @@ from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.metrics.classification import best_threshold
 from vesalius.tasks._labels import Rows
-from vesalius.tasks._prompted import PromptScores, prompted_predictions, prompted_scores
+from vesalius.tasks._prompted import PromptScores, matched, prompted_predictions, prompted_scores
 from vesalius.tasks.base import Score, TaskData
 from vesalius.tasks.prompts import PromptSet
 
@@ -44,12 +45,14 @@ class ZeroShotKnowledge:
         if match is None:
             raise CapabilityError("zero-shot by explanations needs a model that reads image and text together")
 
+        explained = [explanation(concept) for concept in data.test.concepts]
+        known: dict[str, NDArray[np.float64]] = {}
+
         def score(split: str, concept: str, template: int | None) -> PromptScores:
             del template
-            count = len(getattr(data, split))
-            logits = np.asarray(match(split, range(count), [explanation(concept)] * count), dtype=np.float64)
-            # Finer than float32: equal images must be level whatever stood in their batch.
-            logits = np.round(logits, 5)
+            if split not in known:
+                known[split] = matched(match, split, len(getattr(data, split)), explained)
+            logits = known[split][:, data.test.concepts.index(concept)]
             return PromptScores(logits, np.exp(-np.logaddexp(0.0, -logits)))
 
         prompts = _explanations(data.test.concepts)

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import CapabilityError
-from vesalius.tasks._prompted import PromptScores, Scorer, prompted_predictions, prompted_scores, sides
+from vesalius.tasks._prompted import PromptScores, Scorer, matched, prompted_predictions, prompted_scores, sides
 from vesalius.tasks.base import Score, TaskData
 from vesalius.tasks.prompts import PromptSet, load_prompts
 
@@ -53,17 +52,14 @@ def _scorer(prompts: PromptSet, data: TaskData) -> Scorer:
     match = data.match
     if match is None:
         raise CapabilityError("zero-shot classification by matching needs a model that reads image and text together")
-    known: dict[tuple[str, str], NDArray[np.floating[Any]]] = {}
+    sentences = _sentences(prompts, data.test.concepts)
+    known: dict[str, NDArray[np.float64]] = {}
 
     def logits(split: str, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Mean logit of the sentences, (N,); each sentence is matched once."""
-        count = len(getattr(data, split))
-        for text in texts:
-            if (split, text) not in known:
-                known[split, text] = match(split, range(count), [text] * count)
-        columns = np.stack([known[split, text] for text in texts]).astype(np.float64)
-        # Finer than float32: equal images must be level whatever stood in their batch.
-        return np.asarray(np.round(columns.mean(axis=0), 5))
+        """Mean logit of the sentences, (N,)."""
+        if split not in known:
+            known[split] = matched(match, split, len(getattr(data, split)), [*sentences])
+        return np.asarray(known[split][:, [sentences[text] for text in texts]].mean(axis=1))
 
     def score(split: str, concept: str, template: int | None) -> PromptScores:
         stated, denied = sides(prompts, concept, template)
@@ -71,3 +67,12 @@ def _scorer(prompts: PromptSet, data: TaskData) -> Scorer:
         return PromptScores(apart, np.exp(-np.logaddexp(0.0, -apart)))
 
     return score
+
+
+def _sentences(prompts: PromptSet, concepts: Sequence[str]) -> dict[str, int]:
+    """Number every sentence that states or denies a concept, of the ensemble and of the single templates."""
+    every: list[str] = []
+    for concept in concepts:
+        every += [*prompts.positive(concept), *prompts.negative(concept)]
+        every += [text for pair in prompts.spread(concept) for text in pair if text]
+    return {text: number for number, text in enumerate(dict.fromkeys(every))}
