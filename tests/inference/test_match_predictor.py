@@ -47,7 +47,7 @@ def predictor(tmp_path_factory: pytest.TempPathFactory) -> CheckpointPredictor:
     torch.manual_seed(0)
     method = build(M3AEConfig(layers=2, middle=1), DualEncoder.build(DualEncoderConfig(**SHAPE)))
     with torch.no_grad():
-        method.matching.out.weight.mul_(20)  # so that pairs differ at the start
+        method.match_head.out.weight.mul_(20)  # so that pairs differ at the start
     opened = open_predictor(saved(tmp_path_factory.mktemp("m3ae") / "model", method), device="cpu")
     assert isinstance(opened, CheckpointPredictor)
     return opened
@@ -83,8 +83,8 @@ def test_the_twin_has_other_weights_in_the_method_too_and_another_name(predictor
     for twin in (predictor, other):
         assert not np.allclose(twin.match(images, TEXTS), first.match(images, TEXTS))
         assert twin.identity["weights_sha256"] != first.identity["weights_sha256"]
-    own = dict(first.method.named_parameters())["matching.out.weight"]
-    assert not torch.equal(own, predictor.method.matching.out.weight)
+    own = dict(first.method.named_parameters())["match_head.out.weight"]
+    assert not torch.equal(own, predictor.method.match_head.out.weight)
     assert first.module is first.method.model
 
 
@@ -95,7 +95,7 @@ def test_the_hash_covers_the_methods_own_weights(predictor: CheckpointPredictor)
     assert twin.identity["weights_sha256"] == before
     del twin.__dict__["identity"]
     with torch.no_grad():
-        twin.method.matching.out.bias.add_(1)
+        twin.method.match_head.out.bias.add_(1)
     assert twin.identity["weights_sha256"] != before
 
 
