@@ -25,8 +25,8 @@ from vesalius.evaluation.arms import BUDGETS, Budget, Experiment, experiments, p
 from vesalius.evaluation.bench import Bench, Measured
 from vesalius.evaluation.results import write_json
 from vesalius.evaluation.verdicts import RULES, control_found, judge
-from vesalius.metrics.variance import SEEDS_NEEDED
 from vesalius.inference.predictor import Progress
+from vesalius.metrics.variance import SEEDS_NEEDED
 from vesalius.systems import bound_to_home, store_reproduction
 from vesalius.training.trainer import plan as plan_run
 from vesalius.virtual.population import make

@@ -63,8 +63,8 @@ PAPER = Paper(
             published="retrieval +2 to +3 points (abstract)",
             settings=(*_COMPACT, "optimisation.batch=8", "optimisation.accumulate=4"),
             control=PositiveControl(
-                sentence="One of eight signs is all that the report tells; a batch of 8 holds few rivals of each sign, "
-                "a window of 32 holds them all.",
+                sentence="One of eight signs is all that the report tells; a batch of 8 holds few rivals of each "
+                "sign, a window of 32 holds them all.",
                 data=ClaimData(plant="signs"),
                 task="linear_probe",
                 metric="auroc",
