@@ -268,10 +268,12 @@ class VolumeStore:
         return [int(value) for value in places[rows[rng.integers(len(rows))], 2:]]
 
     def _write(self, path: str, array: NDArray[Any], *, axes: str) -> None:
+        """Write an array where its content says: a half of it, or another writer's, is written over with the same."""
         zarr = require("zarr", purpose="the volume store")
         chunks, shards = _layout(array.shape, axes, self.chunk)
         try:
-            target = zarr.create_array(
+            target = _created_or_there(
+                zarr,
                 self._store(),
                 name=path,
                 shape=array.shape,
@@ -281,7 +283,6 @@ class VolumeStore:
                 compressors=zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
                 fill_value=0,
                 dimension_names=list(axes) or None,
-                overwrite=True,
             )
             target[...] = array
         except _FAULTS as error:
@@ -330,6 +331,14 @@ def _quoted(name: str) -> str:
 
 def _item_file(name: str) -> str:
     return f"items/{_quoted(name)}.json"
+
+
+def _created_or_there(zarr: Any, store: Any, *, name: str, **options: Any) -> Any:
+    """Make an array, or open the one that is there; nothing is deleted, for another writer may be at work in it."""
+    try:
+        return zarr.create_array(store, name=name, **options)
+    except zarr.errors.ContainsArrayError:
+        return zarr.open_array(store, path=name, mode="r+")
 
 
 def _layout(shape: tuple[int, ...], axes: str, side: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
