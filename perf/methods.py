@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from statistics import median
 from typing import Any
@@ -94,7 +95,6 @@ class Side:
 
 def data() -> tuple[list[Any], Any]:
     """Reports and findings of virtual patients with pictures of noise, and a tokenizer trained on the reports."""
-    import tempfile
 
     from vesalius.data.loader import Sample
     from vesalius.models.text.tokenizer import train_tokenizer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 SHARED = {"run", "measure"}
-LONG = {"shortcuts", "deidentify", "dedup"}
+LONG = {"shortcuts", "deidentify", "dedup", "methods"}
 """Run when named only: up to half an hour on two cores."""
 
 

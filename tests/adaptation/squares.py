@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,10 @@ def squares(root: Path, *, patients: int = 60) -> Corpus:
     return Corpus.open(root)
 
 
-def saved_model(folder: Path, *, vision: str = "vit", method: str = "convirt") -> Path:
-    """An untrained ConVIRT, or another method, of 24 × 32 pixels as a model folder."""
+def saved_model(
+    folder: Path, *, vision: str = "vit", method: str = "convirt", trained_on: Mapping[str, str] | None = None
+) -> Path:
+    """An untrained ConVIRT, or another method, of 24 × 32 pixels as a model folder; `trained_on` is what it says."""
     torch.manual_seed(0)
     settings = DualEncoderConfig(
         vision=vision,
@@ -86,5 +89,6 @@ def saved_model(folder: Path, *, vision: str = "vit", method: str = "convirt") -
     module = methods.load(method)
     built = module.build(module.SETTINGS(), DualEncoder.build(settings))
     tokenizer = train_tokenizer(["A nodule is seen. There is no cyst."], vocabulary=120)
-    save_model(folder, method=built, tokenizer=tokenizer, processor=ImageProcessor(size=(24, 32)), info={"step": 0})
+    info = {"step": 0, "trained_on": dict(trained_on or {})}
+    save_model(folder, method=built, tokenizer=tokenizer, processor=ImageProcessor(size=(24, 32)), info=info)
     return folder

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from squares import saved_model, squares
 from typer.testing import CliRunner
 
 from vesalius.cli.main import app
@@ -109,3 +110,30 @@ def test_wrong_wishes_are_named(model: Path, corpus: Corpus, tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="shares above 0"):
         finetune(model, on=corpus, out=tmp_path, fractions=(10.0,))
     assert command.FinetuneSettings().draws == 3
+
+
+def test_a_validation_split_of_one_class_is_no_crash(model: Path, tmp_path: Path) -> None:
+    """Where nothing can be chosen by, the last weights are kept, the page says so by a dash, and scores are there."""
+    corpus = squares(tmp_path / "corpus")
+    absent = {study.id for study in corpus if study.status("nodule") == "absent"}
+    corpus.set_split({name: part for name, part in corpus.parts().items() if part != "val" or name in absent})
+    done = finetune(
+        model, on=Corpus.open(tmp_path / "corpus"), out=tmp_path / "out", fractions=(1.0,), draws=1, rates=(0.1, 1.0),
+        concepts=("nodule",), resamples=20, controls=False, fit={**QUICK, "steps": 10},
+    )  # fmt: skip
+    (one,) = done.document["fits"]
+    assert one["best"] is None
+    assert one["best_step"] == 10
+    score = done.score("classification_100", "auroc", "macro")
+    assert score is not None
+    assert score["value"] is not None
+
+
+def test_a_model_that_has_seen_the_test_patients_is_told_of(corpus: Corpus, tmp_path: Path) -> None:
+    seen = {"corpus": corpus.name, "content_hash": corpus.content_hash, "split": "test"}
+    model = saved_model(tmp_path / "model", trained_on=seen)
+    done = finetune(
+        model, on=corpus, out=tmp_path / "out", fractions=(1.0,), draws=1, rates=(1.0,), resamples=20, controls=False,
+        fit={**QUICK, "steps": 4, "evaluate_every": 2},
+    )  # fmt: skip
+    assert "it has seen these patients" in done.document["warnings"][0]

@@ -212,5 +212,22 @@ def test_no_examples_is_an_error(model: Path, corpus: Corpus, tmp_path: Path) ->
 def test_state_is_plain(model: Path, corpus: Corpus, tmp_path: Path) -> None:
     fitted(model, corpus, tmp_path, "classification", steps=10)
     files = sorted(path.name for path in (tmp_path / "fit").iterdir())
-    assert files == ["fit.json", "state.safetensors"]
+    assert files == ["best.safetensors", "fit.json"], "what a stopped fit goes on from is of no use to a finished one"
     assert json.loads((tmp_path / "fit" / "fit.json").read_text())["step"] == 10
+
+
+def test_a_validation_that_cannot_be_scored_is_never_the_best(
+    model: Path, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing, .4, nothing, .3: the second is the best; and where nothing is scored, the last weights are kept."""
+    nan = float("nan")
+    for name, values, expected in (("some", [nan, 0.4, nan, 0.3], (0.4, 20)), ("none", [nan] * 4, (None, 40))):
+        scores = iter(values)
+        kind = protocols.load("classification").PROTOCOL
+        monkeypatch.setattr(kind, "validation", lambda *arguments, scores=scores: next(scores))
+        protocol, done = fitted(model, corpus, tmp_path / name, "classification")
+        assert (done.best, done.best_step) == expected
+        assert json.loads((tmp_path / name / "fit" / "fit.json").read_text())["best"] == expected[0]
+        again, _ = fitted(model, corpus, tmp_path / name, "classification")
+        for one, other in zip(protocol.parameters(), again.parameters(), strict=True):
+            assert torch.equal(one, other)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from vesalius.errors import ConfigError, DataError
+from vesalius.inference.predictor import CAPABILITIES
 from vesalius.tasks import base
 from vesalius.tasks.base import Score, make_task, task_names
 
@@ -169,3 +170,8 @@ def test_columns_that_are_not_given_are_empty():
     assert isinstance(table, pa.Table)
     assert np.isnan(base.column(table, "score")).all()
     assert base.column(table, "detail").tolist() == [""]
+
+
+def test_a_model_that_lacks_what_a_task_needs_is_told_what_to_do():
+    for name in task_names():
+        assert make_task(name).needs <= set(CAPABILITIES)

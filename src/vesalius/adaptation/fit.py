@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -27,6 +28,9 @@ from vesalius.training.peak import peak_bytes, reset_peak
 __all__ = ["Fit", "answer", "fit"]
 
 _STATE = "state.safetensors"
+"""What a stopped fit goes on from."""
+_BEST = "best.safetensors"
+"""Weights of a fit that is done."""
 _DONE = "fit.json"
 
 
@@ -36,15 +40,15 @@ class Fit:
 
     step: int = 0
     best_step: int = 0
-    best: float = float("-inf")
-    """Validation score of the best weights."""
+    best: float | None = None
+    """Validation score of the best weights; None where no validation could be scored: then they are the last."""
     without: int = 0
     """Validations since the best one."""
     seconds: float = 0.0
     peak_mib: float = 0.0
     """Most memory of the process, or of the GPU where there is one."""
-    scores: list[tuple[int, float]] = field(default_factory=list)
-    """Step and score of every validation."""
+    scores: list[tuple[int, float | None]] = field(default_factory=list)
+    """Step and score of every validation, None where it is not defined."""
     losses: list[tuple[int, float]] = field(default_factory=list)
     """Step and mean loss since the validation before."""
 
@@ -77,8 +81,8 @@ def fit(
     job = _Job(protocol, train, validation, folder, seed)
     done = folder / _DONE
     if done.is_file():
-        job.restore(best=True)
-        return Fit(**json.loads(done.read_text(encoding="utf-8")))
+        _put(job.parts, load_file(folder / _BEST))
+        return _fit_of(done.read_text(encoding="utf-8"))
     job.restore()
     reset_peak()
     advance(job.fit.step)
@@ -87,8 +91,7 @@ def fit(
         job.run(min(settings.evaluate_every, settings.steps - job.fit.step), advance)
         job.validate()
         job.save()
-    job.restore(best=True)
-    done.write_text(json.dumps(asdict(job.fit)), encoding="utf-8")
+    job.finish()
     return job.fit
 
 
@@ -169,9 +172,10 @@ class _Job:
         """Score the validation split and keep the weights if they are the best so far."""
         begin = time.perf_counter()
         said = answer(self.protocol, self.validation, batch=self.protocol.settings.batch)
-        score = self.protocol.validation(self.validation, said)
+        measured = self.protocol.validation(self.validation, said)
+        score = measured if isfinite(measured) else None
         self.fit.scores.append((self.fit.step, score))
-        if (isfinite(score) and score > self.fit.best) or self.fit.best_step == 0:
+        if self.fit.best is None or (score is not None and score > self.fit.best):
             self.fit.best, self.fit.best_step, self.fit.without = score, self.fit.step, 0
             self.best = self._weights()
         else:
@@ -184,28 +188,34 @@ class _Job:
         tensors |= {f"best.{name}": value for name, value in self.best.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"moment.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-        unfinished = self.folder / f".{_STATE}.part"
-        save_file(
-            {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()},
-            unfinished,
-            metadata={"fit": json.dumps(asdict(self.fit))},
-        )
-        unfinished.replace(self.folder / _STATE)
+        self._write(tensors, _STATE, metadata={"fit": json.dumps(asdict(self.fit))})
 
-    def restore(self, *, best: bool = False) -> None:
-        """Go on from the saved state, or take its best weights; nothing where there is none."""
-        from safetensors import safe_open
-
+    def restore(self) -> None:
+        """Go on from the saved state; nothing where there is none."""
         path = self.folder / _STATE
         if not path.is_file():
             return
         with safe_open(path, framework="pt") as file:
-            self.fit = Fit(**json.loads(file.metadata()["fit"]))
+            self.fit = _fit_of(file.metadata()["fit"])
         tensors = load_file(path)
-        _put(self.parts, _under(tensors, "best" if best else "now"))
+        _put(self.parts, _under(tensors, "now"))
         self.best = _under(tensors, "best")
-        if not best:
-            self._put_moments(_under(tensors, "moment"))
+        self._put_moments(_under(tensors, "moment"))
+
+    def finish(self) -> None:
+        """Put the best weights in place and keep them alone: moments are of no use to a fit that is done."""
+        _put(self.parts, self.best)
+        self._write(self.best, _BEST)
+        unfinished = self.folder / f".{_DONE}.part"
+        unfinished.write_text(json.dumps(asdict(self.fit)), encoding="utf-8")
+        unfinished.replace(self.folder / _DONE)
+        (self.folder / _STATE).unlink(missing_ok=True)
+
+    def _write(self, tensors: Mapping[str, Tensor], name: str, *, metadata: dict[str, str] | None = None) -> None:
+        unfinished = self.folder / f".{name}.part"
+        plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        save_file(plain, unfinished, metadata=metadata)
+        unfinished.replace(self.folder / name)
 
     def _put_moments(self, found: Mapping[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}
@@ -281,6 +291,14 @@ def _optimiser(protocol: Protocol) -> torch.optim.Optimizer:
     if settings.optimiser == "adamax":
         return torch.optim.Adamax(groups, lr=settings.lr)
     return torch.optim.AdamW(groups, lr=settings.lr)
+
+
+def _fit_of(text: str) -> Fit:
+    """Read what was written of a fit."""
+    found = Fit(**json.loads(text))
+    found.scores = [(step, score) for step, score in found.scores]
+    found.losses = [(step, loss) for step, loss in found.losses]
+    return found
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ def finetune(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="Run folder or model folder.")],
     on: Annotated[str, typer.Option("--on", help="Corpus with a stored split.")],
-    protocol: Annotated[str, typer.Option(help="What is learnt; see docs/evaluation.md.")] = "classification",
+    protocol: Annotated[str, typer.Option(help="Or segmentation, detection, vqa, report.")] = "classification",
     labels: Annotated[str, typer.Option(help="Percentages of the training patients.")] = "1,10,100",
     draws: Annotated[int, typer.Option(help="Draws of each share; seeds where it is all.")] = 3,
     split: Annotated[str, typer.Option(help="Split that is tested.")] = "test",

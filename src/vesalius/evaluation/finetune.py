@@ -1,7 +1,7 @@
 """Downstream protocols: fit a head on shares of the labels, test it, and do the same on an untrained encoder.
 
 Every fit is a folder named by all that makes it, so that a stopped command goes on where it was. Each share of the
-labels tries the same learning rates with its first draw; validation chooses, and the test split is opened after.
+labels tries the same learning rates with its first draw; validation chooses before that share's head is tested.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from vesalius.data.disk import not_full
 from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation import results
 from vesalius.evaluation.passport import Passport, fingerprint, ids_fingerprint
-from vesalius.evaluation.plan import choose_views, run_folder
+from vesalius.evaluation.plan import choose_views, run_folder, seen_warnings
 from vesalius.evaluation.report.finetune import write_finetune_report
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.scoring import Answers, advancing, score_answers, scoring_facts
@@ -254,7 +254,7 @@ class _Job:
             done = fit(protocol, train, self.examples["val"], folder=place, seed=self._seed(part), advance=advance)
             advance(self.fit.steps - done.step)
             tried[rate] = (done, protocol)
-        rate = max(tried, key=lambda one: tried[one][0].best)
+        rate = max(tried, key=lambda one: _worth(tried[one][0]))
         done, protocol = tried[rate]
         fits.append(
             {
@@ -269,11 +269,12 @@ class _Job:
         )
         if not control and part.fraction == max(self.settings.fractions) and part.draw == 0:
             save_adapted(self.folder / "model", protocol, name=self.settings.protocol)
+        read = ("test", "val") if self.kind.reads_validation else ("test",)
         said = {
             name: protocol.measured(self.examples[name], answer(protocol, self.examples[name], batch=self.fit.batch))
-            for name in ("test", "val")
+            for name in read
         }
-        tables = {control: self._table(said["test"], said["val"], part)}
+        tables = {control: self._table(said["test"], said.get("val"), part)}
         if not control and self.settings.controls:
             train = self.examples["train"].part(part.rows)
             unseen = protocol.blind(train, self.examples["test"], batch=self.fit.batch)
@@ -377,7 +378,7 @@ class _Job:
             "corpus": passport["dataset"],
             "settings": {"resamples": self.settings.resamples, "seed": self.settings.seed},
             "skipped": [],
-            "warnings": [],
+            "warnings": seen_warnings(self.trunk.loaded.info.get("trained_on", {}), self.corpus, self.split),
             "concepts": list(self.concepts),
             "fits": [dict(one) for one in fits],
             "command": self.settings.command,
@@ -389,3 +390,8 @@ class _Job:
         """Delete the decoded pictures."""
         for part in self.examples.values():
             part.close()
+
+
+def _worth(done: Fit) -> float:
+    """Validation score of a fit, below all others where there is none."""
+    return float("-inf") if done.best is None else done.best

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vesalius.curation.leakage import Contamination
 from vesalius.data.corpus import Corpus
@@ -21,6 +22,7 @@ __all__ = [
     "contamination_warnings",
     "default_folder",
     "run_folder",
+    "seen_warnings",
     "warnings_of",
 ]
 
@@ -118,14 +120,18 @@ def run_folder(model: str | Path | Predictor) -> Path | None:
     return folder.parent if of_run else folder
 
 
+def seen_warnings(trained_on: Mapping[str, Any], corpus: Corpus, split: str) -> list[str]:
+    """Return a warning where a model has seen the patients of a split; `trained_on` is what it says of itself."""
+    learnt = trained_on.get("split") or WHOLE
+    if trained_on.get("content_hash") != corpus.content_hash or not (WHOLE in (learnt, split) or learnt == split):
+        return []
+    seen = f"The model was trained on the {learnt} split of this very corpus and is evaluated on {split}"
+    return [f"{seen}: it has seen these patients, and the scores say nothing of new ones."]
+
+
 def warnings_of(predictor: Predictor, corpus: Corpus, split: str) -> list[str]:
     """Return what makes the scores less than they seem: patients seen in training, findings left out."""
-    warnings = []
-    trained = predictor.identity.get("trained_on") or {}
-    learnt = trained.get("split") or WHOLE
-    if trained.get("content_hash") == corpus.content_hash and (WHOLE in (learnt, split) or learnt == split):
-        seen = f"The model was trained on the {learnt} split of this very corpus and is evaluated on {split}"
-        warnings.append(f"{seen}: it has seen these patients, and the scores say nothing of new ones.")
+    warnings = seen_warnings(predictor.identity.get("trained_on") or {}, corpus, split)
     stated = len(corpus.concepts())
     if stated > MOST_CONCEPTS:
         warnings.append(f"The corpus states {stated} findings; the {MOST_CONCEPTS} most frequent ones are scored.")

@@ -41,6 +41,7 @@ CAPABILITIES: Mapping[str, str] = {
     "score": "a dual encoder scores images against texts: train one on image-text pairs",
     "similarity_map": "a dual encoder with joint token features shows where a text applies",
     "match": "a method that reads image and text together says whether they belong together: train one such as m3ae",
+    "answer": "a head that learnt answers takes questions: vesalius finetune MODEL --protocol vqa --on CORPUS",
     "classify": "a head that learnt these labels says which of them hold: vesalius finetune MODEL --on CORPUS",
     "detect": "a head that learnt boxes finds findings: vesalius finetune MODEL --protocol detection --on CORPUS",
     "report": "a decoder that learnt reports writes one: vesalius finetune MODEL --protocol report --on CORPUS",

@@ -42,6 +42,8 @@ class Protocol(nn.Module, ABC):
     """What the examples are."""
     by_concept: ClassVar[bool] = True
     """Whether concepts of the corpus are what is learnt; else `facts_of` finds it."""
+    reads_validation: ClassVar[bool] = False
+    """Whether the task takes something from the validation split, such as thresholds."""
     controls: ClassVar[Mapping[str, str]] = {}
     """Words on what `blind` answers by, by the name of the control."""
     facts: Mapping[str, Any] = {}

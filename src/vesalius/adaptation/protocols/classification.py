@@ -49,6 +49,7 @@ class Classification(Protocol):
 
     task: ClassVar[str] = "classification"
     capability: ClassVar[str] = "classify"
+    reads_validation: ClassVar[bool] = True
 
     def __init__(self, settings: ClassificationSettings, trunk: Trunk, concepts: Sequence[str]) -> None:
         super().__init__(settings, trunk, concepts)

@@ -23,6 +23,7 @@ def write_finetune_report(evaluation: Evaluation) -> Path:
     head += paragraph(
         f"{document['corpus']['name']}: {items['n']} {items['unit']} of {items['n_patients']} patients", kind="note"
     )
+    head += "".join(paragraph(warning, kind="notice") for warning in document["warnings"])
     if document["corpus"]["virtual"]:
         head += paragraph(VIRTUAL_NOTICE, kind="note")
     sections = [
@@ -68,5 +69,5 @@ def _fits(document: Mapping[str, Any]) -> Section:
         ]
         for one in document["fits"]
     ]
-    lead = "Each share tries the same rates with its first draw; validation chooses, before the test split is opened."
+    lead = "Each share tries the same rates with its first draw; validation chooses before that share is tested."
     return Section(anchor="fits", title="Fits", lead=lead, body=table(heads, rows))
