@@ -26,6 +26,7 @@ from vesalius.data.words import word_numbers
 from vesalius.errors import DataError
 from vesalius.methods.base import Batch, Method, MethodConfig, Representations, batch_share, of_all, text_numbers
 from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
+from vesalius.models.exact import exact
 from vesalius.models.fusion.heads import MaskedWordHead, MatchingHead
 from vesalius.models.fusion.pixels import PixelDecoder
 from vesalius.models.fusion.streams import Fused, Fusion, FusionConfig, ThirdStream, image_stream, text_stream
@@ -129,7 +130,7 @@ class FusedMethod(Method):
                 heads=settings.decoder_heads or max(1, width // 64),
             )  # fmt: skip
         if words:
-            self.words_head = MaskedWordHead(chosen.width, vocabulary=_vocabulary(model))
+            self.words_head = MaskedWordHead(chosen.width, vocabulary=model.vocabulary)
         if settings.match_weight:
             self.match_head = MatchingHead(2 * chosen.width)
         self.capabilities = frozenset({"embed_image"} | ({"match"} if settings.match_weight else set()))
@@ -210,7 +211,7 @@ class FusedMethod(Method):
         assert fused.text is not None
         rows, places = torch.nonzero(labels != IGNORED, as_tuple=True)
         logits = self.words_head(fused.text[rows, places])
-        errors = functional.cross_entropy(_exact(logits), labels[rows, places], reduction="none")
+        errors = functional.cross_entropy(exact(logits), labels[rows, places], reduction="none")
         summed = errors.new_zeros(len(labels)).index_add(0, rows, errors)
         return {"word_error": summed, "num_hidden": (labels != IGNORED).sum(dim=1)}
 
@@ -253,7 +254,7 @@ class FusedMethod(Method):
         assert fused.image is not None
         found = self.pixels_head(fused.image, lambda seen, hidden: restored(seen, masking, hidden), grid)
         target = patchify(pixels, self._patch(tuple(pixels.shape[2:])))
-        errors = pixel_errors(_exact(found), _exact(target)) * masking.hidden
+        errors = pixel_errors(exact(found), exact(target)) * masking.hidden
         return errors.sum(dim=1) / masking.hidden.sum(dim=1).clamp(min=1)
 
     def matching(self, made: Representations, rows: Tensor | None = None) -> Tensor:
@@ -271,7 +272,7 @@ class FusedMethod(Method):
         fused: Fused = self.fusion(
             chosen["text_tokens"], image, text_keep=chosen["text_keep"], third=self.third(chosen), first=True
         )
-        return matching_loss(_exact(self.match_head(self.fusion.pooled(fused))), pairs.label)
+        return matching_loss(exact(self.match_head(self.fusion.pooled(fused))), pairs.label)
 
     def mean_over(self, made: Representations, error: str, count: str) -> Tensor:
         """Sum of the studies' errors over the sum of their counts, whose mean over processes is that of all."""
@@ -316,13 +317,3 @@ class FusedMethod(Method):
         for part in parts:
             if isinstance(part, nn.Module):
                 part.requires_grad_(False)
-
-
-def _vocabulary(model: DualEncoder) -> int:
-    tower = getattr(model.text, "model", None)
-    return int(model.settings.vocabulary if tower is None else tower.config.vocab_size)
-
-
-def _exact(values: Tensor) -> Tensor:
-    """In float32 at least."""
-    return values if values.dtype == torch.float64 else values.float()

@@ -24,7 +24,7 @@ from vesalius.config import Config
 from vesalius.data.collator import Reading
 from vesalius.errors import CapabilityError, DataError
 from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
-from vesalius.objectives.contrastive import Keys
+from vesalius.objectives.contrastive import Keys, Targets
 from vesalius.objectives.gathering import gather_rows, row_counts
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "of_all",
     "own_rows",
     "spoken",
+    "text_groups",
     "text_numbers",
 ]
 
@@ -266,6 +267,13 @@ def keys_of(representations: Representations, *, image: str = "image", text: str
 def of_all(representations: Representations, name: str) -> Tensor:
     """Return the rows of all processes, which are ours where there is one."""
     return representations.get(_ALL + name, representations[name])
+
+
+def text_groups(representations: Representations) -> Targets | None:
+    """Return targets in which equal texts belong together, by ``text_number`` (B,); None where it was not encoded."""
+    if "text_number" not in representations:
+        return None
+    return Targets(groups=representations["text_number"], key_groups=of_all(representations, "text_number"))
 
 
 def batch_share(representations: Representations, name: str) -> float:

@@ -34,6 +34,7 @@ from vesalius.knowledge.mentions import named_concepts
 from vesalius.methods.base import Batch, Method, MethodConfig, Representations, keys_of, of_all
 from vesalius.models.convert import Rule, load_whole, renamed
 from vesalius.models.dual import DualEncoder
+from vesalius.models.exact import unit
 from vesalius.models.vision.published import siglip_tower
 from vesalius.objectives.contrastive import ContrastConfig, contrast
 from vesalius.objectives.gathering import row_counts
@@ -222,8 +223,8 @@ class ConceptCLIP(Method):
         means = (_clamped_means if self.released else span_means)(pooled, batch["concept_spans"])
         return {
             **out,
-            "patch": _unit(self.patch_head(image.tokens)),
-            "concept": _unit(means),
+            "patch": unit(self.patch_head(image.tokens)),
+            "concept": unit(means),
             "concept_name": batch["concept_names"],
         }
 
@@ -278,8 +279,8 @@ class ConceptCLIP(Method):
         assert text.tokens is not None
         if share < 1:
             last = (text.tokens.shape[1] - 1) if self.released else attention_mask.sum(dim=1) - 1
-            token = _unit(self.concept_head(text.tokens[torch.arange(2, device=input_ids.device), last]))
-            patches = _unit(self.patch_head(image.tokens)).mean(dim=1)
+            token = unit(self.concept_head(text.tokens[torch.arange(2, device=input_ids.device), last]))
+            patches = unit(self.patch_head(image.tokens)).mean(dim=1)
             probability = probability + (1 - share) * (self._scale() * patches @ token.T).softmax(dim=1)
         return probability[:, 0]
 
@@ -321,10 +322,6 @@ class ConceptCLIP(Method):
 def _head(width: int, joint: int) -> nn.Sequential:
     """Two matrices with a GELU between (authors' code)."""
     return nn.Sequential(nn.Linear(width, joint, bias=False), nn.GELU(), nn.Linear(joint, joint, bias=False))
-
-
-def _unit(features: Tensor) -> Tensor:
-    return functional.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
 
 
 def _released_spans(mentions: Sequence[Sequence[Mention]]) -> NDArray[np.int64]:

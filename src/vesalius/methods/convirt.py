@@ -25,12 +25,12 @@ from vesalius.methods.base import (
     MethodConfig,
     Representations,
     keys_of,
-    of_all,
     spoken,
+    text_groups,
     text_numbers,
 )
 from vesalius.models.dual import DualEncoder
-from vesalius.objectives.contrastive import ContrastConfig, Targets, contrast
+from vesalius.objectives.contrastive import ContrastConfig, contrast
 from vesalius.paper import PLANT, Claim, ClaimData, Paper, PositiveControl
 
 __all__ = ["METHOD", "PAPER", "SETTINGS", "ConVIRT", "ConVIRTConfig", "ConVIRTView", "build"]
@@ -192,17 +192,13 @@ class ConVIRT(Method):
 
     def loss(self, representations: Representations) -> dict[str, Tensor]:
         """Return λ · image → text + (1 - λ) · text → image and both parts."""
-        targets = None
-        if self.chosen.duplicates_are_positives:
-            numbers = representations["text_number"]
-            targets = Targets(groups=numbers, key_groups=of_all(representations, "text_number"))
         value = contrast(
             representations["image"],
             representations["text"],
             logit_scale=self.model.scale(),
             settings=self.contrast,
             keys=keys_of(representations),
-            targets=targets,
+            targets=text_groups(representations),
         )
         return {
             "loss": value.loss,

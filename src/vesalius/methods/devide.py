@@ -32,6 +32,7 @@ from vesalius.knowledge.triplets import report_statuses
 from vesalius.knowledge.vocabulary import names_of
 from vesalius.methods.base import Batch, Method, MethodConfig, Representations, batch_share, keys_of, of_all
 from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
+from vesalius.models.exact import exact
 from vesalius.models.query import QueryDecoder
 from vesalius.objectives.contrastive import contrast
 from vesalius.objectives.local import attend, part_contrast
@@ -304,10 +305,10 @@ class DeViDe(Method):
         parts: dict[str, Tensor] = {}
         for part, name in (("description", "described"), ("knowledge", "named")):
             if self.chosen.weight(part):
-                logits = scale * _exact(of_all(representations, name))
+                logits = scale * exact(of_all(representations, name))
                 parts[part] = multi_positive_contrast(logits, positive, usable=~unsure)
         if self.chosen.weight("presence"):
-            logits = _exact(of_all(representations, "presence"))
+            logits = exact(of_all(representations, "presence"))
             parts["presence"] = known_loss(logits, labels) / (labels >= 0).sum().clamp(min=1)
         return parts
 
@@ -355,10 +356,6 @@ def knowledge_table(concepts: Sequence[str], facets: Sequence[str]) -> tuple[lis
     for row, numbers in enumerate(owners.values()):
         owner[row, numbers] = True
     return list(owners), owner
-
-
-def _exact(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
 METHOD = DeViDe

@@ -32,6 +32,7 @@ from vesalius.knowledge.vocabulary import explanation
 from vesalius.methods.base import Batch, Method, MethodConfig, Representations, batch_share, of_all
 from vesalius.models.convert import Rule
 from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
+from vesalius.models.exact import exact
 from vesalius.models.query import DECODER_KEYS, Answers, QueryDecoder
 from vesalius.models.vision.inflation import TORCHVISION_KEYS
 from vesalius.objectives.multilabel import known_loss
@@ -295,7 +296,7 @@ class MeDSLIP(Method):
         if prototype:
             parts["prototype"] = torch.stack(prototype).sum()
         if self.chosen.cross_weight:
-            logits = _exact(representations["anatomy"]) @ _exact(representations["pathology"]).transpose(1, 2)
+            logits = exact(representations["anatomy"]) @ exact(representations["pathology"]).transpose(1, 2)
             total = known_loss(logits, matrix)
             parts["cross"] = share * total / (every >= 0).sum().clamp(min=1)
         weighted = [getattr(self.chosen, f"{name}_weight") * part for name, part in parts.items()]
@@ -324,7 +325,7 @@ class MeDSLIP(Method):
     def _other_book(self) -> dict[str, Tensor]:
         """For each stream the vectors of the other's texts (O, F); prototypes are made of them and do not learn."""
         pathology, anatomy = self._book()
-        return {"pathology": _exact(anatomy), "anatomy": _exact(pathology)}
+        return {"pathology": exact(anatomy), "anatomy": exact(pathology)}
 
     def _prototype_loss(self, name: str, answers: Tensor, said: Tensor, index: Tensor, book: Tensor) -> Tensor:
         """Sum over the queries (B, Q) that are there; `said` is the matrix, (B, Q, O)."""
@@ -332,7 +333,7 @@ class MeDSLIP(Method):
         member = said[row, query] == 1
         step, count = self.progress.step, self.chosen.negatives
         negative = draw_others(member, row=index[row], query=query, step=step, count=count)
-        toward = _exact(self._stream(name).toward(answers[row, query]))
+        toward = exact(self._stream(name).toward(answers[row, query]))
         return prototype_contrast(toward, book.to(toward), member, negative).sum()
 
     def _stream(self, name: str) -> _Stream:
@@ -381,13 +382,9 @@ class _Stream(nn.Module):
 
     def presence_loss(self, answers: Tensor, labels: Tensor) -> Tensor:
         """Sum of the cross-entropies of answers (B, Q, D) whose label (B, Q) is 0 or 1."""
-        logits = _exact(self.presence(answers))
+        logits = exact(self.presence(answers))
         each = functional.cross_entropy(logits.transpose(1, 2), labels.clamp(min=0).long(), reduction="none")
         return (each * (labels >= 0)).sum()
-
-
-def _exact(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
 
 
 METHOD = MeDSLIP

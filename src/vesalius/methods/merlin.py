@@ -31,6 +31,7 @@ from vesalius.knowledge.phecodes import read_phecodes
 from vesalius.methods.base import Batch, Method, MethodConfig, Representations, keys_of, of_all, spoken
 from vesalius.models.convert import Rule, load_whole, renamed
 from vesalius.models.dual import DualEncoder
+from vesalius.models.exact import exact
 from vesalius.models.vision.inflation import TORCHVISION_KEYS, inflate
 from vesalius.objectives.contrastive import contrast
 from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
@@ -233,9 +234,9 @@ class Merlin(Method):
     def _code_loss(self, representations: Representations) -> Tensor:
         """Mean over all known codes of all processes, whose own means are averaged afterwards; none gives 0."""
         logits, known = representations["code_logits"], representations["code_known"]
-        exact = logits if logits.dtype == torch.float64 else logits.float()
+        given = exact(logits)
         each = functional.binary_cross_entropy_with_logits(
-            exact, representations["code_present"].detach().to(exact), reduction="none"
+            given, representations["code_present"].detach().to(given), reduction="none"
         )
         keys = keys_of(representations)
         processes = 1 if keys is None else keys.processes

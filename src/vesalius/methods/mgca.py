@@ -40,6 +40,7 @@ from vesalius.methods.base import (
     spoken,
 )
 from vesalius.models.dual import DualEncoder
+from vesalius.models.exact import unit
 from vesalius.models.pooling import ProjectionHead
 from vesalius.objectives.contrastive import ContrastConfig, contrast
 from vesalius.objectives.local import attend, part_contrast, sum_words, trimmed_weights
@@ -232,7 +233,7 @@ class MGCA(Method):
         everywhere = torch.ones_like(image.attention, dtype=torch.bool)
         return {
             **out,
-            "patch": _unit(self.patch_head(image.tokens)),
+            "patch": unit(self.patch_head(image.tokens)),
             "patch_weight": trimmed_weights(image.attention, everywhere, tail=self.chosen.tail),
             "word": self._words(sum_words(text.tokens, owner, count=exists.shape[1]), exists),
             "word_exists": exists,
@@ -268,8 +269,8 @@ class MGCA(Method):
     def _words(self, summed: Tensor, exists: Tensor) -> Tensor:
         """Summed tokens (B, W, F) to unit-norm words (B, W, D); a word that does not exist is 0."""
         if self.released:
-            return _unit(self.word_head(summed))
-        made = _unit(self.word_head(summed[exists]))
+            return unit(self.word_head(summed))
+        made = unit(self.word_head(summed[exists]))
         return made.new_zeros((*exists.shape, made.shape[-1])).index_put((exists,), made)
 
     def _word_weight(self, looks: Tensor, owner: Tensor, exists: Tensor) -> Tensor:
@@ -286,7 +287,7 @@ class MGCA(Method):
         temperature = self.chosen.token_temperature
         loss = part_contrast(
             word,
-            _unit(attend(word, patch, temperature=temperature)),
+            unit(attend(word, patch, temperature=temperature)),
             weight=representations["word_weight"].detach(),
             temperature=temperature,
             mask=None if self.released else exists,
@@ -295,7 +296,7 @@ class MGCA(Method):
             return loss
         gathered = attend(patch, word, temperature=temperature, mask=exists)
         if not (self.released and self.model.settings.vision_pool == "cls"):
-            gathered = _unit(gathered)
+            gathered = unit(gathered)
         weight = representations["patch_weight"].detach() * exists.any(dim=1, keepdim=True)
         return loss + part_contrast(patch, gathered, weight=weight, temperature=temperature)
 
@@ -327,10 +328,6 @@ def _released_words(numbers: NDArray[np.int64], mask: NDArray[np.int64], *, leng
         else:
             out[row, real - 1] = last + 1
     return out
-
-
-def _unit(features: Tensor) -> Tensor:
-    return functional.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
 
 
 METHOD = MGCA

@@ -191,7 +191,7 @@ class MMCLIP(Method):
         if settings.word_weight:
             self.word_in = nn.Linear(text, width)
             self.word_look = Attention(width, heads=_HEADS, dropout=0.0, source_width=vision)
-            self.word_head = MaskedWordHead(width, vocabulary=_vocabulary(model))
+            self.word_head = MaskedWordHead(width, vocabulary=model.vocabulary)
 
     def prepare(self, tokenizer: Any) -> None:
         """Take in the number of the mask token.
@@ -382,13 +382,6 @@ def _ranked(scores: Tensor) -> Tensor:
     """Scores (B, P) between 0 and 1 by each row's own extremes; equal ones are 0."""
     low, high = scores.amin(dim=1, keepdim=True), scores.amax(dim=1, keepdim=True)
     return (scores - low) / (high - low).clamp(min=torch.finfo(scores.dtype).tiny)
-
-
-def _vocabulary(model: DualEncoder) -> int:
-    """Tokens that the text encoder knows."""
-    inner = getattr(model.text, "model", None)
-    table = model.text.embedding if inner is None else inner.get_input_embeddings()
-    return int(table.num_embeddings)
 
 
 METHOD = MMCLIP

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from vesalius.data.collator import Reading
 from vesalius.errors import CapabilityError
 from vesalius.methods._fused import FusedConfig, FusedMethod
 from vesalius.methods.base import Batch, Representations, batch_share, keys_of, of_all
 from vesalius.models.dual import DualEncoder, ImageFeatures, TextFeatures
+from vesalius.models.exact import unit
 from vesalius.models.fusion.heads import PromptPool
 from vesalius.models.fusion.streams import image_stream, text_stream
 from vesalius.models.prompting import image_query, prompted_image, prompted_text, require_prompts, text_query
@@ -188,12 +188,12 @@ class PTUnifier(FusedMethod):
         if local:
             raise CapabilityError("PTUnifier says where an image lies as a whole, and has no map of its patches")
         fused = self.image_alone(pixel_values)
-        return ImageFeatures(fused, None, (), _unit(self.image_head(fused)), None)
+        return ImageFeatures(fused, None, (), unit(self.image_head(fused)), None)
 
     def encode_text(self, input_ids: Tensor, attention_mask: Tensor) -> TextFeatures:
         """A text alone: its fused vector, and where that lies beside images."""
         fused = self.text_alone(input_ids, attention_mask)
-        return TextFeatures(fused, None, _unit(self.text_head(fused)), None)
+        return TextFeatures(fused, None, unit(self.text_head(fused)), None)
 
     def encode(self, batch: Batch) -> Representations:
         """Tokens of both sides for matching, vectors of each alone, and each study's errors of words and pixels."""
@@ -204,7 +204,7 @@ class PTUnifier(FusedMethod):
         if chosen.contrast_weight:
             text = self._fused(self._image_prompts(ids, mask), made["text_tokens"], made["text_keep"])
             image = self._fused(made["image_tokens"], self._text_prompts(batch["pixel_values"]))
-            made |= {"image": _unit(self.image_head(image)), "text": _unit(self.text_head(text))}
+            made |= {"image": unit(self.image_head(image)), "text": unit(self.text_head(text))}
         if chosen.word_weight:
             words = self.word_errors(batch, made)
             made |= {name: value * made["pair"] for name, value in words.items()}
@@ -288,10 +288,6 @@ class PTUnifier(FusedMethod):
             self._still([self.image_pool, self.text_pool])
         if not chosen.contrast_weight:
             self._still([self.image_head, self.text_head])
-
-
-def _unit(features: Tensor) -> Tensor:
-    return functional.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
 
 
 METHOD = PTUnifier

@@ -27,9 +27,18 @@ from vesalius.data import views
 from vesalius.data.formats.webdataset import samples_in, write_shard
 from vesalius.data.views import Pair, ViewConfig
 from vesalius.errors import ConfigError, DataError
-from vesalius.methods.base import Batch, Method, MethodConfig, Representations, keys_of, of_all, spoken, text_numbers
+from vesalius.methods.base import (
+    Batch,
+    Method,
+    MethodConfig,
+    Representations,
+    keys_of,
+    spoken,
+    text_groups,
+    text_numbers,
+)
 from vesalius.models.dual import DualEncoder
-from vesalius.objectives.contrastive import Targets, contrast
+from vesalius.objectives.contrastive import contrast
 from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
 
 __all__ = [
@@ -259,17 +268,13 @@ class UniMedCLIP(Method):
 
     def loss(self, representations: Representations) -> dict[str, Tensor]:
         """Return half of image → text and half of text → image, and both parts."""
-        targets = None
-        if self.chosen.duplicates_are_positives:
-            numbers = representations["text_number"]
-            targets = Targets(groups=numbers, key_groups=of_all(representations, "text_number"))
         scale = self.model.scale()
         value = contrast(
             representations["image"],
             representations["text"],
             logit_scale=scale,
             keys=keys_of(representations),
-            targets=targets,
+            targets=text_groups(representations),
         )
         return {
             "loss": value.loss,

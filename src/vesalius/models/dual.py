@@ -19,6 +19,7 @@ from transformers.utils import ModelOutput
 from vesalius.config import validate
 from vesalius.errors import ConfigError
 from vesalius.models import foreign
+from vesalius.models.exact import unit
 from vesalius.models.pooling import AttentionPool, Encoding, ProjectionHead, pool
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.foreign import ForeignText
@@ -172,11 +173,11 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         """
         encoding = self._seen(pixel_values, kept, local=local, attention=attention)
         pooled = self.pooled(encoding, side="vision")
-        joint = _unit(self.vision_head(pooled))
+        joint = unit(self.vision_head(pooled))
         looks = self._looks(encoding, side="vision") if attention else None
         if not local:
             return ImageFeatures(pooled, None, encoding.grid, joint, None, looks)
-        joint_tokens = _unit(self.vision_head(encoding.tokens)) if project else None
+        joint_tokens = unit(self.vision_head(encoding.tokens)) if project else None
         return ImageFeatures(pooled, encoding.tokens, encoding.grid, joint, joint_tokens, looks)
 
     def encode_text(
@@ -191,11 +192,11 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
         """Encode token numbers (B, L) with their mask (1 = real); the rest as for images."""
         encoding = self.text(input_ids, attention_mask, local=local, attention=attention)
         pooled = self.pooled(encoding, side="text")
-        joint = _unit(self.text_head(pooled))
+        joint = unit(self.text_head(pooled))
         looks = self._looks(encoding, side="text") if attention else None
         if not local:
             return TextFeatures(pooled, None, joint, None, looks)
-        joint_tokens = _unit(self.text_head(encoding.tokens)) if project else None
+        joint_tokens = unit(self.text_head(encoding.tokens)) if project else None
         return TextFeatures(pooled, encoding.tokens, joint, joint_tokens, looks)
 
     def forward(
@@ -227,6 +228,12 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
             self._grids[size] = self.vision.eval()(blank).grid
             self.train(self.training)
         return self._grids[size]
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that the text encoder knows."""
+        tower = getattr(self.text, "model", None)
+        return int(self.settings.vocabulary if tower is None else tower.config.vocab_size)
 
     def scale(self) -> Tensor:
         """Return the inverse of the temperature; a learned one is first brought back under its bound."""
@@ -374,11 +381,6 @@ def _text(settings: DualEncoderConfig, tower: dict[str, Any]) -> Any:
     if tower:
         return ForeignText(tower, pooled=settings.text_pool == "cls")
     return TextTransformer(settings)
-
-
-def _unit(features: Tensor) -> Tensor:
-    """Unit norm over the last axis, in float32 at least."""
-    return functional.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
 
 
 AutoConfig.register(DualEncoderFile.model_type, DualEncoderFile, exist_ok=True)

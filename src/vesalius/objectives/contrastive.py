@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vesalius.models.exact import exact
+
 __all__ = ["ContrastConfig", "ContrastLoss", "Keys", "Targets", "contrast"]
 
 
@@ -112,7 +114,7 @@ def contrast(
         targets: which keys are right; the one at the row's own place where not given.
     """
     settings = settings or ContrastConfig()
-    image, text = _exact(image), _exact(text)
+    image, text = exact(image), exact(text)
     keys = keys or Keys(image=image, text=text)
     scale = torch.as_tensor(logit_scale, dtype=image.dtype, device=image.device)
     bias = None if logit_bias is None else torch.as_tensor(logit_bias, dtype=image.dtype, device=image.device)
@@ -122,7 +124,7 @@ def contrast(
     toward_image = _Direction(text, images, share, settings.text_weight, keys.first, _toward_image(targets))
     if settings.form == "sigmoid":
         # Every pair is seen once; only what images there are beside the rows' own is left for the other way.
-        others = images.new_zeros((0, images.shape[1])) if keys.extra_image is None else _exact(keys.extra_image)
+        others = images.new_zeros((0, images.shape[1])) if keys.extra_image is None else exact(keys.extra_image)
         toward_text = replace(toward_text, weight=1.0)
         toward_image = _Direction(text, others, share, 1.0, None, None)
     total, forth, back = _blockwise((toward_text, toward_image), scale, bias, settings)
@@ -177,13 +179,8 @@ def _toward_image(targets: Targets | None) -> _Target | None:
     return _Target(None, None, weights)
 
 
-def _exact(tensor: Tensor) -> Tensor:
-    """In float32 at least: similarities near 1 differ by less than bfloat16 can tell."""
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
-
-
 def _joined(keys: Tensor, extra: Tensor | None) -> Tensor:
-    return _exact(keys) if extra is None else torch.cat([_exact(keys), _exact(extra).to(keys.device)])
+    return exact(keys) if extra is None else torch.cat([exact(keys), exact(extra).to(keys.device)])
 
 
 def _blockwise(
