@@ -13,6 +13,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "EndpointError",
     "MissingDependency",
     "TrainingError",
     "VesaliusError",
@@ -60,6 +61,12 @@ class MissingDependency(VesaliusError):  # noqa: N818 - the name says what is wr
     """An optional package is not installed."""
 
     exit_code = 7
+
+
+class EndpointError(VesaliusError):
+    """A model behind an address cannot be asked: no answer, no right, no such model."""
+
+    exit_code = 8
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,13 +1,40 @@
-"""What a benchmark of pretraining methods is: stages of fine-tuning, the same for every method."""
+"""What a benchmark is: stages of fine-tuning that are the same for every method, or questions with their own rules.
+
+A benchmark of questions is one file with the object `BENCHMARK`. It reads the release (or its twin), says what a
+model is asked, and marks what it said, under its own rule and under the named conventions of published scorers. It
+never sees a model: asking, storing, resuming, intervals, controls and pages are the harness's
+(`vesalius.evaluation.answering`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, Protocol
 
-__all__ = ["Stage"]
+from vesalius import registry
+from vesalius.data.messages import Media
+from vesalius.errors import ConfigError, did_you_mean
+from vesalius.inference.requests import Reply, Request
+
+__all__ = [
+    "Arm",
+    "Benchmark",
+    "Headline",
+    "Item",
+    "Mark",
+    "Published",
+    "Questions",
+    "Stage",
+    "Status",
+    "benchmark",
+    "question_benchmarks",
+]
+
+Status = Literal["answered", "unparsed", "ambiguous", "refused", "empty", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,3 +53,157 @@ class Stage:
     """Settings laid over those of the protocol."""
     words: str = ""
     """Heading of its columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One question of a benchmark with its truth."""
+
+    id: str
+    """Unique in the benchmark."""
+    part: str
+    """The data set, configuration or task of the benchmark that it is scored in."""
+    kind: str
+    """closed, choice, multi_choice, open, number, box, points, mask, order, report, caption, summary."""
+    question: str
+    truth: Any
+    """The right answer in the form that the benchmark's rule compares with."""
+    cluster: str
+    """Patient, picture or family of permutations: the unit of resampling."""
+    media: tuple[Media, ...] = ()
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Letter to text, in the order in which they are shown."""
+    language: str = "en"
+    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What subgroups are made of: modality, organ, question type."""
+    more: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """What only this benchmark knows: demonstrations, stages, the other picture of a pair."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What a rule makes of one answer, or of several that are marked together."""
+
+    values: Mapping[str, float]
+    """Metric to value; NaN where the rule leaves the item out. The harness averages and counts them."""
+    status: Status = "answered"
+    said: str = ""
+    """What was read out of the reply, for the page."""
+    rule: str = ""
+    """Which rule read it."""
+    written: str | None = None
+    """Words that text metrics of the whole part compare with `references`; None where there are none."""
+    references: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    """Items that are marked together; empty for the one item itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """A way to put the questions: prompt, decoding, demonstrations."""
+
+    name: str
+    words: str
+    """What it does, in a sentence, with its source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """A number that the benchmark's table prints."""
+
+    metric: str
+    part: str = ""
+    """Empty for every part."""
+    over: str = ""
+    """Field of the items over whose values a plain mean is taken (macro); empty for the mean over all items."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A number that somebody published, with its place."""
+
+    model: str
+    metric: str
+    part: str
+    value: float
+    source: str
+    arm: str = ""
+
+
+class Benchmark(Protocol):
+    """What the object `BENCHMARK` of a file offers; `Questions` has the defaults."""
+
+    name: str
+    parts: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    conventions: Mapping[str, str]
+    headlines: tuple[Headline, ...]
+    text_metrics: tuple[str, ...]
+    published: tuple[Published, ...]
+
+    def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
+        """Yield the questions of a release at `root`, part by part, in the order of its files."""
+
+    def write_twin(self, root: Path, *, patients: int, seed: int) -> None:
+        """Write the layout of the release filled with virtual patients into an empty folder."""
+
+    def ask(self, item: Item, said: Sequence[Reply], *, arm: str, shots: Sequence[Item]) -> Request | None:
+        """Return what is asked next, after the replies `said`; None where the item is done."""
+
+    def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
+        """Mark the replies to one item by a convention."""
+
+    def gather(self, marks: Iterable[tuple[Item, Mark]], *, convention: str) -> Iterator[tuple[Item, Mark]]:
+        """Turn marks of items into those that are averaged, such as of pairs."""
+
+    def judge(self, item: Item, said: Sequence[Reply]) -> Request | None:
+        """Return what a judge is asked about the replies; None where no judge is needed."""
+
+    def judged(self, item: Item, mark: Mark, verdict: Reply) -> Mark:
+        """Add what the judge said to a mark."""
+
+
+class Questions:
+    """Defaults of a benchmark of single questions: one arm, one rule, no judge, each item for itself."""
+
+    name: str = ""
+    parts: tuple[str, ...] = ()
+    arms: tuple[Arm, ...] = (Arm(name="direct", words="the question, and how to answer"),)
+    conventions: Mapping[str, str] = MappingProxyType({"strict": "one parser, no guess: unparsed answers are wrong"})
+    """Rules of marking, ours first; every other is a published scorer's, with what it changes."""
+    headlines: tuple[Headline, ...] = (Headline(metric="accuracy"),)
+    text_metrics: tuple[str, ...] = ()
+    """Names of `vesalius.metrics.lexical` that are taken over all written texts of a part."""
+    published: tuple[Published, ...] = ()
+
+    def gather(self, marks: Iterable[tuple[Item, Mark]], *, convention: str) -> Iterator[tuple[Item, Mark]]:
+        """Leave every mark as it is."""
+        yield from marks
+
+    def judge(self, item: Item, said: Sequence[Reply]) -> Request | None:
+        """Ask no judge."""
+        return None
+
+    def judged(self, item: Item, mark: Mark, verdict: Reply) -> Mark:
+        """Leave the mark as it is."""
+        return mark
+
+
+@cache
+def question_benchmarks() -> tuple[str, ...]:
+    """Return the names of all benchmarks of questions."""
+    package = "vesalius.benchmarks"
+    return tuple(name for name in registry.names(package) if hasattr(registry.load(package, name), "BENCHMARK"))
+
+
+def benchmark(name: str) -> Benchmark:
+    """Return a benchmark of questions by its name; ``sure-vqa`` and ``sure_vqa`` are the same.
+
+    Raises:
+        ConfigError: no such benchmark; offers the nearest names.
+    """
+    stem = name.replace("-", "_")
+    if stem not in question_benchmarks():
+        raise ConfigError(f"no benchmark of questions {name!r}{did_you_mean(stem, question_benchmarks())}")
+    found: Benchmark = registry.load("vesalius.benchmarks", stem).BENCHMARK
+    return found

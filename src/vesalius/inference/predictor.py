@@ -6,7 +6,7 @@ A predictor is made from a spec: a run folder, a model folder, a hub id, ``opena
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -19,6 +19,7 @@ from vesalius.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:
     from vesalius.data.readers import Pixels
+    from vesalius.inference.requests import Reply, Request
 
 __all__ = [
     "CAPABILITIES",
@@ -43,6 +44,7 @@ CAPABILITIES: Mapping[str, str] = {
     "match": "a method that reads image and text together says whether they belong together: train one such as m3ae",
     "answer": "a head that learnt answers takes questions: vesalius finetune MODEL --protocol vqa --on CORPUS",
     "classify": "a head that learnt these labels says which of them hold: vesalius finetune MODEL --on CORPUS",
+    "generate": "a model that writes answers to messages: a vision-language model of the hub, or openai:URL#model",
     "detect": "a head that learnt boxes finds findings: vesalius finetune MODEL --protocol detection --on CORPUS",
     "report": "a decoder that learnt reports writes one: vesalius finetune MODEL --protocol report --on CORPUS",
     "segment": "a decoder that learnt masks outlines findings: vesalius finetune MODEL --protocol segmentation",
@@ -95,6 +97,9 @@ class Predictor(Protocol):
     ) -> FloatArray:
         """The same for pairs of numbers of images and texts, (K,)."""
 
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer requests, which are taken one by one as there is room, in the order in which answers come."""
+
 
 class BasePredictor:
     """What predictors share: everything that a model does not bring is refused in the same words."""
@@ -138,6 +143,14 @@ class BasePredictor:
     ) -> FloatArray:
         """The same for pairs of numbers of images and texts, (K,)."""
         raise self.cannot("match")
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer requests, which are taken one by one as there is room, in the order in which answers come.
+
+        A request that fails gives a reply with `finish` "error" and the reason; the others go on. A model that
+        cannot be asked at all (no such address, no key) raises `EndpointError`.
+        """
+        raise self.cannot("generate")
 
     def cannot(self, capability: str) -> CapabilityError:
         """Return the error for a capability that this model lacks, with what it has and what to adapt."""

@@ -1,0 +1,110 @@
+"""The pictures that a model is shown for a `Media`: read, windowed as a viewer would, edited, eight bits a colour.
+
+Letters: H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.data.messages import Media
+from vesalius.data.readers import read
+from vesalius.errors import ConfigError, DataError, did_you_mean
+
+__all__ = ["EDITS", "as_png", "shown"]
+
+Picture = NDArray[np.uint8]
+MOST_PLANES = 64
+"""No request shows more slices or frames of one file than this."""
+
+
+def shown(media: Media, *, planes: int = 8) -> list[Picture]:
+    """Return what is seen of a file, each (H, W, 3): one picture, or slices of a volume or frames of a clip.
+
+    Args:
+        media: the file and what is done to it.
+        planes: slices or frames, evenly spread with both ends inside; fewer where there are not so many.
+
+    Raises:
+        DataError: the file cannot be read; or `planes` is beyond `MOST_PLANES`.
+        ConfigError: an edit of no known name.
+    """
+    if not 1 <= planes <= MOST_PLANES:
+        raise DataError(f"{planes} slices or frames of one file; from 1 to {MOST_PLANES} can be shown")
+    if media.kind == "video" and media.frame is None:
+        pictures = _frames(media, planes)
+    else:
+        pixels = read(media.path, frame=media.frame)
+        display = (pixels.display() * 255).round().astype(np.uint8)
+        pictures = _planes(display, colour=pixels.axes.endswith("C"), count=planes)
+    for edit in media.edits:
+        pictures = [_edited(picture, edit) for picture in pictures]
+    return pictures
+
+
+def as_png(picture: Picture) -> bytes:
+    """Return (H, W, 3) as the bytes of a PNG file."""
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _frames(media: Media, count: int) -> list[Picture]:
+    from vesalius.data.readers.video import open_clip
+
+    clip = open_clip(media.path)
+    places = _spread(len(clip), count)
+    return [_rgb(np.asarray(frame, dtype=np.uint8)) for frame in clip.frames(places)]
+
+
+def _planes(display: Picture, *, colour: bool, count: int) -> list[Picture]:
+    """Cut (…, H, W) or (…, H, W, 3) into pictures, `count` of them along the first axes."""
+    flat = display.reshape(-1, *display.shape[-3 if colour else -2 :])
+    return [_rgb(flat[place]) for place in _spread(len(flat), count)]
+
+
+def _spread(total: int, count: int) -> list[int]:
+    """Return `count` places among `total`, evenly spread, each once."""
+    if total <= count:
+        return list(range(total))
+    if count == 1:
+        return [total // 2]
+    return [round(place) for place in np.linspace(0, total - 1, count)]
+
+
+def _rgb(picture: NDArray[np.uint8]) -> Picture:
+    if picture.ndim == 2:
+        return np.repeat(picture[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(picture[:, :, :3])
+
+
+def _edited(picture: Picture, edit: str) -> Picture:
+    name, _, words = edit.partition(":")
+    if name not in EDITS:
+        raise ConfigError(f"unknown edit of a picture {name!r}{did_you_mean(name, EDITS)}")
+    return EDITS[name](picture, words)
+
+
+def _blank(picture: Picture, words: str) -> Picture:
+    """Middle grey in the picture's size."""
+    return np.full_like(picture, 128)
+
+
+def _noise(picture: Picture, words: str) -> Picture:
+    """Grey noise, the same for the same words and size."""
+    seed = int.from_bytes(hashlib.sha256(f"{words}/{picture.shape}".encode()).digest()[:8], "big")
+    grey = np.random.default_rng(seed).integers(0, 256, picture.shape[:2], dtype=np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+EDITS: Mapping[str, Callable[[Picture, str], Picture]] = MappingProxyType({"blank": _blank, "noise": _noise})
+"""What can be done to a picture (H, W, 3): ``name`` or ``name:words`` in `Media.edits`."""

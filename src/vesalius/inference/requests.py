@@ -1,0 +1,99 @@
+"""What is asked of a model that writes, and what it gives back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from vesalius.data.messages import Message
+from vesalius.errors import DataError
+
+__all__ = ["Decoding", "Reply", "Request"]
+
+Finish = Literal["stop", "length", "refused", "error"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoding:
+    """How the answer is drawn; greedy where nothing is set."""
+
+    max_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+    @property
+    def deterministic(self) -> bool:
+        """Say whether asking twice must give the same answer."""
+        return self.temperature == 0.0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1 or self.temperature < 0 or not 0 < self.top_p <= 1:
+            raise DataError(
+                f"decoding: max_tokens {self.max_tokens} must be at least 1, temperature {self.temperature} "
+                f"at least 0 and top_p {self.top_p} in (0, 1]"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One conversation that waits for its next message."""
+
+    id: str
+    """Unique in an evaluation; the reply carries it."""
+    messages: tuple[Message, ...]
+    decoding: Decoding = field(default_factory=Decoding)
+    choices: tuple[str, ...] = ()
+    """The only answers that may be given, such as letters; empty where the answer is free."""
+    by_likelihood: bool = False
+    """The choices are not written but weighed: the reply holds the log-probability of each."""
+
+    def __post_init__(self) -> None:
+        if not self.messages or self.messages[-1].role == "assistant":
+            raise DataError(f"request {self.id!r} must end with a message of the user")
+        if self.by_likelihood and not self.choices:
+            raise DataError(f"request {self.id!r} weighs choices and names none")
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of all that the answer depends on, except the model; equal for equal content, whatever the id."""
+        document = asdict(self)
+        del document["id"]
+        return hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What came back, or why nothing did."""
+
+    id: str
+    """Of the request."""
+    text: str = ""
+    finish: Finish = "stop"
+    error: str = ""
+    """What went wrong where `finish` is "error"; never a piece of a record."""
+    log_probabilities: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Natural logarithm of each choice's probability, summed over its tokens."""
+    tokens: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Tokens of each choice."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    cached: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """Return plain values for JSON; what is empty is left out, except id and text."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain["log_probabilities"], plain["tokens"] = dict(self.log_probabilities), dict(self.tokens)
+        kept = {name: value for name, value in plain.items() if value or name in ("id", "text")}
+        return kept
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Reply:
+        """Read what `document` wrote; names that this version does not know are left out."""
+        return cls(**{name: value for name, value in document.items() if name in cls.__dataclass_fields__})
