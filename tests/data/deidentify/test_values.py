@@ -112,3 +112,10 @@ def test_shifts_are_never_zero_and_on_both_sides() -> None:
     assert min(found) < -1000 < 1000 < max(found)
     weeks = [secret.shift_days(str(number), whole_weeks=True) for number in range(200)]
     assert all(days % 7 == 0 and days for days in weeks)
+
+
+def test_the_form_of_a_uid() -> None:
+    assert values.is_uid("1.2.840.10008.1.1")
+    assert values.is_uid("1" * 64)
+    for value in ("", "1" * 65, "1..2", "1.2.", ".1", "1.2\n", "../1", "1.2a", "\u0661"):
+        assert not values.is_uid(value)

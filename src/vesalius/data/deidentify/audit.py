@@ -25,6 +25,8 @@ _LOOK = (
     f"A finder overlooks text. {REVIEW_PAGE} shows what was masked in these files, and what may be text; none is "
     "declared free of text."
 )
+_SHARING = "have an instance UID that another of other content has too; all are kept, under names of their own"
+_REPEATED = "hold byte for byte what another of the same instance UID holds; one copy stands for them"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,10 @@ class Audit:
     """Original values that the second scan looked for."""
     review: list[Entry] = field(default_factory=list)
     """Files whose pixels people should look at; see `review.write_review`."""
+    sharing: list[str] = field(default_factory=list)
+    """Copies of DICOM files whose instance UID a file of other content has too."""
+    repeated: int = 0
+    """Files that are a second time what another is, with the same instance UID; one copy stands for all."""
     resumed: int = 0
     version: str = field(default="")
 
@@ -70,6 +76,7 @@ class Audit:
                 "reasons": dict(Counter(entry.review for entry in self.review)),
                 "paths": [entry.output for entry in self.review],
             },
+            "same_instance": {"files": len(self.sharing), "paths": self.sharing, "repeated": self.repeated},
             "second_scan": {
                 "values_searched": self.searched,
                 "found": [{"path": item.path, "kind": item.kind} for item in self.leftovers],
@@ -92,6 +99,9 @@ class Audit:
         lines += [f"{len(self.held)} held back by the policy for pixels"] if self.held else []
         lines += [f"{len(self.left_out)} not copied:"] if self.left_out else []
         lines += [f"  {path}: {reason}" for path, reason in [*self.left_out, *self.held][:_SHOWN]]
+        lines += [f"{len(self.sharing)} copies {_SHARING}:"] if self.sharing else []
+        lines += [f"  {path}" for path in self.sharing[:_SHOWN]]
+        lines += [f"{self.repeated} files {_REPEATED}"] if self.repeated else []
         if self.review:
             lines.append(f"{len(self.review)} files need a look at their pixels: {REVIEW_PAGE}")
         if self.clean:
@@ -127,6 +137,7 @@ class Audit:
             Section(anchor="scan", title="Second scan", body=found, lead=lead),
             Section(anchor="done", title="What was done", body=done if rows else ""),
             Section(anchor="look", title="Needs a look", body=self._looks(), lead=_LOOK if self.review else ""),
+            Section(anchor="same", title="One instance UID", body=self._same()),
             Section(
                 anchor="out", title="Not copied", body=table([Cell("reason"), Cell("files")], out) if out else ""
             ),
@@ -136,6 +147,13 @@ class Audit:
         return page(
             "De-identification", eyebrow="Audit", head=head, sections=sections, foot=f"vesalius {self.version}"
         )
+
+    def _same(self) -> str:
+        told = [paragraph(f"{self.repeated} files {_REPEATED}.")] if self.repeated else []
+        if self.sharing:
+            told.append(paragraph(f"{len(self.sharing)} copies {_SHARING}."))
+            told.append(table([Cell("copy")], ([Cell(path)] for path in self.sharing[:_SHOWN])))
+        return "".join(told)
 
     def _looks(self) -> str:
         if not self.review:

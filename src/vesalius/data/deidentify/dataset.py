@@ -163,6 +163,8 @@ class Treatment:
             self._items(element, depth, cleaning)
         elif element.VR == "AS":
             self._set(dataset, element, [values.aged(value) for value in texts_of(element)])
+        elif element.VR == "UI" and not all(values.is_uid(value) for value in texts_of(element)):
+            self._map_value(element)
         else:
             self.counts["kept by option"] += 1
 
@@ -182,7 +184,9 @@ class Treatment:
     def _is_class(self, keyword: str, value: str) -> bool:
         from pydicom.uid import UID_dictionary
 
-        return keyword in _CLASSES or (value.startswith(_STANDARD) and value in UID_dictionary)
+        return (keyword in _CLASSES and values.is_uid(value)) or (
+            value.startswith(_STANDARD) and value in UID_dictionary
+        )
 
     def _items(self, element: DataElement, depth: int, cleaning: bool) -> None:
         for item in element.value or ():
@@ -235,7 +239,7 @@ class Treatment:
         if kind == "SQ":
             self._items(element, depth, cleaning)
         elif kind == "UI":
-            if not self.options.uids:
+            if not (self.options.uids and all(values.is_uid(value) for value in texts_of(element))):
                 self._map_value(element)
         elif kind in ("DA", "DT", "TM"):
             self._unlisted_date(dataset, element, depth)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vesalius.data.deidentify.dicom_file import treat_dicom
 from vesalius.data.deidentify.identity import known_of, patient_key
@@ -18,16 +19,21 @@ from vesalius.data.deidentify.rasters import treat_raster
 from vesalius.data.deidentify.secret import Secret
 from vesalius.data.deidentify.tables import TableColumns, treat_table, treat_text
 from vesalius.data.deidentify.text import Known
+from vesalius.data.deidentify.values import is_uid
 from vesalius.data.readers import sniff
 from vesalius.data.readers.dicom import open_dataset
 from vesalius.errors import DataError
 
-__all__ = ["Made", "Source", "classed", "output_name", "treat_file"]
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["Made", "Source", "classed", "dicom_name", "treat_file"]
 
 _TABLES = {".csv", ".tsv", ".json", ".jsonl", ".ndjson"}
 GZIP = b"\x1f\x8b"
 _TEXTS = {".txt", ".text", ".rpt"}
 _NOBODY = Known()
+_NO_NAMES: Mapping[str, str] = {}
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tiff"}
 
 
@@ -75,7 +81,7 @@ def classed(path: Path) -> str:
 
 def treat_file(
     source: Source, relative: str, *, kind: str, options: Options, secret: Secret, columns: TableColumns,
-    known: Known = _NOBODY,
+    known: Known = _NOBODY, names: Mapping[str, str] = _NO_NAMES,
 ) -> Made:  # fmt: skip
     """Treat a file by its class.
 
@@ -87,6 +93,7 @@ def treat_file(
         secret: decides replacements.
         columns: of tables.
         known: what other files of the same patient tell, for DICOM.
+        names: of the copies of DICOM files whose instance UID others have too, by path, see `gather.Gathered`.
 
     Raises:
         DataError: it cannot be treated; tells why.
@@ -94,7 +101,7 @@ def treat_file(
     path = source.root / relative
     if kind == "dicom":
         treated, data = treat_dicom(path, options=options, secret=secret, known=known)
-        name = f"{treated.patient}/{treated.name}.dcm"
+        name = names.get(relative, f"{treated.patient}/{treated.name}.dcm")
         return Made(data, treated.counts, treated.held, name=name, look=treated.look)
     if kind in _SUFFIXES:
         raster = treat_raster(path, kind=kind, options=options)
@@ -105,7 +112,7 @@ def treat_file(
     if kind == "table":
         counts, data = treat_table(
             path, columns=columns, options=options, secret=secret,
-            renamed=partial(_renamed, source, Path(relative).parent, options=options, secret=secret),
+            renamed=partial(_renamed, source, Path(relative).parent, options=options, secret=secret, names=names),
         )  # fmt: skip
         return Made(data, counts, suffix=path.suffix.lower())
     if kind == "text":
@@ -116,7 +123,17 @@ def treat_file(
     raise DataError(f"{path}: not DICOM, PNG, JPEG, TIFF, NIfTI, a table or a text")
 
 
-def output_name(source: Source, relative: str, *, options: Options, secret: Secret) -> str:
+def dicom_name(dataset: Dataset, path: Path, *, options: Options, secret: Secret) -> str:
+    """Return the path below the output folder that the copy of a DICOM file gets where no other has its UID."""
+    patient = secret.pseudonym("patient", patient_key(dataset), prefix="P")
+    instance = str(dataset.get("SOPInstanceUID") or "")
+    kept = options.uids and is_uid(instance)
+    return f"{patient}/{instance if kept else secret.uid(instance or f'file {path.name}')}.dcm"
+
+
+def _output_name(
+    source: Source, relative: str, *, options: Options, secret: Secret, names: Mapping[str, str]
+) -> str:  # fmt: skip
     """Return the path that the copy of a file gets, without treating it; empty for what no rule treats.
 
     DICOM files lie under patient and instance, all others under their class and a keyed hash.
@@ -125,26 +142,26 @@ def output_name(source: Source, relative: str, *, options: Options, secret: Secr
     kind = classed(path)
     if kind == "dicom":
         try:
-            dataset = open_dataset(path, pixels=False)
+            return names.get(relative) or dicom_name(
+                open_dataset(path, pixels=False), path, options=options, secret=secret
+            )
         except DataError:
             return ""
-        patient = secret.pseudonym("patient", patient_key(dataset), prefix="P")
-        instance = str(dataset.get("SOPInstanceUID") or "")
-        kept = instance and options.uids
-        return f"{patient}/{instance if kept else secret.uid(instance or f'file {path.name}')}.dcm"
     if kind == "nifti":
         return f"nifti/{file_key(relative, secret)}{'.nii.gz' if path.read_bytes()[:2] == GZIP else '.nii'}"
     return f"{kind}/{file_key(relative, secret)}{_SUFFIXES[kind]}" if kind in _SUFFIXES else ""
 
 
-def _renamed(source: Source, folder: Path, value: str, *, options: Options, secret: Secret) -> str:
+def _renamed(
+    source: Source, folder: Path, value: str, *, options: Options, secret: Secret, names: Mapping[str, str]
+) -> str:  # fmt: skip
     """Return the copy of an image that a table in a folder names, from the folder or from the root."""
     for candidate in (folder / value, Path(value)):
         path = source.root / candidate
         inside = path.resolve().is_relative_to(source.root.resolve())
         if inside and path.is_file():
             relative = path.resolve().relative_to(source.root.resolve()).as_posix()
-            return output_name(source, relative, options=options, secret=secret)
+            return _output_name(source, relative, options=options, secret=secret, names=names)
     return ""
 
 

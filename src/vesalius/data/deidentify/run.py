@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class _Order:
     options: Options
     secret: Secret
     columns: TableColumns
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Of copies whose instance UID others have too, by path of the source."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,10 @@ def _run(run: _Run) -> tuple[Audit, list[tuple[str, Entry]]]:
     order = run.order
     with run.progress("read headers", len(run.paths)) as advance:
         told = gather(
-            order.source, run.paths, options=order.options, columns=order.columns, workers=run.workers,
-            advance=advance,
+            order.source, run.paths, options=order.options, columns=order.columns, secret=order.secret,
+            workers=run.workers, advance=advance,
         )  # fmt: skip
+    run = replace(run, order=replace(order, names=told.names))
     entries, resumed = _all_treated(run, told)
     audit = _audited(run, told, entries, resumed=resumed)
     audit.write(order.out)
@@ -187,7 +190,7 @@ def _entry(order: _Order, relative: str, kind: str, known: Known) -> Entry:
     try:
         made = treat_file(
             order.source, relative, kind=kind, options=order.options, secret=order.secret, columns=order.columns,
-            known=known,
+            known=known, names=order.names,
         )  # fmt: skip
     except DataError as error:
         reason = str(error).replace(str(path), "").lstrip(": ")
@@ -215,19 +218,21 @@ def _audited(run: _Run, told: Gathered, entries: list[tuple[str, Entry]], *, res
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for _, entry in entries:
         counts[entry.kind].update(entry.counts)
-    outputs = [entry.output for _, entry in entries if entry.output]
+    outputs = list(dict.fromkeys(entry.output for _, entry in entries if entry.output))
     with run.progress("second scan", len(outputs)) as advance:
         leftovers = scan(
             order.out, told.words, order.options, paths=outputs, workers=run.workers, advance=advance
         )  # fmt: skip
     return Audit(
         options=order.options,
-        written=Counter(entry.kind for _, entry in entries if entry.output),
+        written=Counter({entry.output: entry.kind for _, entry in entries if entry.output}.values()),
         counts=dict(counts),
         left_out=[(relative, entry.reason) for relative, entry in entries if not entry.output and not entry.held],
         held=[(relative, entry.reason) for relative, entry in entries if entry.held],
         leftovers=[*leftovers, *_strangers(order.out, outputs)],
         searched=len({value for _, value in told.words}),
+        sharing=sorted({entry.output for path, entry in entries if entry.output and path in told.names}),
+        repeated=sum(bool(entry.output) for _, entry in entries) - len(outputs),
         review=[entry for _, entry in entries if entry.review],
         resumed=resumed,
         version=__version__,

@@ -6,7 +6,7 @@ import re
 from datetime import date, timedelta
 from typing import Any
 
-__all__ = ["REMOVED", "aged", "coarse", "dummy", "shifted_date", "shifted_datetime"]
+__all__ = ["REMOVED", "aged", "coarse", "dummy", "is_uid", "shifted_date", "shifted_datetime"]
 
 REMOVED = "REMOVED"
 _OLDEST = 89
@@ -21,12 +21,19 @@ _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
 _DATETIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:\.(\d{1,6}))?([+-]\d{4})?")
 _TIME = re.compile(r"(\d{2})(?::?\d{2}){0,2}(?:\.\d{1,6})?")
 _AGE = re.compile(r"(\d{3})([DWMY])")
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_LONGEST_UID = 64
 _DAYS_OF = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25}
 
 
 def dummy(vr: str) -> Any:
     """Return a value of this representation that tells nothing; bytes for binary ones."""
     return _DUMMIES.get(vr, b"\0\0")
+
+
+def is_uid(value: str) -> bool:
+    """Say whether a value has the form of a UID (PS3.5 9.1), so that it can hold no name and no path."""
+    return len(value) <= _LONGEST_UID and _UID.fullmatch(value) is not None
 
 
 def moved(day: date, days: int) -> date:
