@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.deidentify.codestreams import without_notes
-from vesalius.data.deidentify.masking import NO_LOOK, Look, boxes_of, doubts_of, finder, mask_all
+from vesalius.data.deidentify.masking import NO_LOOK, Look, Palette, boxes_of, doubts_of, finder, mask_all
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.pixel_rules import Expectation, expectation
 from vesalius.data.deidentify.strokes import Box, find_text
@@ -58,17 +59,17 @@ def clean_pixels(path: Path, dataset: Dataset, options: Options) -> CleanedPixel
     colour = whole(dataset, "SamplesPerPixel") != 1
     frames = array[None] if array.ndim == (3 if colour else 2) else array
     find, expected = finder(options.detector), expectation(dataset, border=options.border)
+    palette = _palette(dataset)
     if options.pixels in ("drop", "review"):
-        found = len(boxes_of(frames, expected, find=find))
+        found = len(boxes_of(frames, expected, find=find, palette=palette))
         if found:
             why = "text in its pixels" if options.pixels == "drop" else "for review: its pixels may hold text"
             return CleanedPixels(looked_at=True, held=why)
         return _kept_as_is(path, dataset, looked_at=True)
-    indexed = text(dataset, "PhotometricInterpretation") == "PALETTE COLOR"
-    masked, boxes = mask_all(frames, expected, find=find, indexed=indexed)
+    masked, boxes = mask_all(frames, expected, find=find, palette=palette)
     facts = CleanedPixels(
         looked_at=True, blanked=bool(expected.kept), likely=expected.likely, masked=len(boxes),
-        rewritten=bool(boxes), look=_look(masked, expected, boxes),
+        rewritten=bool(boxes), look=_look(masked, expected, boxes, palette),
     )  # fmt: skip
     if boxes:
         _write_back(dataset, masked, colour=colour)
@@ -77,9 +78,20 @@ def clean_pixels(path: Path, dataset: Dataset, options: Options) -> CleanedPixel
     return facts
 
 
-def _look(frames: NDArray[Any], expected: Expectation, boxes: tuple[Box, ...]) -> Look:
+def _palette(dataset: Dataset) -> Palette | None:
+    """Return the colours of the indices of a palette image (PS3.3 C.7.6.3.1.5), or None for another."""
+    if text(dataset, "PhotometricInterpretation") != "PALETTE COLOR":
+        return None
+    from pydicom.pixels import apply_color_lut
+
+    return partial(apply_color_lut, ds=dataset)
+
+
+def _look(
+    frames: NDArray[Any], expected: Expectation, boxes: tuple[Box, ...], palette: Palette | None
+) -> Look:  # fmt: skip
     """Return what to look at: all that was masked by a finder alone, and what may have been overlooked."""
-    doubts = doubts_of(frames, expected, boxes)
+    doubts = doubts_of(frames, expected, boxes, palette=palette)
     if expected.kept:
         return NO_LOOK
     if expected.likely:

@@ -15,7 +15,7 @@ from vesalius.data.deidentify.ocr import find_text_by_network
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.deidentify.strokes import Box, find_text, grey
 
-__all__ = ["NO_LOOK", "Look", "boxes_of", "doubts_of", "finder", "mask", "mask_all"]
+__all__ = ["NO_LOOK", "Look", "Palette", "boxes_of", "doubts_of", "finder", "mask", "mask_all"]
 
 _ALL_FRAMES = 64
 """Of a longer clip every sixteenth frame is looked at, and the brightest and darkest values of each block."""
@@ -29,6 +29,8 @@ _EVEN, _LONG = 16.0, 4.0
 _BOXES = 64
 """Of one image are told to the page of what needs a look."""
 Finder = Callable[..., list[Box]]
+Palette = Callable[[NDArray[Any]], NDArray[Any]]
+"""Gives the colours (..., 3) of indices; text stands in the colours and not in the order of the indices."""
 
 
 class Look(NamedTuple):
@@ -109,7 +111,9 @@ def _meet(one: Box, other: Box) -> bool:
     return one.top < other.bottom and other.top < one.bottom and one.left < other.right and other.left < one.right
 
 
-def doubts_of(frames: NDArray[Any], expected: Expectation, masked: Iterable[Box]) -> tuple[Box, ...]:
+def doubts_of(
+    frames: NDArray[Any], expected: Expectation, masked: Iterable[Box], *, palette: Palette | None = None
+) -> tuple[Box, ...]:  # fmt: skip
     """Return long lines that only a sensitive look takes for text, and no mask covers.
 
     For images whose tags tell nothing; in the others all that is found so is masked, or nothing of it.
@@ -117,31 +121,36 @@ def doubts_of(frames: NDArray[Any], expected: Expectation, masked: Iterable[Box]
     if expected.likely or expected.unlikely:
         return ()
     masks = tuple(masked)
-    found = {box for frame in _looked_at(frames) for box in find_text(frame, sensitive=True) if _is_long(box)}
+    looked_at = _looked_at(frames, palette)
+    found = {box for frame in looked_at for box in find_text(frame, sensitive=True) if _is_long(box)}
     return tuple(sorted(box for box in found if not any(_meet(box, other) for other in masks)))
 
 
-def boxes_of(frames: NDArray[Any], expected: Expectation, *, find: Finder) -> list[Box]:
+def boxes_of(
+    frames: NDArray[Any], expected: Expectation, *, find: Finder, palette: Palette | None = None
+) -> list[Box]:  # fmt: skip
     """Return the boxes to mask in every frame.
 
     Args:
         frames: (T, H, W) or (T, H, W, 3).
         expected: what the tags tell.
         find: finder of text in one frame.
+        palette: of frames of indices.
     """
     look = partial(_beyond_doubt, find=find) if expected.unlikely else partial(find, sensitive=expected.likely)
     found: set[Box] = set(_outside(expected.kept, frames.shape[1:3]))
-    for frame in _looked_at(frames):
+    for frame in _looked_at(frames, palette):
         found.update(look(frame))
     return sorted(found)
 
 
-def _looked_at(frames: NDArray[Any]) -> Iterable[NDArray[Any]]:
+def _looked_at(frames: NDArray[Any], palette: Palette | None) -> Iterable[NDArray[Any]]:
     if len(frames) <= _ALL_FRAMES:
-        yield from frames
+        yield from frames if palette is None else map(palette, frames)
         return
     for start in range(0, len(frames), _BLOCK):
         block = frames[start : start + _BLOCK]
+        block = block if palette is None else palette(block)
         yield block[0]
         yield block.max(axis=0)
         yield block.min(axis=0)
@@ -162,20 +171,21 @@ def _outside(kept: tuple[tuple[int, int, int, int], ...], shape: tuple[int, ...]
 
 
 def mask_all(
-    frames: NDArray[Any], expected: Expectation, *, find: Finder, indexed: bool = False
+    frames: NDArray[Any], expected: Expectation, *, find: Finder, palette: Palette | None = None
 ) -> tuple[NDArray[Any], tuple[Box, ...]]:  # fmt: skip
     """Mask text, look again, and mask what has shown; return the frames and the boxes.
 
     A line may show only when its neighbour is gone, so that the result is looked at again, no longer sensitively, and
     boxes of the second round are larger. What is left then is for the second scan, which looks by other means.
     """
-    first = boxes_of(frames, expected, find=find)
+    first = boxes_of(frames, expected, find=find, palette=palette)
     if not first:
         return frames, ()
+    indexed = palette is not None
     frames = mask(frames, first, indexed=indexed)
     again = [
         Box(box.top - _WIDER, box.left - _WIDER, box.bottom + _WIDER, box.right + _WIDER)
-        for box in boxes_of(frames, Expectation(False, (), expected.unlikely), find=find)
+        for box in boxes_of(frames, Expectation(False, (), expected.unlikely), find=find, palette=palette)
     ]
     return mask(frames, again, indexed=indexed), (*first, *again)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.data.deidentify.codestreams import without_notes
-from vesalius.data.deidentify.masking import NO_LOOK, Look, boxes_of, doubts_of, finder, mask_all
+from vesalius.data.deidentify.masking import NO_LOOK, Look, Palette, boxes_of, doubts_of, finder, mask_all
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.pixel_rules import Expectation
 from vesalius.data.deidentify.strokes import Box
@@ -54,42 +55,51 @@ def treat_raster(path: Path, *, kind: str, options: Options) -> TreatedRaster:
         DataError: broken, or with animation frames that no rule covers.
     """
     data = path.read_bytes()
-    stack, mode, palette = _opened(path, data)
-    find = finder(options.detector)
+    stack, mode, colours = _opened(path, data)
+    find, palette = finder(options.detector), None if colours is None else partial(np.take, _table(colours), axis=0)
     counts = Counter({"notes removed": 1})
-    if options.pixels in ("drop", "review") and boxes_of(shown(stack), _EXPECTED, find=find):
+    held = options.pixels in ("drop", "review")
+    if held and boxes_of(shown(stack), _EXPECTED, find=find, palette=palette):
         why = "text in its pixels" if options.pixels == "drop" else "for review: its pixels may hold text"
         return TreatedRaster(counts, why, b"")
     boxes: tuple[Box, ...] = ()
     look = NO_LOOK
     if options.pixels == "mask":
-        masked, boxes = mask_all(shown(stack), _EXPECTED, find=find, indexed=mode == "P")
-        look = _look(masked, boxes)
+        masked, boxes = mask_all(shown(stack), _EXPECTED, find=find, palette=palette)
+        look = _look(masked, boxes, palette)
         stack = _like(masked, stack) if boxes else stack
         counts["boxes masked"] = len(boxes)
     if not boxes and kind == "png" and len(stack) == 1:
         return TreatedRaster(counts, "", _bare_png(path, data), look)
     if not boxes and kind == "jpeg":
         return TreatedRaster(counts, "", _bare_jpeg(path, data), look)
-    return TreatedRaster(counts, "", _encoded(stack, mode, palette, kind), look)
+    return TreatedRaster(counts, "", _encoded(stack, mode, colours, kind), look)
 
 
-def _look(frames: NDArray[Any], boxes: tuple[Box, ...]) -> Look:
-    doubts = doubts_of(frames, _EXPECTED, boxes)
+def _table(colours: list[int]) -> NDArray[np.uint8]:
+    """Return the colours (256, 3) of a palette, black where it ends early."""
+    table = np.zeros((256, 3), np.uint8)
+    table.reshape(-1)[: len(colours)] = colours
+    return table
+
+
+def _look(frames: NDArray[Any], boxes: tuple[Box, ...], palette: Palette | None) -> Look:
+    doubts = doubts_of(frames, _EXPECTED, boxes, palette=palette)
     if boxes:
         return Look("text was found and masked in a picture of which no tag tells anything", boxes, doubts)
     return Look("something may be text and was not masked", (), doubts) if doubts else NO_LOOK
 
 
 def _opened(path: Path, data: bytes) -> tuple[NDArray[Any], str, list[int] | None]:
-    """Return all pages as one array, the mode and the palette."""
+    """Return all pages as one array, the mode, and the palette where they are indices."""
     from PIL import Image, ImageSequence
 
     try:
         with quiet(), Image.open(io.BytesIO(data)) as image:
             pages = getattr(image, "n_frames", 1)
             check_size(str(path), image.width * image.height * 4 * pages, len(data))
-            wanted = _PLAIN.get(image.mode, image.mode)
+            # Every page may have a palette of its own.
+            wanted = "RGB" if image.mode == "P" and pages > 1 else _PLAIN.get(image.mode, image.mode)
             frames = [np.asarray(page.convert(wanted)) for page in ImageSequence.Iterator(image)]
             mode, palette = wanted, image.getpalette() if wanted == "P" else None
     except DECODER_FAULTS as error:

@@ -39,10 +39,13 @@ def frames_of(path: Path, kind: str) -> NDArray[Any]:
 
 def _of_dicom(path: Path) -> NDArray[Any]:
     from pydicom import dcmread
+    from pydicom.pixels import apply_color_lut
 
     dataset = dcmread(path)
     array: NDArray[Any] = dataset.pixel_array
     flat = array.ndim == (3 if int(dataset.SamplesPerPixel) > 1 else 2)
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        array = apply_color_lut(array, dataset)
     return array[None] if flat else array
 
 
