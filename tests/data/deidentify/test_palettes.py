@@ -56,7 +56,7 @@ def dicom(make_dicom: Callable[..., Path], array: np.ndarray, table: np.ndarray,
 
 @pytest.mark.parametrize("kind", ["png", "tiff"])
 def test_text_of_neighbouring_indices_is_masked(kind: str, tmp_path: Path) -> None:
-    array, text = indices()
+    array, _ = indices()
     table = colours(NEXT_TO_EACH_OTHER)
     path = picture(tmp_path / f"a.{kind}", [array], table)
     counts, _, data, _ = treat_raster(path, kind=kind, options=Options())
@@ -104,7 +104,7 @@ def test_a_short_palette(tmp_path: Path) -> None:
 @pytest.mark.parametrize("frames", [1, 70])
 def test_a_palette_of_dicom(frames: int, make_dicom: Callable[..., Path], tmp_path: Path) -> None:
     """Of a long clip the brightest and darkest colours of a block count, not indices."""
-    array, text = indices()
+    array, _ = indices()
     stack = np.full((frames, *array.shape), 40, np.uint8)
     stack[frames // 2] = array
     whole = stack if frames > 1 else stack[0]
