@@ -33,7 +33,7 @@ def test_stand_ins_with_the_published_moments_are_the_same_sum():
 
 
 def test_wrong_input_is_named():
-    with pytest.raises(ConfigError, match="did you mean 'v0' or 'v1'|known|did you mean"):
+    with pytest.raises(ConfigError, match="no version 'v2'"):
         radcliq([[0, 0, 0, 0]], version="v2")
     with pytest.raises(DataError, match="radgraph, bertscore, semantic_embedding, bleu2"):
         radcliq([[0, 0, 0]])
