@@ -9,7 +9,6 @@ Letters: N texts, B resamples.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,8 +16,19 @@ from numpy.typing import NDArray
 
 from vesalius.errors import DataError
 from vesalius.metrics.bootstrap import PatientWeights
+from vesalius.metrics.ngrams import TokenPairs, one_reference
+from vesalius.metrics.subsequences import common_length
 
-__all__ = ["ORDERS", "bleu", "bleu_draws", "bleu_statistics", "report_tokens", "rouge_l"]
+__all__ = [
+    "ORDERS",
+    "bleu",
+    "bleu_counts",
+    "bleu_draws",
+    "bleu_statistics",
+    "report_tokens",
+    "rouge_l",
+    "rouge_l_scores",
+]
 
 Floats = NDArray[np.float64]
 
@@ -56,14 +66,18 @@ def bleu_statistics(written: Sequence[Sequence[str]], references: Sequence[Seque
     """
     if len(written) != len(references):
         raise DataError(f"{len(written)} texts and {len(references)} references; each text needs one")
-    rows = np.zeros((len(written), 2 * ORDERS + 2))
-    for row, (said, truth) in enumerate(zip(written, references, strict=True)):
-        for order in range(1, ORDERS + 1):
-            ours, theirs = _grams(said, order), _grams(truth, order)
-            rows[row, order - 1] = sum(min(count, theirs[gram]) for gram, count in ours.items())
-            rows[row, ORDERS + order - 1] = max(len(said) - order + 1, 0)
-        rows[row, -2:] = len(said), len(truth)
-    return rows
+    return bleu_counts(one_reference(written, references))
+
+
+def bleu_counts(pairs: TokenPairs, *, orders: int = ORDERS) -> Floats:
+    """Count for BLEU with any number of references, (N, 2·orders + 2), in the columns of `bleu_statistics`.
+
+    Matches are clipped by the largest count in any reference; the length is the nearest one, of two the shorter.
+    """
+    lengths = pairs.said_lengths
+    matches = [pairs.clipped(order) for order in range(1, orders + 1)]
+    written = [np.maximum(lengths - order + 1, 0) for order in range(1, orders + 1)]
+    return np.stack([*matches, *written, lengths, pairs.closest_lengths()], axis=1).astype(np.float64)
 
 
 def bleu(statistics: Floats) -> Floats:
@@ -88,24 +102,18 @@ def bleu_draws(statistics: Floats, weights: PatientWeights) -> Floats:
 
 def rouge_l(written: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> Floats:
     """Return ROUGE-L of each text, F with beta 1.2 of the longest common subsequence, (N,); 0 where one is empty."""
-    scores = np.zeros(len(written))
-    for row, (said, truth) in enumerate(zip(written, references, strict=True)):
-        common = _common(said, truth)
-        if common:
-            precision, recall = common / len(said), common / len(truth)
-            scores[row] = (1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision)
+    return rouge_l_scores(one_reference(written, references))
+
+
+def rouge_l_scores(pairs: TokenPairs) -> Floats:
+    """Return ROUGE-L with any number of references, (N,): the best precision and the best recall, of any of them."""
+    common = np.array([common_length(truth, said) for said, truth in pairs.pairs()], dtype=np.float64)
+    precision = common / np.maximum(pairs.said_lengths[pairs.owner], 1)
+    recall = common / np.maximum(pairs.truth_lengths, 1)
+    starts = np.flatnonzero(np.diff(pairs.owner, prepend=-1))
+    if not len(starts):
+        return common
+    best_precision, best_recall = (np.maximum.reduceat(values, starts) for values in (precision, recall))
+    below = best_recall + _BETA**2 * best_precision
+    scores: Floats = (1 + _BETA**2) * best_precision * best_recall / np.where(below > 0, below, 1.0)
     return scores
-
-
-def _grams(tokens: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(tokens[place : place + order]) for place in range(len(tokens) - order + 1))
-
-
-def _common(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest common subsequence, row by row."""
-    row = [0] * (len(second) + 1)
-    for word in first:
-        before = 0
-        for place, other in enumerate(second, start=1):
-            before, row[place] = row[place], before + 1 if word == other else max(row[place], row[place - 1])
-    return row[-1]
