@@ -115,9 +115,17 @@ def label_f1(sums: ArrayLike) -> LabelF1:
     positives = hits + misses
     share, honest, right, count = np.moveaxis(table[..., -4:], -1, 0)
     weighted = (each * positives).sum(-1) / np.maximum(positives.sum(-1), 1)
-    means = [np.asarray(part / count) for part in (share, honest, right)]
     micro = _f1(hits.sum(-1), alarms.sum(-1), misses.sum(-1))
-    return LabelF1(micro, each.mean(-1), weighted, *means, each, np.asarray((positives == 0).sum(-1)))
+    return LabelF1(
+        micro,
+        each.mean(-1),
+        weighted,
+        share / count,
+        honest / count,
+        right / count,
+        each,
+        np.asarray((positives == 0).sum(-1)),
+    )
 
 
 def label_f1_draws(statistics: Floats, weights: PatientWeights) -> LabelF1:

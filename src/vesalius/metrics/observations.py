@@ -27,15 +27,9 @@ from vesalius.data.chexpert_labels import LABELS, NO_FINDING
 from vesalius.data.records import Status
 
 __all__ = [
-    "BLANK",
-    "NEGATED",
-    "OBSERVATIONS",
-    "PRESENT",
-    "UNCERTAIN",
-    "aggregated",
-    "observation_classes",
+    "BLANK", "NEGATED", "OBSERVATIONS", "PRESENT", "UNCERTAIN", "aggregated", "classes_of", "observation_classes",
     "observed",
-]
+]  # fmt: skip
 
 OBSERVATIONS = tuple(LABELS)
 """Names in the order of CheXpert's files."""
@@ -127,9 +121,13 @@ def observation_classes(reports: Iterable[str], names: Sequence[str] = OBSERVATI
         reports: texts.
         names: of the columns.
     """
-    found = [observed(report) for report in reports]
-    rows = [[_CLASSES[one[name]] if name in one else BLANK for name in names] for one in found]
-    return np.array(rows, dtype=np.int8).reshape(len(found), len(names))
+    return classes_of([observed(report) for report in reports], names)
+
+
+def classes_of(states: Sequence[Mapping[str, Status]], names: Sequence[str] = OBSERVATIONS) -> NDArray[np.int8]:
+    """Return the classes of states by name, (n, L), such as those of `observed` or of another labeller."""
+    rows = [[_CLASSES[one[name]] if name in one else BLANK for name in names] for one in states]
+    return np.array(rows, dtype=np.int8).reshape(len(states), len(names))
 
 
 def aggregated(states: Iterable[Status]) -> Status:
@@ -140,7 +138,7 @@ def aggregated(states: Iterable[Status]) -> Status:
     found = set(states)
     if {"absent", "uncertain"} <= found:
         return "uncertain"
-    return next(status for status in ("present", "uncertain", "absent") if status in found)  # type: ignore[return-value]
+    return next(status for status in ("present", "uncertain", "absent") if status in found)
 
 
 def _cleaned(report: str) -> str:

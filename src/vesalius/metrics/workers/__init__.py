@@ -1,0 +1,1 @@
+"""Scripts that run in environments of the user's; see `vesalius.metrics.worker`."""
