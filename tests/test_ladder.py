@@ -72,7 +72,8 @@ def test_arrows_go_left(path: Path) -> None:
             continue
         assert rank(room(module)) <= here, f"{'/'.join(own)} imports {module}, which is to its right"
     if own[0] == "objectives":
-        ours = {room(module) for module in imports(path) if module.startswith("vesalius.")}
+        beside = {"vesalius.models.exact"}  # numbers only: it knows no model
+        ours = {room(module) for module in set(imports(path)) - beside if module.startswith("vesalius.")}
         assert ours <= {*FOUNDATION, "objectives"}, f"an objective imports {ours}"
 
 

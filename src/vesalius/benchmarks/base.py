@@ -8,12 +8,13 @@ never sees a model: asking, storing, resuming, intervals, controls and pages are
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from vesalius import registry
 from vesalius.data.messages import Media
@@ -27,7 +28,6 @@ __all__ = [
     "Item",
     "Mark",
     "Published",
-    "Questions",
     "Stage",
     "Status",
     "benchmark",
@@ -130,62 +130,55 @@ class Published:
     arm: str = ""
 
 
-class Benchmark(Protocol):
-    """What the object `BENCHMARK` of a file offers; `Questions` has the defaults."""
+class Benchmark(ABC):
+    """A benchmark of questions; without more it has one arm, one rule, no judge, and each item stands for itself."""
 
     name: str
     parts: tuple[str, ...]
-    arms: tuple[Arm, ...]
-    conventions: Mapping[str, str]
-    headlines: tuple[Headline, ...]
-    text_metrics: tuple[str, ...]
-    published: tuple[Published, ...]
-
-    def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
-        """Yield the questions of a release at `root`, part by part, in the order of its files."""
-
-    def write_twin(self, root: Path, *, patients: int, seed: int) -> None:
-        """Write the layout of the release filled with virtual patients into an empty folder."""
-
-    def ask(self, item: Item, said: Sequence[Reply], *, arm: str, shots: Sequence[Item]) -> Request | None:
-        """Return what is asked next, after the replies `said`; None where the item is done."""
-
-    def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
-        """Mark the replies to one item by a convention."""
-
-    def gather(self, marks: Iterable[tuple[Item, Mark]], *, convention: str) -> Iterator[tuple[Item, Mark]]:
-        """Turn marks of items into those that are averaged, such as of pairs."""
-
-    def judge(self, item: Item, said: Sequence[Reply]) -> Request | None:
-        """Return what a judge is asked about the replies; None where no judge is needed."""
-
-    def judged(self, item: Item, mark: Mark, verdict: Reply) -> Mark:
-        """Add what the judge said to a mark."""
-
-
-class Questions:
-    """Defaults of a benchmark of single questions: one arm, one rule, no judge, each item for itself."""
-
-    name: str = ""
-    parts: tuple[str, ...] = ()
     arms: tuple[Arm, ...] = (Arm(name="direct", words="the question, and how to answer"),)
+    """Ways to put the questions, the paper's first."""
     conventions: Mapping[str, str] = MappingProxyType({"strict": "one parser, no guess: unparsed answers are wrong"})
     """Rules of marking, ours first; every other is a published scorer's, with what it changes."""
     headlines: tuple[Headline, ...] = (Headline(metric="accuracy"),)
     text_metrics: tuple[str, ...] = ()
     """Names of `vesalius.metrics.lexical` that are taken over all written texts of a part."""
     published: tuple[Published, ...] = ()
+    turns: int = 1
+    """Most messages that a model writes about one item."""
+
+    @abstractmethod
+    def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
+        """Yield the questions of a release at `root`, part by part, in the order of its files.
+
+        Splits that the release does not have give nothing. Raises a `DataError` that names what is missing.
+        """
+
+    @abstractmethod
+    def write_twin(self, root: Path, *, patients: int, seed: int) -> None:
+        """Write the layout of the release filled with virtual patients into an empty folder."""
+
+    @abstractmethod
+    def ask(self, item: Item, said: Sequence[Reply], *, arm: str, shots: Sequence[Item]) -> Request | None:
+        """Return what is asked next, after the replies `said`; None where the item is done."""
+
+    @abstractmethod
+    def right(self, item: Item, said: Sequence[Reply]) -> str:
+        """Return the reply that nobody could better, after the replies `said`: what controls are made of."""
+
+    @abstractmethod
+    def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
+        """Mark the replies to one item by a convention."""
 
     def gather(self, marks: Iterable[tuple[Item, Mark]], *, convention: str) -> Iterator[tuple[Item, Mark]]:
-        """Leave every mark as it is."""
+        """Turn marks of items into those that are averaged, such as of pairs; each item for itself by default."""
         yield from marks
 
     def judge(self, item: Item, said: Sequence[Reply]) -> Request | None:
-        """Ask no judge."""
+        """Return what a judge is asked about the replies; None where no judge is needed."""
         return None
 
     def judged(self, item: Item, mark: Mark, verdict: Reply) -> Mark:
-        """Leave the mark as it is."""
+        """Add what the judge said to a mark."""
         return mark
 
 

@@ -1,4 +1,10 @@
-"""Evaluate a model on a corpus: scores with intervals, controls, passports and a report."""
+"""Evaluate a model on a corpus or on benchmarks: scores with intervals, controls, passports and a report.
+
+vesalius evaluate runs/convirt --on corpora/chest
+vesalius evaluate openai:http://localhost:8000/v1#medgemma --on mediconfusion --data releases/mediconfusion
+vesalius evaluate control:majority --on mediconfusion --twin
+vesalius evaluate runs/vlm --on mediconfusion --twin --rescore --conventions all
+"""
 
 from __future__ import annotations
 
@@ -14,32 +20,105 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Run folder, model folder, hub id, openai:URL#model or control:NAME.")],
-    on: Annotated[str, typer.Option("--on", help="Corpus.")],
-    split: Annotated[str, typer.Option(help="Split of the corpus, or 'all'.")] = "test",
-    tasks: Annotated[str, typer.Option(help="Tasks, separated by commas; all that fit where none is named.")] = "",
-    out: Annotated[str, typer.Option(help="Folder; RUN/evaluations/CORPUS-SPLIT where none is named.")] = "",
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Run folder, model folder, hub id, openai:URL#model, control:NAME or control:NAME:MODEL."
+        ),
+    ],
+    on: Annotated[str, typer.Option("--on", help="Corpus, or benchmarks separated by commas.")],
+    split: Annotated[str, typer.Option(help="Split that is asked, or 'all' of a corpus.")] = "test",
+    tasks: Annotated[str, typer.Option(help="Tasks on a corpus, separated by commas; all that fit by default.")] = "",
+    out: Annotated[str, typer.Option(help="Folder; RUN/evaluations/NAME where none is named.")] = "",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of patients behind each interval.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of resampling, draws and controls.")] = 0,
-    controls: Annotated[bool, typer.Option(help="Also evaluate untrained, majority and shuffled controls.")] = True,
+    controls: Annotated[bool, typer.Option(help="Also evaluate the controls.")] = True,
     contamination: Annotated[str, typer.Option(help="Marks of `vesalius audit --mark`; shown in the report.")] = "",
-    resume: Annotated[bool, typer.Option(help="Go on from stored embeddings.")] = True,
+    resume: Annotated[bool, typer.Option(help="Go on from stored embeddings (corpus).")] = True,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    data: Annotated[str, typer.Option(help="Benchmark: folder of the release, or of the twin.")] = "",
+    twin: Annotated[
+        bool, typer.Option("--twin", help="Benchmark: ask about virtual patients in its layout.")
+    ] = False,
+    patients: Annotated[int, typer.Option(help="Benchmark: virtual patients of a twin.")] = 40,
+    parts: Annotated[str, typer.Option(help="Benchmark: parts, separated by commas.")] = "",
+    arm: Annotated[str, typer.Option(help="Benchmark: way to put the questions.")] = "",
+    shots: Annotated[int, typer.Option(help="Benchmark: demonstrations before each question.")] = 0,
+    limit: Annotated[int, typer.Option(help="Benchmark: ask so many items only, drawn by the seed.")] = 0,
+    conventions: Annotated[str, typer.Option(help="Benchmark: rules beside ours, or 'all'.")] = "",
+    rescore: Annotated[bool, typer.Option("--rescore", help="Benchmark: mark stored replies, ask nothing.")] = False,
+    judge: Annotated[str, typer.Option(help="Benchmark: model that judges free answers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Evaluate a model and its controls on a split, and write scores, predictions and a report."""
-    from vesalius.evaluation.run import evaluate as run
+    """Evaluate a model and its controls on a split or a benchmark, and write scores, predictions and a report."""
+    from vesalius.benchmarks.base import question_benchmarks
     from vesalius.evaluation.summary import summary
 
-    names = [name.strip() for name in tasks.split(",") if name.strip()] or None
-    settings: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "resamples": resamples,
         "seed": seed,
         "controls": controls,
-        "contamination": contamination,
-        "resume": resume,
         "report": report,
         "command": " ".join(["vesalius", *sys.argv[1:]]),
     }
-    done = run(model, on=on, split=split, tasks=names, out=out or None, progress=progress, **settings)
-    emit({**done.document, "folder": str(done.folder)}, as_json, lambda: summary(done))
+    names = _split(on)
+    if all(name.replace("-", "_") in question_benchmarks() for name in names):
+        asked = shared | {
+            "split": split,
+            "twin": twin,
+            "patients": patients,
+            "parts": _split(parts),
+            "arm": arm,
+            "shots": shots,
+            "limit": limit,
+            "conventions": _split(conventions),
+            "rescore": rescore,
+            "judge": judge,
+        }
+        found = [
+            _benchmark(model, name, data=data, out=out, several=len(names) > 1, settings=asked) for name in names
+        ]
+    else:
+        found = [_corpus(model, on, split, _split(tasks), out, contamination, resume, shared)]
+    documents = [{**one.document, "folder": str(one.folder)} for one in found]
+    emit(documents[0] if len(found) == 1 else documents, as_json, lambda: "\n\n".join(summary(one) for one in found))
+
+
+def _split(words: str) -> list[str]:
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
+def _benchmark(model: str, name: str, *, data: str, out: str, several: bool, settings: dict[str, Any]) -> Any:
+    from pathlib import Path
+
+    from vesalius.evaluation.answering.run import answer_benchmark
+
+    folders = [str(Path(folder) / name) if several and folder else folder for folder in (data, out)]
+    return answer_benchmark(
+        model, on=name, data=folders[0] or None, out=folders[1] or None, progress=progress, **settings
+    )
+
+
+def _corpus(
+    model: str,
+    on: str,
+    split: str,
+    tasks: list[str],
+    out: str,
+    contamination: str,
+    resume: bool,
+    shared: dict[str, Any],
+) -> Any:
+    from vesalius.evaluation.run import evaluate as run
+
+    return run(
+        model,
+        on=on,
+        split=split,
+        tasks=tasks or None,
+        out=out or None,
+        progress=progress,
+        contamination=contamination,
+        resume=resume,
+        **shared,
+    )

@@ -19,7 +19,7 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.evaluation.paired import PairedScore, align, compare_scores
 from vesalius.evaluation.results import PREDICTIONS_FILE, Evaluation, open_evaluation, write_json
 from vesalius.evaluation.scoring import advancing
-from vesalius.evaluation.summary import HEADLINES
+from vesalius.evaluation.summary import headline_names
 from vesalius.evaluation.why import differences
 from vesalius.inference.predictor import Progress
 from vesalius.metrics.significance import adjust
@@ -121,14 +121,17 @@ class _Terms:
     def compare(self, first: Evaluation, second: Evaluation) -> list[dict[str, Any]]:
         """Compare every score of the tasks that both answered, headline scores first."""
         tables = [_by_family(one) for one in (first, second)]
+        primary = {
+            (task, metric, label): row for row, (task, metric, label, _) in enumerate(headline_names(first.document))
+        }
         rows = [
             row
             for family in sorted(tables[0].keys() & tables[1].keys())
-            for row in self._family(family, tables[0][family], tables[1][family])
+            for row in self._family(family, tables[0][family], tables[1][family], primary)
         ]
-        return sorted(rows, key=lambda row: _PRIMARY.get((row["task"], row["metric"], row["label"]), len(_PRIMARY)))
+        return sorted(rows, key=lambda row: primary.get((row["task"], row["metric"], row["label"]), len(primary)))
 
-    def _family(self, family: str, first: Any, second: Any) -> list[dict[str, Any]]:
+    def _family(self, family: str, first: Any, second: Any, primary: Mapping[Key, int]) -> list[dict[str, Any]]:
         pair = align(first, second)
         task = make_task(family)
         scored = [
@@ -138,10 +141,10 @@ class _Terms:
         rows = []
         for key, score in scored[0].items():
             other = scored[1].get(key)
-            tested = key in _PRIMARY or (key[:2] == ("zero_shot", "auroc"))
+            tested = key in primary or (key[:2] == ("zero_shot", "auroc"))
             found = other and compare_scores((score, other), pair, margin=self.margin, seed=self.seed, tested=tested)
             if found:
-                rows.append({**_plain(found), "primary": key in _PRIMARY, "left_out": pair.left_out})
+                rows.append({**_plain(found), "primary": key in primary, "left_out": pair.left_out})
         return rows
 
 
@@ -161,9 +164,6 @@ def _every_pair(
     if not rows:
         raise DataError("the evaluations share no score that is defined for both; evaluate the same tasks")
     return _with_holm(rows), told
-
-
-_PRIMARY = {(task, metric, label): place for place, (task, metric, label, _) in enumerate(HEADLINES)}
 
 
 def _by_family(evaluation: Evaluation) -> dict[str, Any]:

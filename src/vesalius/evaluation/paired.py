@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ from vesalius.tasks.base import Score, column
 
 __all__ = ["LOWER_IS_BETTER", "Pair", "PairedScore", "align", "compare_scores", "item_values", "permutation_p"]
 
-LOWER_IS_BETTER = ("brier", "ece", "median_rank")
+LOWER_IS_BETTER = ("brier", "ece", "median_rank", "unparsed", "refused", "empty", "failed", "confusion", "mae")
 """Starts of the metrics whose smaller value is better."""
 _SWAPS = 2000
 _POWER = 1.959963985 + 0.841621234
@@ -53,7 +53,9 @@ class Pair:
         return column(self.first, name), column(self.second, name)
 
     def rows_of(self, score: Score) -> Rows:
-        """Return the rows behind a score: of its task, label (all for a mean over labels) and variant."""
+        """Return the rows behind a score: those it names, or of its task, label (all for a mean) and variant."""
+        if score.rows is not None:
+            return score.rows
         labels, tasks = column(self.first, "label"), column(self.first, "task")
         keep = tasks == score.task
         if score.label not in ("macro", "micro"):
@@ -165,11 +167,13 @@ def permutation_p(score: Score, pair: Pair, *, seed: int) -> float:
     patients, labels = column(pair.first, "patient")[rows], column(pair.first, "label")[rows]
     if score.metric == "auroc":
         return _auroc_p(pair, rows, seed=seed)
-    value = item_values(score.metric)
+    value = partial(column, name="score") if score.plain_mean else item_values(score.metric)
     if value is None or not len(rows):
         return float("nan")
     apart = (value(pair.first) - value(pair.second))[rows]
     known = np.isfinite(apart)
+    if not known.any():
+        return float("nan")
     names, codes, counts = np.unique(labels[known].astype(str), return_inverse=True, return_counts=True)
     weighted = apart[known] / counts[codes] * (len(codes) / len(names))
     return sign_flip(weighted, patients[known], swaps=_SWAPS, seed=seed)

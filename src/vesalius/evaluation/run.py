@@ -116,7 +116,12 @@ def rescore(
     answers = stored_answers(results.read_predictions(old.folder), passports, where=where)
     facts = scoring_facts(resamples=settings["resamples"])
     answers.passports = {
-        key: replace(one, scoring=facts, resampling_seed=settings["seed"], code={"vesalius": __version__})
+        key: replace(
+            one,
+            scoring={**facts, "unit": one.scoring["unit"]},
+            resampling_seed=settings["seed"],
+            code={"vesalius": __version__},
+        )
         for key, one in answers.passports.items()
     }
     scored = score_answers(answers, resamples=settings["resamples"], seed=settings["seed"], progress=progress)

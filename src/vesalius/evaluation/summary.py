@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
 
-__all__ = ["HEADLINES", "Headline", "Standing", "headline_words", "headlines", "summary", "verdict"]
+__all__ = ["HEADLINES", "Headline", "Standing", "headline_names", "headline_words", "headlines", "summary", "verdict"]
 
 Standing = Literal["above", "not above", "undecided", "undefined"]
 
@@ -66,10 +66,16 @@ class Headline:
         return next((standing for standing in order if standing in found), "undefined")
 
 
+def headline_names(document: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Return task, metric, label and words of what stands at the top: a benchmark's own, else `HEADLINES`."""
+    own = document.get("headlines")
+    return [(one["task"], one["metric"], one["label"], one["words"]) for one in own] if own else list(HEADLINES)
+
+
 def headlines(evaluation: Evaluation) -> list[Headline]:
     """Return the scores that stand at the top, with those of the controls."""
     found = []
-    for task, metric, label, words in HEADLINES:
+    for task, metric, label, words in headline_names(evaluation.document):
         score = evaluation.score(task, metric, label)
         if score is None:
             continue

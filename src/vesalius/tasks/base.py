@@ -76,6 +76,10 @@ class Score:
     draws: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     """The number in every resample, (B,), NaN where not defined. Two systems on the same patients share their
     resamples, so that the difference of their draws is paired."""
+    rows: NDArray[np.intp] | None = field(default=None, repr=False, compare=False)
+    """Rows of the table behind it, (n,); None where task, label and variant tell them."""
+    plain_mean: bool = field(default=False, repr=False, compare=False)
+    """It is the mean of the column `score` over `rows`."""
 
     @classmethod
     def of(
@@ -87,6 +91,8 @@ class Score:
         label: str,
         extra: Mapping[str, Any] | None = None,
         draws: NDArray[np.float64] | None = None,
+        rows: NDArray[np.intp] | None = None,
+        plain_mean: bool = False,
     ) -> Score:
         """Give an interval the name of its task, metric and label; its method goes into `extra`."""
         return cls(
@@ -101,11 +107,14 @@ class Score:
             note=interval.note,
             extra={**(extra or {}), "interval": interval.method, "dropped": interval.dropped},
             draws=draws,
+            rows=rows,
+            plain_mean=plain_mean,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, without `draws`; a number that is not defined becomes None."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "draws"}
+        """Return plain values for JSON, without `draws` and rows; a number that is not defined becomes None."""
+        inner = ("draws", "rows", "plain_mean")
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in inner}
         values["extra"] = {key: _plain(value) for key, value in self.extra.items()}
         return {key: _plain(value) for key, value in values.items()}
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from vesalius.data.corpus import Corpus
 from vesalius.data.datasets.base import VIRTUAL_NOTE, Sample, dataset
 from vesalius.errors import DataError
 from vesalius.virtual.files import VIRTUAL
@@ -19,7 +20,7 @@ from vesalius.virtual.population import make
 from vesalius.virtual.questions.ask import write_questions
 from vesalius.virtual.study import LICENCE
 
-__all__ = ["write_twin"]
+__all__ = ["virtual_patients", "write_twin"]
 
 _README = """# VIRTUAL: twin of {title}
 
@@ -52,20 +53,47 @@ def write_twin(
     if root.exists() and any(root.iterdir()):
         raise DataError(f"{root} is not empty: choose another folder for the twin")
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = make(
-            Path(folder, "patients"), patients=patients, preset=module.TWIN.preset, seed=seed,
-            settings=module.TWIN.settings, image_size=module.TWIN.image_size, workers=workers, progress=progress,
-        )  # fmt: skip
-        if module.TWIN.questions:
-            corpus = write_questions(
-                corpus, Path(folder, "asked"), per_study=module.TWIN.questions, families=module.TWIN.families,
-                seed=seed, language=module.TWIN.language,
-            )  # fmt: skip
+    twin = module.TWIN
+    with virtual_patients(
+        twin.preset, patients=patients, seed=seed, settings=twin.settings, image_size=twin.image_size,
+        questions=twin.questions, families=twin.families, language=twin.language, workers=workers, progress=progress,
+    ) as corpus:  # fmt: skip
         made = module.write(corpus, root)
     _mark(root, name, made, seed)
     _require_equal(name, made, list(module.read(root)))
     return made
+
+
+@contextmanager
+def virtual_patients(
+    preset: str, *, patients: int, seed: int, settings: Iterable[str] = (), image_size: int | None = 128,
+    questions: float = 0.0, families: Sequence[str] = (), language: str = "en", workers: int = 1,
+    progress: Callable[[str, int], AbstractContextManager[Callable[[int], None]]] | None = None,
+) -> Iterator[Corpus]:  # fmt: skip
+    """Make virtual patients for as long as their files are written into another layout.
+
+    Args:
+        preset: population, a file of `presets`.
+        patients: how many.
+        seed: another seed gives other patients.
+        settings: changes of the preset.
+        image_size: rows and columns of the pictures; each examination's own where it is None.
+        questions: mean number of questions of a study; 0 asks none.
+        families: of the questions; all where none is named.
+        language: of the questions.
+        workers: processes.
+        progress: shows how far it is.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = make(
+            Path(folder, "patients"), patients=patients, preset=preset, seed=seed, settings=settings,
+            image_size=image_size, workers=workers, progress=progress,
+        )  # fmt: skip
+        if questions:
+            corpus = write_questions(
+                corpus, Path(folder, "asked"), per_study=questions, families=families, seed=seed, language=language
+            )
+        yield corpus
 
 
 def _mark(root: Path, name: str, made: list[Sample], seed: int) -> None:

@@ -1,0 +1,133 @@
+"""Controls of a benchmark of questions: what its scores are for one who knows nothing, sees nothing or sees another.
+
+Some answer without a model (majority, random, oracle); the others put the same questions to the same model with
+something taken away from the picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from vesalius.benchmarks.base import Benchmark, Item
+from vesalius.data.messages import Media
+from vesalius.errors import ConfigError, did_you_mean
+from vesalius.inference.controls import derangement
+from vesalius.inference.predictor import BasePredictor
+from vesalius.inference.requests import Reply, Request
+
+__all__ = ["CHANGED", "KNOWING", "NOTES", "KnowingPredictor", "change_of", "knowing"]
+
+NOTES: Mapping[str, str] = {
+    "majority": "the most frequent right answer of the same part and kind, whatever is asked and shown",
+    "random": "an answer drawn from the options, or from the right answers of the same part and kind",
+    "question-only": "the same model without any picture: what can be had from the words of the question",
+    "blank": "the same model, every picture middle grey",
+    "noise": "the same model, every picture noise",
+    "other": "the same model, every picture that of another patient",
+    "oracle": "the right answer: the highest score that the rule can give",
+}
+"""The controls and what each one shows."""
+KNOWING = ("majority", "random", "oracle")
+"""Controls that answer from the truths and without a model."""
+CHANGED = ("question-only", "blank", "noise", "other")
+"""Controls that put the questions of changed items to the model itself."""
+
+
+class KnowingPredictor(BasePredictor):
+    """A control that looks up what to say by the id of the request."""
+
+    capabilities = frozenset({"generate"})
+
+    def __init__(self, name: str, say: Callable[[str], str], *, facts: Mapping[str, Any]) -> None:
+        self.name = f"control:{name}"
+        self._say = say
+        self._facts = facts
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Kind, name and where its answers come from."""
+        return {"kind": "control", "name": self.name, "weights_sha256": "none", **self._facts}
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer each request at once."""
+        for request in requests:
+            yield Reply(id=request.id, text=self._say(request.id))
+
+
+def knowing(
+    name: str, benchmark: Benchmark, items: Callable[[], Iterable[Item]], pool: Sequence[Item], *, seed: int
+) -> KnowingPredictor:
+    """Build a control that answers from truths.
+
+    Args:
+        name: of `KNOWING`.
+        benchmark: says what a right answer is.
+        items: what will be asked.
+        pool: items that the most frequent answer is taken from, such as those of training; empty for the asked
+            ones themselves, which gives the best constant answer to them.
+        seed: of the draws of "random".
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if name not in KNOWING:
+        raise ConfigError(f"no control {name!r}{did_you_mean(name, KNOWING)}")
+    by_id = {item.id: item for item in items()}
+    seen = _right_answers(benchmark, pool or list(by_id.values()))
+    facts = {"answers_from": "training" if pool else "the asked items", "seed": seed}
+
+    def say(request: str) -> str:
+        item, said = by_id[request.rpartition("/")[0]], [Reply(id="")] * int(request.rpartition("/")[2])
+        if name == "oracle":
+            return benchmark.right(item, said)
+        if name == "random" and item.options and item.kind == "choice":
+            return _drawn(tuple(item.options), request, seed)
+        known = seen.get((item.part, item.kind, len(said))) or Counter([benchmark.right(item, said)])
+        return known.most_common(1)[0][0] if name == "majority" else _drawn(tuple(sorted(known)), request, seed)
+
+    return KnowingPredictor(name, say, facts=facts)
+
+
+def change_of(name: str, items: Iterable[Item], *, seed: int) -> Callable[[Item], Item]:
+    """Return what a control of `CHANGED` does to an item; its truth stays.
+
+    Raises:
+        ConfigError: an unknown name.
+        DataError: pictures cannot be exchanged, for there is one patient only.
+    """
+    if name == "question-only":
+        return lambda item: replace(item, media=())
+    if name in ("blank", "noise"):
+        edit = "blank" if name == "blank" else f"noise:{seed}"
+        return lambda item: replace(item, media=tuple(media.edited(edit) for media in item.media))
+    if name != "other":
+        raise ConfigError(f"no control {name!r}{did_you_mean(name, CHANGED)}")
+    media: dict[str, tuple[Media, ...]] = {}
+    for item in items:
+        if item.media:
+            media.setdefault(item.cluster, item.media)
+    partner = derangement(sorted(media), seed=seed)
+    return lambda item: replace(item, media=_as_many(media[partner[item.cluster]], item)) if item.media else item
+
+
+def _as_many(media: tuple[Media, ...], item: Item) -> tuple[Media, ...]:
+    """Return as many of another patient's pictures as the item has, the first ones again where there are fewer."""
+    return tuple(media[place % len(media)] for place in range(len(item.media)))
+
+
+def _right_answers(benchmark: Benchmark, items: Iterable[Item]) -> dict[tuple[str, str, int], Counter[str]]:
+    found: dict[tuple[str, str, int], Counter[str]] = {}
+    for item in items:
+        for turn in range(benchmark.turns):
+            right = benchmark.right(item, [Reply(id="")] * turn)
+            found.setdefault((item.part, item.kind, turn), Counter())[right] += 1
+    return found
+
+
+def _drawn(options: Sequence[str], request: str, seed: int) -> str:
+    digest = hashlib.sha256(f"{seed}/{request}".encode()).digest()
+    return options[int.from_bytes(digest[:8], "big") % len(options)]

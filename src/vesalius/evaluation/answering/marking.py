@@ -1,0 +1,93 @@
+"""From stored replies to marks: one table a system, with every rule's value of every item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from vesalius.benchmarks.base import Benchmark, Item, Mark
+from vesalius.evaluation.answering.replies import Exam, Replies, request_of, said_so_far
+from vesalius.inference.requests import Reply, Request
+from vesalius.tasks.base import detail, predictions
+from vesalius.tasks.questions import TEXT, text_detail
+
+__all__ = ["RATES", "judge_requests", "marked", "marks_of"]
+
+RATES = {"unparsed": ("unparsed", "ambiguous"), "refused": ("refused",), "empty": ("empty",), "failed": ("failed",)}
+"""Shares that every rule's table has beside its own metrics, and the statuses that they count."""
+_PARSED = "accuracy_parsed"
+
+
+def marks_of(
+    exam: Exam, replies: Replies, *, convention: str, verdicts: Replies | None = None
+) -> Iterator[tuple[Item, Mark]]:
+    """Mark every item that has a reply, by one rule; a request that failed is wrong under all of them.
+
+    Args:
+        exam: what was asked.
+        replies: what was answered.
+        convention: name of the rule.
+        verdicts: what a judge said of the replies; None for no judge.
+    """
+    return exam.benchmark.gather(_each(exam, replies, convention, verdicts), convention=convention)
+
+
+def marked(exam: Exam, replies: Replies, *, conventions: Sequence[str], verdicts: Replies | None = None) -> pa.Table:
+    """Return the table of a system: a row an item, rule and metric, of the schema `PREDICTIONS`."""
+    columns: dict[str, list[object]] = {name: [] for name in ("task", "item", "patient", "label", "score", "detail")}
+    for place, convention in enumerate(conventions):
+        for item, mark in marks_of(exam, replies, convention=convention, verdicts=verdicts):
+            task = f"{exam.benchmark.name}/{item.part}" + (f"@{convention}" if place else "")
+            _add(columns, task, item, mark, exam.benchmark.text_metrics if not place else ())
+    tasks = columns.pop("task")
+    table = predictions("", columns)
+    return table.set_column(0, table.schema.field("task"), pa.array(tasks, pa.string()))
+
+
+def judge_requests(exam: Exam, replies: Replies) -> Iterator[Request]:
+    """Yield what a judge is asked about the replies to each item."""
+    for item in exam.items():
+        said = said_so_far(exam, replies, item)
+        asked = exam.benchmark.judge(item, said) if said and said[-1].finish != "error" else None
+        if asked is not None:
+            yield request_of(asked, item, 0, None)
+
+
+def _each(exam: Exam, replies: Replies, convention: str, verdicts: Replies | None) -> Iterator[tuple[Item, Mark]]:
+    for item in exam.items():
+        said = said_so_far(exam, replies, item)
+        if not said:
+            continue
+        mark = exam.benchmark.mark(item, said, convention=convention)
+        if said[-1].finish == "error":
+            mark = replace(mark, status="failed", said="", rule=said[-1].error)
+        elif verdicts is not None:
+            verdict = _verdict(exam.benchmark, item, said, verdicts)
+            mark = mark if verdict is None else exam.benchmark.judged(item, mark, verdict)
+        yield item, _with_rates(mark)
+
+
+def _verdict(benchmark: Benchmark, item: Item, said: Sequence[Reply], verdicts: Replies) -> Reply | None:
+    asked = benchmark.judge(item, said)
+    return None if asked is None else verdicts.get(request_of(asked, item, 0, None))
+
+
+def _with_rates(mark: Mark) -> Mark:
+    values = dict(mark.values)
+    values |= {name: float(mark.status in statuses) for name, statuses in RATES.items()}
+    if "accuracy" in values:
+        values[_PARSED] = values["accuracy"] if mark.status == "answered" else float("nan")
+    return replace(mark, values=values)
+
+
+def _add(columns: dict[str, list[object]], task: str, item: Item, mark: Mark, text_metrics: Iterable[str]) -> None:
+    words = detail(fields=dict(item.fields), status=mark.status, said=mark.said, rule=mark.rule)
+    rows = [(name, value, words) for name, value in mark.values.items()]
+    if mark.written is not None and text_metrics:
+        rows.append((TEXT, np.nan, text_detail(mark.written, mark.references, tuple(text_metrics))))
+    for name, value, said in rows:
+        for column, entry in zip(columns.values(), (task, item.id, item.cluster, name, value, said), strict=True):
+            column.append(entry)

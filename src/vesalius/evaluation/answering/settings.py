@@ -1,0 +1,57 @@
+"""How a benchmark of questions is put to a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vesalius.config import Config
+from vesalius.errors import ConfigError
+from vesalius.inference.requests import Decoding
+
+__all__ = ["AnsweringSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnsweringSettings(Config):
+    """Settings of `answer_benchmark`; an unknown one is an error."""
+
+    twin: bool = False
+    """Ask about virtual patients in the release's layout, written where they are not there yet."""
+    patients: int = 40
+    """Virtual patients of a twin."""
+    twin_seed: int = 0
+    split: str = "test"
+    parts: tuple[str, ...] = ()
+    """Parts of the benchmark; all where none is named."""
+    arm: str = ""
+    """Way to put the questions; the benchmark's first where none is named."""
+    shots: int = 0
+    """Demonstrations before every question, drawn from the training part."""
+    limit: int = 0
+    """Ask so many items only, drawn by the seed; 0 asks all."""
+    conventions: tuple[str, ...] = ()
+    """Rules beside the benchmark's first; "all" for all of them."""
+    rescore: bool = False
+    """Mark the stored replies again and ask nothing."""
+    judge: str = ""
+    """Model that judges what a rule cannot, by its spec."""
+    decoding: Decoding | None = None
+    """Laid over what the benchmark asks for."""
+    controls: bool = True
+    """Also ask the controls."""
+    control_names: tuple[str, ...] = ("question-only", "blank", "other")
+    """Controls that ask the model itself again, beside majority and random."""
+    report: bool = True
+    """Write report.html."""
+    resamples: int = 1000
+    seed: int = 0
+    """Of the drawn items, demonstrations, controls and resamples."""
+    device: str = "auto"
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("resamples", "limit", "shots"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if self.patients < 1:
+            raise ConfigError(f"patients is {self.patients}; a twin needs at least 1")

@@ -1,0 +1,160 @@
+"""What is asked: the items of a release, counted, checked and named before a model is opened."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vesalius.benchmarks.base import Benchmark, Item
+from vesalius.data.datasets.base import VIRTUAL_NOTE
+from vesalius.errors import ConfigError, DataError, did_you_mean
+from vesalius.evaluation.passport import canonical, ids_fingerprint
+
+__all__ = ["Survey", "choose_parts", "shots_of", "survey", "twin_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The items that will be asked, by what is needed to find them again."""
+
+    benchmark: Benchmark
+    root: Path
+    parts: tuple[str, ...]
+    split: str
+    ids: frozenset[str]
+    clusters: int
+    of_part: dict[str, int]
+    revision: str
+    """Hash of ids, questions and truths of all items that will be asked."""
+    left_out: tuple[tuple[str, str], ...]
+    """Item and file of those that cannot be asked, because the file is missing."""
+    virtual: bool
+
+    def items(self) -> Iterator[Item]:
+        """Yield the items that will be asked, read anew."""
+        for item in self.benchmark.items(self.root, parts=self.parts, split=self.split):
+            if item.id in self.ids:
+                yield item
+
+    def document(self) -> dict[str, Any]:
+        """Return what a passport says of the data."""
+        return {
+            "name": self.benchmark.name,
+            "revision": self.revision,
+            "split": self.split,
+            "items": {"n": len(self.ids), "n_patients": self.clusters, "ids": ids_fingerprint(self.ids)},
+            "parts": dict(self.of_part),
+            "left_out": len(self.left_out),
+            "virtual": self.virtual,
+        }
+
+
+def choose_parts(bench: Benchmark, wished: Sequence[str]) -> tuple[str, ...]:
+    """Return the wished parts in the benchmark's order, all where none is wished.
+
+    Raises:
+        ConfigError: an unknown part; offers the nearest.
+    """
+    for name in wished:
+        if name not in bench.parts:
+            raise ConfigError(f"{bench.name} has no part {name!r}{did_you_mean(name, bench.parts)}")
+    return tuple(name for name in bench.parts if not wished or name in wished)
+
+
+def survey(
+    bench: Benchmark, root: Path, *, parts: Sequence[str] = (), split: str = "test", limit: int = 0, seed: int = 0
+) -> Survey:
+    """Go once through the items of a release.
+
+    Args:
+        bench: the benchmark.
+        root: folder of the release or its twin.
+        parts: all where none is named.
+        split: part of the release that is asked.
+        limit: ask so many items only, drawn by `seed` alone; 0 asks all.
+        seed: of that draw.
+
+    Raises:
+        DataError: no item, two items of one id, or no item whose files are there.
+    """
+    chosen = choose_parts(bench, parts)
+    seen: set[str] = set()
+    usable: dict[str, tuple[str, str, bytes]] = {}
+    left_out: list[tuple[str, str]] = []
+    for item in bench.items(root, parts=chosen, split=split):
+        if item.id in seen:
+            raise DataError(f"{bench.name} in {root}: two items are called {item.id!r}; the release has it once")
+        seen.add(item.id)
+        missing = next((media.path for media in item.media if not Path(media.path).exists()), "")
+        if missing:
+            left_out.append((item.id, missing))
+        else:
+            usable[item.id] = (item.cluster, item.part, _digest(item))
+    if not usable:
+        files = f"; {len(left_out)} items lack their pictures, such as {left_out[0][1]}" if left_out else ""
+        raise DataError(f"{bench.name}: nothing to ask in {root} (parts {', '.join(chosen)}, split {split!r}){files}")
+    ids = frozenset(_drawn(usable, limit, seed))
+    content = hashlib.sha256(b"".join(usable[name][2] for name in sorted(ids))).hexdigest()
+    return Survey(
+        benchmark=bench,
+        root=root,
+        parts=chosen,
+        split=split,
+        ids=ids,
+        clusters=len({usable[name][0] for name in ids}),
+        of_part=dict(sorted(Counter(usable[name][1] for name in ids).items())),
+        revision=content,
+        left_out=tuple(left_out),
+        virtual=(root / VIRTUAL_NOTE).exists(),
+    )
+
+
+def twin_of(bench: Benchmark, root: Path, *, patients: int, seed: int) -> Path:
+    """Return the folder of a benchmark's twin, written where it is not there yet.
+
+    Raises:
+        DataError: the folder holds something else, or a twin of other patients.
+    """
+    note = root / VIRTUAL_NOTE
+    made = canonical({"benchmark": bench.name, "patients": patients, "seed": seed})
+    if note.exists():
+        if note.read_text(encoding="utf-8") != made:
+            raise DataError(f"{root} holds another twin than {made}; choose another folder by --data")
+        return root
+    if root.exists() and any(root.iterdir()):
+        raise DataError(f"{root} is not empty and no twin; choose another folder by --data")
+    root.mkdir(parents=True, exist_ok=True)
+    bench.write_twin(root, patients=patients, seed=seed)
+    note.write_text(made, encoding="utf-8")
+    return root
+
+
+def shots_of(bench: Benchmark, root: Path, count: int, *, parts: Sequence[str], seed: int) -> tuple[Item, ...]:
+    """Draw demonstrations from the training part of a release.
+
+    Raises:
+        DataError: there are not so many.
+    """
+    if not count:
+        return ()
+    pool = {item.id: item for item in bench.items(root, parts=parts, split="train")}
+    if len(pool) < count:
+        raise DataError(f"{bench.name}: {count} demonstrations wanted, the training part holds {len(pool)} items")
+    return tuple(pool[name] for name in _drawn(pool, count, seed))
+
+
+def _drawn(names: Iterable[str], limit: int, seed: int) -> list[str]:
+    """Return `limit` names by a hash of seed and name, so that a larger limit only adds names; all for 0."""
+    ordered = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    return ordered[:limit] if limit else ordered
+
+
+def _digest(item: Item) -> bytes:
+    text = canonical(
+        [item.id, item.part, item.question, item.truth, item.options, [Path(one.path).name for one in item.media]]
+    )
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,170 @@
+"""Answers of a model to the questions of a benchmark, as the benchmark's rules marked them.
+
+A row is a value of one item under one rule: the task is ``benchmark/part``, with ``@rule`` after it where the rule is
+a published scorer's, and the label is the metric. Every metric is a mean over items, over each value of each field of
+the items, and over these means; metrics of whole texts are taken from what each text adds to them. An interval takes
+all items of a cluster (a patient, a picture, the permutations of a problem) together.
+
+Letters: N rows, K columns of sums, B resamples.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vesalius.errors import DataError
+from vesalius.metrics import resampled
+from vesalius.metrics.bootstrap import PatientWeights, percentile
+from vesalius.tasks._labels import Rows
+from vesalius.tasks.base import Score, TaskData
+
+__all__ = ["TASK", "TEXT", "Questions", "text_detail"]
+
+Floats = NDArray[np.float64]
+
+TEXT = "text"
+"""Label of a row that holds a written text and what it is compared with, in its detail."""
+_COLUMNS = 64
+"""Sums that are resampled at once."""
+_MOST_VALUES = 40
+"""A field with more values is no subgroup but an id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Some rows of one task and metric, and what they are called."""
+
+    task: str
+    metric: str
+    label: str
+    rows: NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """Means of what a benchmark's rules gave each answer."""
+
+    name: str = "questions"
+    needs: frozenset[str] = frozenset({"generate"})
+    splits: frozenset[str] = frozenset()
+
+    def predict(self, data: TaskData) -> pa.Table:
+        """Refuse: questions are put by a benchmark.
+
+        Raises:
+            DataError: always; names the benchmarks.
+        """
+        raise DataError("questions are asked by a benchmark: vesalius evaluate MODEL --on BENCHMARK")
+
+    def score(self, table: pa.Table, *, resamples: int, seed: int) -> list[Score]:
+        """Score every part and metric: all items ("all"), each value of a field, and the means over them."""
+        rows = Rows(table)
+        weights = rows.weights(resamples=resamples, seed=seed)
+        scores = _means(list(_parts(rows)), rows.score, weights)
+        scores += _macros(scores, weights)
+        return scores + _texts(rows, weights)
+
+
+TASK = Questions
+
+
+def _parts(rows: Rows) -> Iterable[_Part]:
+    fields: list[Mapping[str, str]] = [one.get("fields", {}) for one in rows.variants]
+    names = sorted({name for one in fields for name in one})
+    for task_number, task in enumerate(rows.tasks):
+        of_task = rows.task == task_number
+        for label_number, metric in enumerate(rows.labels):
+            found = np.flatnonzero(of_task & (rows.label == label_number) & np.isfinite(rows.score))
+            if not len(found) or metric == TEXT:
+                continue
+            yield _Part(task=task, metric=metric, label="all", rows=found)
+            for name in names:
+                values = np.array([fields[number].get(name, "") for number in rows.variant[found]], dtype=str)
+                known = [str(value) for value in np.unique(values) if value]
+                if 1 < len(known) <= _MOST_VALUES:
+                    for value in known:
+                        yield _Part(task=task, metric=metric, label=f"{name}={value}", rows=found[values == value])
+
+
+def _means(parts: list[_Part], values: Floats, weights: PatientWeights) -> list[Score]:
+    """Score the mean of each part; sums of many parts are resampled in one pass."""
+    scores = []
+    for start in range(0, len(parts), _COLUMNS):
+        block = parts[start : start + _COLUMNS]
+        sums = np.zeros((weights.num_items, 2 * len(block)))
+        for place, part in enumerate(block):
+            sums[part.rows, 2 * place] = values[part.rows]
+            sums[part.rows, 2 * place + 1] = 1
+        drawn = weights.sums(sums)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            draws = drawn[:, ::2] / drawn[:, 1::2]
+        for place, part in enumerate(block):
+            interval = percentile(float(values[part.rows].mean()), draws[:, place], weights=weights.select(part.rows))
+            scores.append(
+                Score.of(
+                    interval, task=part.task, metric=part.metric, label=part.label, draws=draws[:, place],
+                    rows=part.rows, plain_mean=True,
+                )
+            )  # fmt: skip
+    return scores
+
+
+def _macros(scores: list[Score], weights: PatientWeights) -> list[Score]:
+    """Score the plain mean over the values of each field, and over the parts of a benchmark under one rule."""
+    groups: dict[tuple[str, str, str], list[Score]] = {}
+    for score in scores:
+        field, mark, _ = score.label.partition("=")
+        if mark:
+            groups.setdefault((score.task, score.metric, f"mean over {field}"), []).append(score)
+        if score.label == "all":
+            name, _, part = score.task.partition("/")
+            rule = part.partition("@")[2]
+            whole = f"{name}@{rule}" if rule else name
+            groups.setdefault((whole, score.metric, "mean over parts"), []).append(score)
+    return [_macro(key, members, weights) for key, members in groups.items() if len(members) > 1]
+
+
+def _macro(key: tuple[str, str, str], members: list[Score], weights: PatientWeights) -> Score:
+    task, metric, label = key
+    drawn = resampled.macro(np.stack([one.draws for one in members if one.draws is not None], axis=1))
+    value = float(np.mean([one.value for one in members]))
+    interval = percentile(value, drawn.draws, weights=weights)
+    extra = {"over": len(members), "left_out_in_resamples": drawn.left_out}
+    rows = np.unique(np.concatenate([one.rows for one in members if one.rows is not None]))
+    return Score.of(interval, task=task, metric=metric, label=label, extra=extra, draws=drawn.draws, rows=rows)
+
+
+def _texts(rows: Rows, weights: PatientWeights) -> list[Score]:
+    """Score what is taken over all texts of a task, such as BLEU."""
+    if TEXT not in rows.labels:
+        return []
+    from vesalius.metrics.lexical import LEXICAL
+
+    scores = []
+    of_text = rows.label == rows.labels.index(TEXT)
+    for number, task in enumerate(rows.tasks):
+        places = np.flatnonzero(of_text & (rows.task == number))
+        if not len(places):
+            continue
+        details: list[Mapping[str, Any]] = [rows.variants[row] for row in rows.variant[places]]
+        seen = weights.select(places)
+        for name in details[0]["metrics"]:
+            metric = LEXICAL[name]
+            parts = metric.statistics([one["written"] for one in details], [one["references"] for one in details])
+            draws = np.asarray(metric.value(seen.sums(parts)), dtype=np.float64)
+            value = float(metric.value(parts.sum(axis=0)))
+            interval = percentile(value, draws, weights=seen)
+            scores.append(Score.of(interval, task=task, metric=name, label="all", draws=draws, rows=places))
+    return scores
+
+
+def text_detail(written: str, references: tuple[str, ...], metrics: tuple[str, ...]) -> str:
+    """Write the detail of a row of texts."""
+    return json.dumps({"metrics": metrics, "references": references, "written": written}, ensure_ascii=False)
