@@ -1,194 +1,176 @@
 """Word alignment of METEOR 1.5: the same beam search as its own, over all items of a block at once.
 
 A path goes through the words of the reference from left to right and takes a match or leaves the word. Ranked are
-paths by words matched, then chunks, then distance. As in the original the number of words is cut to a whole one
-after each match, so only matches of weight 1 or of several words raise it, and the distance of a path also holds the
-matches that it tried and left. Both decide ties, so both are kept. Matches that overlap no other are taken at once.
+paths by words matched, then chunks, then distance. As in the original a match counts for the search as its weight
+without the part after the point, so only exact ones do, and the distance of a path also holds the matches that it
+tried and left. Both decide ties, so both are kept. Matches that share no word with another are taken at once.
 
-Letters: M matches, P paths, N items, W words of 64 bits that mark which words said are taken.
+Letters: M matches, P paths, N items, W numbers of 64 bits that mark which words said are taken.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Aligned", "Matches", "align"]
+__all__ = ["MOST_ITEMS", "MOST_WORDS", "Matches", "align"]
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Bits = NDArray[np.uint64]
 
+MOST_ITEMS, MOST_WORDS = 2048, 1000
+"""Items of a block and words of a text that the rank of a path has room for."""
 _BEAM = 40
+_CHUNK, _MATCHED, _ITEM = 1 << 30, 1 << 40, 1 << 52
+"""Parts of a path's rank: item, then words not matched, then chunks, then distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Matches:
-    """Matches of phrases of a block of items, by item, place in the reference, and the order of trial."""
+    """Matches of single words of a block of items, by item, place in the reference, and order of trial, each (M,)."""
 
     item: Integers
-    start: Integers
-    """First word in the reference."""
-    length: Integers
+    place: Integers
+    """Word of the reference."""
     other: Integers
-    """First word in the text."""
-    other_length: Integers
+    """Word of the text."""
     gain: Integers
     """Whole words that the search counts, both sides."""
-    worth: Floats
-    """What a match adds to the sums of `Aligned`, (M, 4)."""
     definite: NDArray[np.bool_]
-    """No other match touches any of its words."""
+    """No other match has either of its words."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Aligned:
-    """The best alignment of each item."""
-
-    sums: Floats
-    """Weight matched in the text and the reference, words matched in the text and the reference, (N, 4)."""
-    chunks: Integers
-    """Runs that are adjacent on both sides, (N,)."""
-
-
-@dataclass(kw_only=True)
-class _Paths:
-    item: Integers
-    used: NDArray[np.uint64]
-    matched: Integers
-    chunks: Integers
+class _Paths(NamedTuple):
+    rank: Integers
+    """Smaller is better; the item is its first part, (P,)."""
     end: Integers
-    """Word of the text after the last match, −1 where the last word was left."""
-    distance: Integers
-    following: Integers
-    """First word of the reference that the path has not passed."""
-    sums: Floats
+    """Word of the text after the last match, −1 where the last word was left, (P,)."""
+    log: Integers
+    """Last entry of the log of matches taken, −1 before the first, (P,)."""
+    used: Bits
+    """Words of the text that are taken, (P, W)."""
 
-    def take(self, places: NDArray[Any]) -> _Paths:
-        return _Paths(**{field.name: getattr(self, field.name)[places] for field in fields(self)})
+    def at(self, places: Integers) -> _Paths:
+        return _Paths(*(part[places] for part in self))
 
-    def ranked(self) -> _Paths:
-        """Sort by item and rank; of equal ones the first stays first."""
-        top, most = self.matched.max(initial=0) + 1, self.chunks.max(initial=0) + 1
-        far = self.distance.max(initial=0) + 1
-        key = ((self.item * top + top - 1 - self.matched) * most + self.chunks) * far + self.distance
-        return self.take(np.argsort(key, kind="stable"))
+    @property
+    def item(self) -> Integers:
+        return self.rank // _ITEM
 
-    def first(self, number: int) -> _Paths:
-        """Keep so many paths of each item."""
-        starts = np.flatnonzero(np.diff(self.item, prepend=-1))
-        rank = np.arange(len(self.item)) - np.repeat(starts, np.diff(np.append(starts, len(self.item))))
-        return self.take(rank < number)
+    def best(self, number: int) -> _Paths:
+        """Keep so many paths of each item in order of rank; of equal ones the first comes first."""
+        order = np.argsort(self.rank, kind="stable")
+        item = self.rank[order] // _ITEM
+        starts = np.flatnonzero(np.diff(item, prepend=-1))
+        sizes = np.diff(np.append(starts, len(item)))
+        return self.at(order[np.arange(len(item)) - np.repeat(starts, sizes) < number])
 
 
-def align(matches: Matches, lengths: Integers, other_lengths: Integers) -> Aligned:
-    """Align a block of items.
+class _Log:
+    """Matches that paths took: entries that name the one before."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Integers, Integers]] = []
+        self.size = 0
+
+    def add(self, before: Integers, match: Integers) -> Integers:
+        """Add an entry for each match taken; returns their numbers."""
+        self.parts.append((before, match))
+        self.size += len(match)
+        return np.arange(self.size - len(match), self.size)
+
+    def read(self, last: Integers) -> Integers:
+        """Return all matches on the way to some entries."""
+        if not self.parts:
+            return np.zeros(0, dtype=np.int64)
+        before, match = (np.concatenate(part) for part in zip(*self.parts, strict=True))
+        found = []
+        while len(last := last[last >= 0]):
+            found.append(match[last])
+            last = before[last]
+        return np.concatenate([*found, np.zeros(0, dtype=np.int64)])
+
+
+def align(matches: Matches, lengths: Integers, other_lengths: Integers) -> tuple[Integers, Integers]:
+    """Return the matches of the best alignment of each item, in any order, and its chunks, (N,).
 
     Args:
         matches: all matches of the block.
-        lengths: words of each reference, (N,).
+        lengths: words of each reference, (N,), at most `MOST_WORDS` of at most `MOST_ITEMS` items.
         other_lengths: words of each text, (N,).
     """
     number = len(lengths)
     words = int(other_lengths.max(initial=0)) // 64 + 1
-    zeros = np.zeros(number, dtype=np.int64)
-    paths = _Paths(
-        item=np.arange(number), used=np.zeros((number, words), dtype=np.uint64), matched=zeros, chunks=zeros,
-        end=zeros - 1, distance=zeros, following=zeros, sums=np.zeros((number, 4)),
-    )  # fmt: skip
-    sums, chunks = np.zeros((number, 4)), zeros.copy()
-    taken = _bits(matches, words)
-    by_place = np.argsort(matches.start, kind="stable")
-    cuts = np.searchsorted(matches.start[by_place], np.arange(int(lengths.max(initial=0)) + 1))
-    for place in range(int(lengths.max(initial=-1)) + 1):
-        paths = paths.ranked().first(_BEAM)
+    none = np.full(number, -1)
+    start = np.arange(number) * _ITEM + (_ITEM - _MATCHED)
+    paths = _Paths(rank=start, end=none, log=none, used=np.zeros((number, words), dtype=np.uint64))
+    log, last, chunks = _Log(), none.copy(), np.zeros(number, dtype=np.int64)
+    by_place = np.argsort(matches.place, kind="stable")
+    most = int(lengths.max(initial=0))
+    cuts = np.searchsorted(matches.place[by_place], np.arange(most + 1))
+    for place in range(most + 1):
+        paths = paths.best(_BEAM)
         ended = lengths[paths.item] == place
         if ended.any():
-            best = _closed(paths.take(ended))
-            sums[best.item], chunks[best.item] = best.sums, best.chunks
-            paths = paths.take(~ended)
-        if place < len(cuts) - 1:
-            paths = _step(paths, matches, taken, by_place[cuts[place] : cuts[place + 1]], place)
-    return Aligned(sums=sums, chunks=chunks)
+            final = paths.at(np.flatnonzero(ended))
+            final = final._replace(rank=final.rank + _CHUNK * (final.end >= 0)).best(1)
+            last[final.item], chunks[final.item] = final.log, final.rank % _MATCHED // _CHUNK
+            paths = paths.at(np.flatnonzero(~ended))
+        if place < most:
+            paths = _step(paths, matches, by_place[cuts[place] : cuts[place + 1]], log)
+    return log.read(last), chunks
 
 
-def _closed(paths: _Paths) -> _Paths:
-    """Close the last chunk and keep the best path of each item."""
-    paths.chunks = paths.chunks + (paths.end >= 0)
-    return paths.ranked().first(1)
-
-
-def _step(paths: _Paths, matches: Matches, taken: NDArray[np.uint64], here: Integers, place: int) -> _Paths:
-    """Extend every path over one word of the reference by each match that begins here, and by leaving the word."""
-    number = len(paths.item)
-    first = np.searchsorted(matches.item[here], paths.item, side="left")
-    found = np.searchsorted(matches.item[here], paths.item, side="right") - first
-    found = np.where(paths.following > place, 0, found)
-    parent = np.repeat(np.arange(number), found + 1)
+def _step(paths: _Paths, matches: Matches, here: Integers, log: _Log) -> _Paths:
+    """Extend every path over one word of the reference by each match it has there, and by leaving the word."""
+    item = paths.item
+    first = np.searchsorted(matches.item[here], item, side="left")
+    found = np.searchsorted(matches.item[here], item, side="right") - first
+    parent = np.repeat(np.arange(len(item)), found + 1)
     starts = np.cumsum(found + 1) - found - 1
-    rank = np.arange(len(parent)) - starts[parent]
-    leaves = rank == found[parent]
-    chosen = here[np.where(leaves, 0, first[parent] + rank)] if len(here) else np.zeros(len(parent), dtype=np.int64)
-    sure = np.zeros(len(parent), dtype=bool)
-    free = np.ones(len(parent), dtype=bool)
-    if len(matches.item):
-        sure = matches.definite[chosen] & ~leaves
-        free = leaves | ~(paths.used[parent] & taken[chosen]).any(axis=1)
-    only = np.zeros(number, dtype=bool)
+    turn = np.arange(len(parent)) - starts[parent]
+    takes = turn < found[parent]
+    chosen = np.full(len(parent), -1)
+    chosen[takes] = here[(first[parent] + turn)[takes]]
+    if not takes.any():
+        return _left(paths)
+    free = ~takes
+    free[takes] = ~_taken(paths.used[parent[takes]], matches.other[chosen[takes]])
+    sure = takes & matches.definite[chosen]
+    apart = np.where(takes, np.abs(matches.place[chosen] - matches.other[chosen]), 0)
+    tried = np.where(free & ~sure, apart, 0)
+    before = np.cumsum(tried) - tried
+    distance = before - before[starts][parent] + np.where(sure, apart, 0)
+    only = np.zeros(len(item), dtype=bool)
     only[parent[sure]] = True
-    kept = free & ~(leaves & only[parent])
-    tried = _tried(matches, chosen, parent, starts, free & ~leaves & ~sure) if len(matches.item) else 0
-    paths = paths.take(parent)
-    paths.distance = paths.distance + tried
-    _leave(paths, leaves & (paths.following <= place), place)
-    if len(matches.item):
-        _take(paths, matches, taken, chosen, ~leaves, sure)
-    return paths.take(kept)
+    kept = np.flatnonzero(free & (takes | ~only[parent]))
+    grown = paths.at(parent[kept])
+    return _grown(grown._replace(rank=grown.rank + distance[kept]), matches, chosen[kept], log)
 
 
-def _tried(
-    matches: Matches, chosen: Integers, parent: Integers, starts: Integers, tries: NDArray[np.bool_]
-) -> Integers:
-    """Distances of the matches that the same path tried before this one, which the original adds to it."""
-    apart = np.where(tries, np.abs(matches.start[chosen] - matches.other[chosen]), 0)
-    before = np.cumsum(apart) - apart
-    out: Integers = before - before[starts][parent]
-    return out
+def _left(paths: _Paths) -> _Paths:
+    """Leave the word on every path: an open chunk ends."""
+    return paths._replace(rank=paths.rank + _CHUNK * (paths.end >= 0), end=np.full(len(paths.end), -1))
 
 
-def _leave(paths: _Paths, leaves: NDArray[np.bool_], place: int) -> None:
-    paths.chunks = paths.chunks + (leaves & (paths.end >= 0))
-    paths.end = np.where(leaves, -1, paths.end)
-    paths.following = np.where(leaves, place + 1, paths.following)
+def _grown(paths: _Paths, matches: Matches, chosen: Integers, log: _Log) -> _Paths:
+    """Take the chosen match, or leave the word where it is −1."""
+    takes = chosen >= 0
+    other = np.where(takes, matches.other[chosen], -1)
+    rank = paths.rank + _CHUNK * ((paths.end >= 0) & (other != paths.end))
+    rank -= np.where(takes, matches.gain[chosen] * _MATCHED, 0)
+    entries = paths.log.copy()
+    entries[takes] = log.add(paths.log[takes], chosen[takes])
+    rows, words = np.flatnonzero(takes), other[takes].astype(np.uint64)
+    paths.used[rows, words >> np.uint64(6)] |= np.uint64(1) << (words & np.uint64(63))
+    return _Paths(rank=rank, end=np.where(takes, other + 1, -1), log=entries, used=paths.used)
 
 
-def _take(
-    paths: _Paths,
-    matches: Matches,
-    taken: NDArray[np.uint64],
-    chosen: Integers,
-    takes: NDArray[np.bool_],
-    sure: NDArray[np.bool_],
-) -> None:
-    other = matches.other[chosen]
-    broken = takes & (paths.end >= 0) & (other != paths.end)
-    paths.chunks = paths.chunks + broken
-    paths.end = np.where(takes, other + matches.other_length[chosen], paths.end)
-    paths.following = np.where(takes, matches.start[chosen] + matches.length[chosen], paths.following)
-    paths.matched = paths.matched + np.where(takes, matches.gain[chosen], 0)
-    paths.sums = paths.sums + np.where(takes[:, None], matches.worth[chosen], 0.0)
-    paths.used = paths.used | np.where(takes[:, None], taken[chosen], np.uint64(0))
-    apart = np.abs(matches.start[chosen] - other)
-    paths.distance = paths.distance + np.where(sure, apart, 0)
-
-
-def _bits(matches: Matches, words: int) -> NDArray[np.uint64]:
-    """Words of the text that each match takes, as bits, (M, W)."""
-    out = np.zeros((len(matches.item), words), dtype=np.uint64)
-    for place in range(int(matches.other_length.max(initial=0))):
-        rows = np.flatnonzero(matches.other_length > place)
-        word = (matches.other[rows] + place).astype(np.uint64)
-        out[rows, (word >> np.uint64(6)).astype(np.int64)] |= np.uint64(1) << (word & np.uint64(63))
-    return out
+def _taken(used: Bits, words: Integers) -> NDArray[np.bool_]:
+    bits = words.astype(np.uint64)
+    row = used[np.arange(len(words)), bits >> np.uint64(6)]
+    taken: NDArray[np.bool_] = (row >> (bits & np.uint64(63)) & np.uint64(1)).astype(bool)
+    return taken

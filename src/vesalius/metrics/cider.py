@@ -17,7 +17,6 @@ from vesalius.metrics.ngrams import NGrams, TokenPairs, summed
 __all__ = ["cider"]
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _ORDERS = 4
 _SIGMA = 6.0
@@ -46,9 +45,8 @@ def cider(pairs: TokenPairs, *, clipped: bool = True) -> Floats:
 
 def _cosine(grams: NGrams, pairs: TokenPairs, *, clipped: bool) -> Floats:
     """Return the likeness of each reference with its text in one order, (R,)."""
-    rarity = np.log(max(pairs.num_items, 1)) - np.log(np.maximum(_document_frequency(grams, pairs.owner), 1.0))
-    said_norm = summed(grams.said_item, (grams.said_count * rarity[grams.said_gram]) ** 2, pairs.num_items)
-    truth_rarity = rarity[grams.truth_gram]
+    rarity, truth_rarity = _rarity(grams, pairs)
+    said_norm = summed(grams.said_item, (grams.said_count * rarity) ** 2, pairs.num_items)
     truth_norm = summed(grams.truth, (grams.truth_count * truth_rarity) ** 2, len(pairs.truths))
     met = np.minimum(grams.met, grams.truth_count) if clipped else grams.met
     common = summed(grams.truth, met * grams.truth_count * truth_rarity**2, len(pairs.truths))
@@ -57,9 +55,14 @@ def _cosine(grams: NGrams, pairs: TokenPairs, *, clipped: bool) -> Floats:
     return likeness
 
 
-def _document_frequency(grams: NGrams, owner: Integers) -> Floats:
-    """Items whose references hold each n-gram, (G,)."""
-    keys = owner[grams.truth] * max(grams.num_grams, 1) + grams.truth_gram
-    different = keys if len(owner) == int(owner.max(initial=-1)) + 1 else np.unique(keys)
-    counts = np.bincount(different % max(grams.num_grams, 1), minlength=grams.num_grams)
-    return counts.astype(np.float64)
+def _rarity(grams: NGrams, pairs: TokenPairs) -> tuple[Floats, Floats]:
+    """Return ln N less the log of the items whose references hold the n-gram, of each one said and of a reference."""
+    different, place = np.unique(grams.truth_gram, return_inverse=True)
+    keys = pairs.owner[grams.truth] * max(len(different), 1) + place
+    once = keys if len(pairs.owner) == pairs.num_items else np.unique(keys)
+    items = np.bincount(once % max(len(different), 1), minlength=len(different))
+    most = np.log(max(pairs.num_items, 1))
+    rarity = np.append(most - np.log(items), most)
+    found = np.searchsorted(different, grams.said_gram)
+    there = np.append(different, -1)[found] == grams.said_gram
+    return rarity[np.where(there, found, -1)], rarity[place]

@@ -224,9 +224,10 @@ def _lower(texts: Texts) -> Texts:
 
 
 def _meteor(texts: Texts, tokeniser: str) -> Floats:
-    cut = TOKENISERS[tokeniser]
-    said = [" ".join(cut(text)) for text in texts.said]
-    return meteor_counts(said, [[" ".join(cut(text)) for text in given] for given in texts.truths])
+    pairs = texts.pairs(tokeniser)
+    truths = iter(pairs.truths)
+    lines = [[" ".join(next(truths)) for _ in given] for given in texts.truths]
+    return meteor_counts([" ".join(words) for words in pairs.said], lines)
 
 
 def _package(texts: Texts, tokeniser: str) -> Floats:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vesalius.metrics.alignment import Matches, align
+from vesalius.metrics.alignment import MOST_WORDS, Matches, align
 from vesalius.metrics.ngrams import TokenPairs, best_reference
 from vesalius.metrics.stems import snowball
 
@@ -43,8 +43,6 @@ _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
 _STAGES = (1.0, 0.6)
 """Weight of an exact match and of equal stems."""
 _BLOCK_ITEMS = 512
-_MOST_WORDS = 1000
-"""Words of a text that are aligned; later ones match nothing and still count as said."""
 _KEEPS_POINT = frozenset(("v", "vs", "rev"))
 _CUTS = tuple(
     (re.compile(pattern), new)
@@ -67,10 +65,9 @@ _CUTS = tuple(
 
 def meteor_words(text: str) -> list[str]:
     """Cut a lower-case text as the program's normaliser does: marks apart, hyphens gone, ``'s`` as two words."""
-    line = f" {text.lower()} "
-    for pattern, new in _CUTS:
-        line = pattern.sub(new, line)
-    words = line.split()
+    words = list(chain.from_iterable(map(_piece, text.lower().split())))
+    if not any(word[-1] == "." for word in words):
+        return words
     out: list[str] = []
     for word, following in zip(words, [*words[1:], ""], strict=False):
         stem = word[:-1]
@@ -88,19 +85,19 @@ def meteor_words(text: str) -> list[str]:
 def meteor_counts(said: Sequence[str], truths: Sequence[Sequence[str]]) -> Floats:
     """Align each text with its best reference and count, (N, 6).
 
-    Columns: weight matched in the text and in the reference, weight of the text and of the reference, words matched
-    (mean of both sides), chunks (0 where all is matched in one).
+    Columns: weight matched in the text and in the reference, weight of the text and of the reference, words matched,
+    chunks (0 where all is matched in one). Words after the first 1000 of a text match nothing but have weight.
 
     Args:
         said: texts, such as Penn-Treebank words joined by spaces.
         truths: references of each text.
     """
-    words = [_remembered(text) for text in said]
-    pairs = TokenPairs(words, [[_remembered(text) for text in given] for given in truths])
+    words = [meteor_words(text) for text in said]
+    pairs = TokenPairs(words, [[meteor_words(text) for text in given] for given in truths])
     if not pairs.truths:
         return np.zeros((0, 6))
     vocabulary = _Vocabulary(pairs)
-    order = np.argsort(np.minimum(pairs.truth_lengths, _MOST_WORDS), kind="stable")
+    order = np.argsort(np.minimum(pairs.truth_lengths, MOST_WORDS), kind="stable")
     table = np.zeros((len(pairs.truths), 6))
     for start in range(0, len(order), _BLOCK_ITEMS):
         rows = order[start : start + _BLOCK_ITEMS]
@@ -144,48 +141,50 @@ class _Vocabulary:
         """Counts of some of the references beside their texts, (n, 6)."""
         texts, truths = self.pairs.owner[rows], rows + self.pairs.num_items
         said, truth = self._laid(texts), self._laid(truths)
-        aligned = align(self._matches(said, truth, len(rows)), truth.lengths, said.lengths)
-        full = [aligned.sums[:, 2] == self.lengths[texts], aligned.sums[:, 3] == self.lengths[truths]]
-        whole = full[0] & full[1] & (aligned.chunks == 1)
-        columns = [aligned.sums[:, 0], aligned.sums[:, 1], self.total[texts], self.total[truths],
-                   aligned.sums[:, 2:].mean(axis=1), np.where(whole, 0, aligned.chunks)]  # fmt: skip
+        matches, words, weight = self._matches(said, truth, len(rows))
+        taken, chunks = align(matches, truth.lengths, said.lengths)
+        sums = [
+            np.bincount(matches.item[taken], weights=values[taken], minlength=len(rows))
+            for values in (weight * self.weight[words[0]], weight * self.weight[words[1]], np.ones(len(weight)))
+        ]
+        whole = (sums[2] == self.lengths[texts]) & (sums[2] == self.lengths[truths]) & (chunks == 1)
+        columns = [*sums[:2], self.total[texts], self.total[truths], sums[2], np.where(whole, 0, chunks)]
         return np.stack(columns, axis=1)
 
     def _laid(self, texts: Integers) -> _Laid:
-        lengths = np.minimum(self.lengths[texts], _MOST_WORDS)
+        lengths = np.minimum(self.lengths[texts], MOST_WORDS)
         item = np.repeat(np.arange(len(texts)), lengths)
         place = np.arange(len(item)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return _Laid(
             words=self.pairs.numbers[self.begins[texts][item] + place], item=item, place=place, lengths=lengths
         )
 
-    def _matches(self, said: _Laid, truth: _Laid, items: int) -> Matches:
-        """Exact matches of each word of the reference, then equal stems; equal texts have only exact ones."""
+    def _matches(
+        self, said: _Laid, truth: _Laid, items: int
+    ) -> tuple[Matches, tuple[Integers, Integers], Floats]:
+        """Exact matches of each word of the reference, then equal stems; equal texts have only exact ones.
+
+        Beside them the words matched, said and of the reference, and the weights of the matches.
+        """
         same = self._same(said, truth, items)
-        ours, theirs, stages = [], [], []
+        found = []
         for stage, numbers in enumerate((np.arange(len(self.weight)), self.stem)):
             one, other = _joined(numbers[said.words], said.item, numbers[truth.words], truth.item)
             if stage:
                 new = (said.words[one] != truth.words[other]) & ~same[truth.item[other]]
                 one, other = one[new], other[new]
-            ours.append(one)
-            theirs.append(other)
-            stages.append(np.full(len(one), stage))
-        one, other, stage_of = (np.concatenate(parts) for parts in (ours, theirs, stages))
+            found.append((one, other, np.full(len(one), _STAGES[stage])))
+        one, other, weight = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(other, kind="stable")
-        one, other = one[order], other[order]
-        weight = np.array(_STAGES)[stage_of[order]]
+        one, other, weight = one[order], other[order], weight[order]
         alone = (np.bincount(one, minlength=len(said.words))[one] == 1) & (
             np.bincount(other, minlength=len(truth.words))[other] == 1
         )
-        once = np.ones(len(one))
-        worth = [weight * self.weight[said.words[one]], weight * self.weight[truth.words[other]], once, once]
-        single = np.ones(len(one), dtype=np.int64)
-        gain = 2 * np.floor(weight).astype(np.int64)
-        return Matches(
-            item=truth.item[other], start=truth.place[other], length=single, other=said.place[one],
-            other_length=single, gain=gain, worth=np.stack(worth, axis=1), definite=alone,
+        matches = Matches(
+            item=truth.item[other], place=truth.place[other], other=said.place[one],
+            gain=2 * np.floor(weight).astype(np.int64), definite=alone,
         )  # fmt: skip
+        return matches, (said.words[one], truth.words[other]), weight
 
     @staticmethod
     def _same(said: _Laid, truth: _Laid, items: int) -> NDArray[np.bool_]:
@@ -193,7 +192,8 @@ class _Vocabulary:
         ours, theirs = same[said.item], same[truth.item]
         differ = said.words[ours] != truth.words[theirs]
         equal: NDArray[np.bool_] = np.bincount(said.item[ours], weights=differ, minlength=items) == 0
-        return same & equal
+        whole: NDArray[np.bool_] = same & equal
+        return whole
 
 
 class _Laid(NamedTuple):
@@ -218,6 +218,10 @@ def _joined(ours: Integers, item: Integers, theirs: Integers, other_item: Intege
     return order[first[second] + rank], second
 
 
-@lru_cache(maxsize=4096)
-def _remembered(text: str) -> tuple[str, ...]:
-    return tuple(meteor_words(text))
+@lru_cache(maxsize=65536)
+def _piece(piece: str) -> tuple[str, ...]:
+    """Cut what stands between spaces: no rule but that of points looks further than one character."""
+    line = f" {piece} "
+    for pattern, new in _CUTS:
+        line = pattern.sub(new, line)
+    return tuple(line.split())

@@ -3,7 +3,7 @@
 Tokens become numbers, an n-gram the number of its (n−1)-gram and its last token; counts and matches are sorts and
 searches of whole arrays. BLEU, ROUGE-N, CIDEr and chrF are sums over what stands here.
 
-Letters: N items, R references (at least one an item), G different n-grams of an order.
+Letters: N items, R references (at least one an item).
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+_MOST_KEYS = 2**62
+"""Numbers of n-grams and texts together stay below this; where they would not, n-grams are numbered anew."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class NGrams:
     """N-grams of one order: how often each stands in an item's text and in each of its references."""
@@ -42,6 +46,7 @@ class NGrams:
     met: Integers
     """How often the n-gram of the reference stands in the text of its item."""
     num_grams: int
+    """Every number of an n-gram is smaller than this; not every number has one."""
 
 
 class TokenPairs:
@@ -132,7 +137,7 @@ class TokenPairs:
         return self.truth_lengths[order][first]
 
     def _grams(self, order: int) -> tuple[Integers, Integers, int]:
-        """Number of the n-gram that begins at each place, the places, and how many different ones there are."""
+        """Number of the n-gram that begins at each place, the places, and a number above all of them."""
         if order not in self._begun:
             self._begun[order] = self._numbered(order)
         return self._begun[order]
@@ -141,13 +146,15 @@ class TokenPairs:
         lengths = np.concatenate([self.said_lengths, self.truth_lengths])
         left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(self.numbers))
         places = np.flatnonzero(left >= order)
+        vocabulary = int(self.numbers.max(initial=-1)) + 1
         if order == 1:
-            return self.numbers, places, int(self.numbers.max(initial=-1)) + 1
-        shorter, before, _ = self._grams(order - 1)
+            return self.numbers, places, vocabulary
+        shorter, before, number = self._grams(order - 1)
         full = np.zeros(len(self.numbers), dtype=np.int64)
         full[before] = shorter
-        vocabulary = int(self.numbers.max(initial=-1)) + 1
         keys = full[places] * vocabulary + self.numbers[places + order - 1]
+        if number * vocabulary * max(len(lengths), 1) < _MOST_KEYS:
+            return keys, places, number * vocabulary
         different, grams = np.unique(keys, return_inverse=True)
         return grams, places, len(different)
 
@@ -202,5 +209,4 @@ def _looked_up(keys: Integers, counts: Integers, wanted: Integers) -> Integers:
 
 def summed(places: Integers, values: NDArray[Any], number: int) -> Floats:
     """Sum values by place, (number,)."""
-    sums: Floats = np.bincount(places, weights=values, minlength=number)
-    return sums
+    return np.bincount(places, weights=values, minlength=number).astype(np.float64)

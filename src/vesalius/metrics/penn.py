@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 from functools import lru_cache
+from itertools import chain
 
 __all__ = ["penn_tokens"]
 
@@ -29,6 +30,8 @@ _NEW_SENTENCE = re.compile(
     "(?:The|There|This|In|It|He|A|An|But|If|At|We|You|Her|She|They|What|When|Our|As|So|That|These|After|Some)\\Z"
 )
 """After these a letter with a point ends a sentence and is no initial."""
+_LOOKS_AHEAD = re.compile(r"(?:\b[A-Za-z]|ca|fig|figs|prop|no|nos|art|arts|bldg|pp|op)\.\s", re.IGNORECASE)
+"""Without this in a text no piece depends on the next one."""
 _LETTER = r"[^\W\d_]"
 _NUMBER = r"[-+]?(?:\d*(?:[.,]\d+)+|\d+(?:[.:,]\d+)*)"
 _WORD = rf"{_LETTER}[^\W_]*(?:[.!?]{_LETTER}[^\W_]*)*"
@@ -74,6 +77,8 @@ _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-
 def penn_tokens(text: str) -> list[str]:
     """Cut a text into lower-case Penn-Treebank words; brackets stay as ``-lrb-``, a case of that code's drop list."""
     pieces = html.unescape(text).translate(_QUOTED).split()
+    if not _LOOKS_AHEAD.search(text):
+        return list(chain.from_iterable(map(_cut, pieces)))
     tokens: list[str] = []
     for place, piece in enumerate(pieces):
         following = pieces[place + 1] if place + 1 < len(pieces) else ""

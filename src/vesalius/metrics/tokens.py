@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import chain
 
 from vesalius.metrics.penn import penn_tokens
 from vesalius.metrics.stems import porter
@@ -64,10 +65,7 @@ def mteval(text: str) -> list[str]:
     if "&" in plain:
         for entity, mark in _ENTITIES:
             plain = plain.replace(entity, mark)
-    plain = f" {plain} "
-    for pattern, new in _MTEVAL:
-        plain = pattern.sub(new, plain)
-    return plain.split()
+    return list(chain.from_iterable(map(_mteval_piece, plain.split())))
 
 
 def rouge_words(text: str) -> list[str]:
@@ -131,6 +129,15 @@ def _sentences(text: str) -> list[str]:
     cut = text.strip().lower().split(". ")
     cleaned = (_SPECIAL.sub("", sentence.translate(_QUOTES).strip()) for sentence in cut)
     return f"{' . '.join(cleaned)} .".split()
+
+
+@lru_cache(maxsize=65536)
+def _mteval_piece(piece: str) -> tuple[str, ...]:
+    """Cut what stands between spaces: no rule looks further than one character."""
+    padded = f" {piece} "
+    for pattern, new in _MTEVAL:
+        padded = pattern.sub(new, padded)
+    return tuple(padded.split())
 
 
 @lru_cache(maxsize=65536)
