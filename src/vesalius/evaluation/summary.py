@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vesalius.evaluation.paired import LOWER_IS_BETTER
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
 
 __all__ = ["HEADLINES", "Headline", "Standing", "headline_names", "headline_words", "headlines", "summary", "verdict"]
@@ -35,7 +36,7 @@ HEADLINES = (
     ("matching", "r_at_1", "text_to_image", "Right image among sixteen by matching"),
     ("image_retrieval", "p_at_5", "macro", "Share of like images among the five nearest"),
 )
-"""Task, metric, label and words of the scores that stand at the top; higher is better in all."""
+"""Task, metric, label and words of the scores that stand at the top."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +47,24 @@ class Headline:
     score: Mapping[str, Any]
     controls: Mapping[str, Mapping[str, Any]]
 
+    @property
+    def lower(self) -> bool:
+        """Say whether a smaller value is better."""
+        return str(self.score["metric"]).startswith(LOWER_IS_BETTER)
+
     def standing(self, control: str) -> Standing:
         """Say whether the model is above a control: intervals apart, overlapping, or not known."""
         other = self.controls[control]
-        values = (self.score["value"], self.score["low"], other["value"], other["high"])
+        near, far = ("low", "high") if not self.lower else ("high", "low")
+        values = (self.score["value"], self.score[near], other["value"], other[far])
         if self.score["value"] is None or other["value"] is None:
             return "undefined"
         if any(value is None for value in values):
             return "undecided"
-        if self.score["low"] > other["high"]:
+        sign = -1 if self.lower else 1
+        if sign * self.score[near] > sign * other[far]:
             return "above"
-        return "undecided" if self.score["value"] > other["value"] else "not above"
+        return "undecided" if sign * self.score["value"] > sign * other["value"] else "not above"
 
     @property
     def overall(self) -> Standing:
