@@ -83,6 +83,8 @@ def test_the_shipped_reports_come_out_as_in_the_original(report, expected):
         ("No pneumothorax but effusion.", {"Pneumothorax": A, "Pleural Effusion": P}),
         ("No pneumothorax which hides effusion.", {"Pneumothorax": A, "Pleural Effusion": P}),
         ("No change in large effusion.", {"Pleural Effusion": P}),
+        ("No significant interval change of the effusion.", {"Pleural Effusion": P}),
+        ("No nodule or emphysematous change.", {"Lung Lesion": A}),
         # doubt
         ("Possible small left effusion.", {"Pleural Effusion": U}),
         ("Opacity concerning for pneumonia.", {"Lung Opacity": P, "Pneumonia": U}),
