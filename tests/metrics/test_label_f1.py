@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vesalius.errors import DataError
+from vesalius.errors import ConfigError, DataError
 from vesalius.metrics.bootstrap import patient_weights
 from vesalius.metrics.label_f1 import (
     CONVENTIONS,
     FIVE,
     THIRTEEN,
+    convention_statistics,
     label_f1,
     label_f1_draws,
     label_statistics,
     state_f1,
     state_similarity,
 )
-from vesalius.metrics.observations import OBSERVATIONS
+from vesalius.metrics.observations import OBSERVATIONS, observation_classes
 
 # four reports x (Cardiomegaly, Edema, Consolidation, Atelectasis, Effusion)
 REF = np.array([[1, 0, 0, 3, 1], [2, 2, 0, 0, 2], [1, 3, 1, 0, 0], [0, 0, 0, 1, 1]])
@@ -78,6 +79,20 @@ def test_conventions_name_known_labels():
     assert len(THIRTEEN) == 13
     for convention in CONVENTIONS.values():
         assert set(convention.labels) <= set(OBSERVATIONS)
+
+
+def test_a_convention_takes_its_own_labels():
+    reference = observation_classes(["Edema. No pneumonia. Fracture.", "Possible effusion."])
+    written = observation_classes(["Edema. Fracture.", "Effusion."])
+    five = label_f1(convention_statistics("f1chexbert5", reference, written).sum(axis=0))
+    assert (five.micro, five.each.shape) == (1.0, (5,))
+    # hits are edema and fracture, the effusion is a false alarm: 2 * 2 / (2 * 2 + 1)
+    assert label_f1(convention_statistics("maira14", reference, written).sum(axis=0)).micro == pytest.approx(0.8)
+    assert label_f1(convention_statistics("maira5", reference, written).sum(axis=0)).micro == pytest.approx(2 / 3)
+    with pytest.raises(ConfigError, match="did you mean 'maira14'"):
+        convention_statistics("mara14", reference, written)
+    with pytest.raises(DataError, match=r"expected \(reports, 14\)"):
+        convention_statistics("maira14", REF, HYP)
 
 
 def test_similarity_of_states():

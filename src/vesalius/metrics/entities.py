@@ -10,6 +10,7 @@ Letters: n reports.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ _LABELS = {
 }  # fmt: skip
 """Labels of RadGraph-XL in the short form of RadGraph."""
 _SHORT = frozenset(_LABELS.values())
+_TEXTS_KEPT = 1 << 15
 _MOST_WORDS = 120
 """Words of a sentence that are read at once: the time to read it grows with their square and more."""
 
@@ -93,15 +95,17 @@ def rules_graph(text: str) -> Graph:
     """Return the entities and relations that our rules find in a report, in lower case, sentence by sentence."""
     written: list[str] = []
     entities: list[Entity] = []
+    start = 0
     for piece in _pieces(text.lower()):
-        graph = report_graph("", piece)
-        shift, start = len(entities), sum(map(_num_words, written))
+        graph = _sentence_graph(piece)
+        shift = len(entities)
         entities += [
             Entity(str(int(one.key) + shift), one.tokens, one.label, one.start + start, one.end + start,
                    tuple((kind, str(int(other) + shift)) for kind, other in one.relations))
-            for one in _numbered(graph.entities)
+            for one in graph.entities
         ]  # fmt: skip
         written.append(graph.text)
+        start += len(graph.text.split())
     return Graph("", " ".join(written), tuple(entities), "", "rules")
 
 
@@ -176,13 +180,15 @@ def _pieces(text: str) -> Iterator[str]:
             yield " ".join(words[first : first + _MOST_WORDS])
 
 
-def _num_words(text: str) -> int:
-    return len(text.split())
-
-
-def _numbered(entities: Sequence[Entity]) -> Iterator[Entity]:
-    """Number entities from 1 without gaps."""
-    keys = {entity.key: str(number) for number, entity in enumerate(entities, start=1)}
-    for entity in entities:
-        relations = tuple((kind, keys[other]) for kind, other in entity.relations)
-        yield entity._replace(key=keys[entity.key], relations=relations)
+@lru_cache(maxsize=_TEXTS_KEPT)
+def _sentence_graph(text: str) -> Graph:
+    """Return the graph of a sentence with its entities numbered from 1 without gaps."""
+    graph = report_graph("", text)
+    keys = {entity.key: str(number) for number, entity in enumerate(graph.entities, start=1)}
+    entities = tuple(
+        entity._replace(
+            key=keys[entity.key], relations=tuple((kind, keys[other]) for kind, other in entity.relations)
+        )
+        for entity in graph.entities
+    )
+    return graph._replace(entities=entities)

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vesalius.data.chexpert_labels import COMPETITION, LABELS, NO_FINDING
-from vesalius.errors import DataError
+from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.metrics.bootstrap import PatientWeights
 from vesalius.metrics.classification import Confusion, f1
 from vesalius.metrics.observations import BLANK, NEGATED, OBSERVATIONS, PRESENT, UNCERTAIN
 
 __all__ = [
-    "CONVENTIONS", "FIVE", "THIRTEEN", "Convention", "LabelF1", "label_f1", "label_f1_draws", "label_statistics",
+    "CONVENTIONS", "FIVE", "THIRTEEN", "Convention", "LabelF1", "convention_statistics", "label_f1", "label_f1_draws",
+    "label_statistics",
     "state_f1", "state_similarity",
 ]  # fmt: skip
 
@@ -104,6 +105,25 @@ def label_statistics(
                        out=np.zeros(len(theirs)), where=said > 0)  # fmt: skip
     own = np.stack([shares, np.where(said > 0, shares, 1.0), (theirs == ours).all(axis=1), np.ones(len(theirs))], 1)
     return np.concatenate([hits, alarms, misses, own], axis=1).astype(np.float64)
+
+
+def convention_statistics(name: str, reference: ArrayLike, written: ArrayLike) -> Floats:
+    """Count what the F1 of a published convention is made of: `label_statistics` of its labels.
+
+    Args:
+        name: a key of `CONVENTIONS`.
+        reference: classes of all of `OBSERVATIONS`, (n, 14).
+        written: likewise.
+    """
+    if name not in CONVENTIONS:
+        raise ConfigError(f"unknown convention of label F1 {name!r}{did_you_mean(name, CONVENTIONS)}")
+    convention = CONVENTIONS[name]
+    columns = [OBSERVATIONS.index(label) for label in convention.labels]
+    theirs, ours = np.asarray(reference), np.asarray(written)
+    for table in (theirs, ours):
+        if table.ndim != 2 or table.shape[1] != len(OBSERVATIONS):
+            raise DataError(f"labels of shape {table.shape}; expected (reports, {len(OBSERVATIONS)})")
+    return label_statistics(theirs[:, columns], ours[:, columns], uncertain=convention.uncertain)
 
 
 def label_f1(sums: ArrayLike) -> LabelF1:
