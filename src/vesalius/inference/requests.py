@@ -64,7 +64,7 @@ class Request:
         """SHA-256 of all that the answer depends on, except the model; equal for equal content, whatever the id."""
         document = asdict(self)
         del document["id"]
-        return hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

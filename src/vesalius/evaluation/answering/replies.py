@@ -51,7 +51,7 @@ class Replies:
 
     def add(self, request: Request, reply: Reply) -> None:
         """Append a reply; it is on its way to the disk when this returns."""
-        line = json.dumps({"key": request.key, "reply": reply.document()}, ensure_ascii=False) + "\n"
+        line = json.dumps({"key": request.key, "reply": reply.document()}) + "\n"
         with not_full(self.path, kept="every reply before this one is kept"), self.path.open("ab") as file:
             place = file.tell()
             file.write(line.encode())

@@ -1,0 +1,130 @@
+"""What every benchmark of questions must do: its twin is asked end to end, and no reply of a model breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vesalius.benchmarks.base import Benchmark, Item, benchmark, question_benchmarks
+from vesalius.data.messages import text_of
+from vesalius.evaluation.answering.run import answer_benchmark, headlines_of
+from vesalius.evaluation.answering.survey import twin_of
+from vesalius.evaluation.paired import LOWER_IS_BETTER
+from vesalius.inference.requests import Reply, Request
+
+PATIENTS = 24
+MOST_ITEMS = 60
+HOSTILE = {
+    "empty": "",
+    "blank": " \n\t ",
+    "endless": "the lung " * 20_000,
+    "foreign": "是的，左肺有积液。 نعم",
+    "html": "<html><body><p>yes</p></body></html>",
+    "json": 'Here you are: {"answer": "A", "score": 4, "box": [9, 9, 1, 1]} as asked.',
+    "letters": "A or B",
+    "negation": "not abnormal",
+    "refusal": "I'm sorry, but I cannot interpret medical images.",
+    "numbers": "-3.5e400 mm or 12,7 cm",
+    "controls": "\x00\x1b[31m\ud83d",
+}
+
+
+@pytest.fixture(scope="module", params=question_benchmarks())
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Benchmark, Path]:
+    bench = benchmark(request.param)
+    return bench, twin_of(bench, tmp_path_factory.mktemp("twins") / bench.name, patients=PATIENTS, seed=0)
+
+
+def items(bench: Benchmark, root: Path) -> list[Item]:
+    return list(bench.items(root, parts=bench.parts, split="test"))
+
+
+def requests(bench: Benchmark, item: Item, arm: str) -> Iterator[tuple[Request, list[Reply]]]:
+    said: list[Reply] = []
+    for _ in range(bench.turns):
+        asked = bench.ask(item, said, arm=arm, shots=())
+        if asked is None:
+            return
+        yield asked, list(said)
+        said.append(Reply(id=item.id, text=bench.right(item, said)))
+
+
+def test_items_are_whole(case: tuple[Benchmark, Path]) -> None:
+    bench, root = case
+    found = items(bench, root)
+    assert len({item.id for item in found}) == len(found) >= 10
+    assert {item.part for item in found} == set(bench.parts)
+    for item in found:
+        assert item.question.strip()
+        assert item.cluster
+        assert all(Path(media.path).is_absolute() and Path(media.path).exists() for media in item.media), item.id
+        assert "/" not in item.id, "requests are named item/turn"
+    again = items(bench, root)
+    assert again == found
+
+
+def test_every_arm_asks_without_the_answer_and_without_pictures(case: tuple[Benchmark, Path]) -> None:
+    from dataclasses import replace
+
+    bench, root = case
+    for item in items(bench, root)[:MOST_ITEMS]:
+        for arm in bench.arms:
+            asked = list(requests(bench, item, arm.name))
+            assert asked, f"{item.id}: arm {arm.name} asks nothing"
+            for request, _ in asked:
+                assert text_of(request.messages).strip()
+            for request, _ in requests(bench, replace(item, media=()), arm.name):
+                assert not [media for media in request.messages[-1].media if media in item.media]
+
+
+def test_hostile_replies_are_marked_and_never_right_by_accident(case: tuple[Benchmark, Path]) -> None:
+    bench, root = case
+    for item in items(bench, root)[:MOST_ITEMS]:
+        for name, words in HOSTILE.items():
+            for convention in bench.conventions:
+                said = [Reply(id=item.id, text=words) for _ in range(bench.turns)]
+                mark = bench.mark(item, said[: _turns(bench, item, words)], convention=convention)
+                assert mark.values, f"{item.id}: {name} under {convention} has no value"
+                assert all(np.isfinite(value) or np.isnan(value) for value in mark.values.values())
+                if convention == next(iter(bench.conventions)) and name in ("empty", "blank"):
+                    assert mark.status != "answered", f"{item.id}: a reply of nothing counts as an answer"
+                    assert not mark.values.get("accuracy", 0), f"{item.id}: a reply of nothing is right"
+
+
+def _turns(bench: Benchmark, item: Item, words: str) -> int:
+    """Messages that a model which always says the same comes to write."""
+    said: list[Reply] = []
+    while len(said) < bench.turns and bench.ask(item, said, arm=bench.arms[0].name, shots=()) is not None:
+        said.append(Reply(id=item.id, text=words))
+    return len(said)
+
+
+def test_the_oracle_is_best(case: tuple[Benchmark, Path], tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    bench, root = case
+    claim = "its twin is written, asked and scored end to end; no answer beats the right one"
+    request.node.add_marker(pytest.mark.evidence(bench.name.replace("_", "-"), "L1", claim))
+    done = {
+        name: answer_benchmark(
+            f"control:{name}",
+            on=bench,
+            data=root,
+            out=tmp_path / name,
+            resamples=20,
+            conventions=("all",),
+            report=False,
+        )
+        for name in ("oracle", "majority", "random")
+    }
+    for task, metric, label, words in headlines_of(bench, bench.parts):
+        scores = {name: one.score(task, metric, label) for name, one in done.items()}
+        if scores["oracle"] is None:
+            continue
+        values = {name: score["value"] for name, score in scores.items() if score and score["value"] is not None}
+        sign = -1 if metric.startswith(LOWER_IS_BETTER) else 1
+        best = max(values.values(), key=lambda value: sign * value)
+        assert values["oracle"] == pytest.approx(best), f"{words}: {values}"
+    failed = [row for row in done["oracle"].scores if row["metric"] == "failed" and row["value"]]
+    assert not failed
