@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertIntermediate, BertOutput, BertSelfOutput
 
@@ -15,6 +16,7 @@ from vesalius.models.fusion.streams import (
     Fusion,
     FusionConfig,
     image_stream,
+    initialise_normal,
     text_stream,
 )
 from vesalius.models.settings import DualEncoderConfig
@@ -206,3 +208,17 @@ def test_any_encoders_can_be_fused(vision: str, text: str, more: dict[str, objec
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         FusionConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "deviation"),
+    # 0.02 · √(768 / 48) = 0.08; BERT's width and what is wider start as BERT does
+    [(48, 0.08), (768, 0.02), (3072, 0.02)],
+)
+def test_narrow_matrices_start_as_loud_as_berts(inputs: int, deviation: float) -> None:
+    torch.manual_seed(0)
+    matrix = nn.Linear(inputs, 500)
+    initialise_normal(matrix)
+    # 24 000 draws or more: the deviation of a deviation is 0.5 % of it
+    assert matrix.weight.std().item() == pytest.approx(deviation, rel=0.03)
+    assert not matrix.bias.any()

@@ -280,10 +280,14 @@ def text_stream(text: TextFeatures) -> Tensor:
 
 @torch.no_grad()
 def initialise_normal(module: nn.Module) -> None:
-    """Draw all matrices inside from a normal of deviation 0.02, biases 0, as BERT starts."""
+    """Draw all matrices inside from a normal of deviation 0.02, biases 0, as BERT starts.
+
+    Matrices of fewer inputs than BERT's 768 get as much more as keeps what comes out as large: with 0.02 a fusion of
+    width 64 hands on a sixth of what it reads, and learns nothing in its first hundred steps.
+    """
     for part in module.modules():
         if isinstance(part, nn.Linear):
-            nn.init.normal_(part.weight, std=0.02)
+            nn.init.normal_(part.weight, std=0.02 * max(1.0, 768 / part.in_features) ** 0.5)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
 
