@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vesalius.errors import ConfigError, did_you_mean
-from vesalius.tasks.answers.reply import Parsed, empty, final_content, refusal, without_reasoning
+from vesalius.tasks.answers.reply import Parsed, empty, final_content, refusal, without_blocks
 
 __all__ = ["UNITS", "Quantity", "first_number", "last_numbers", "parse_number_text", "quantities"]
 
@@ -138,7 +138,7 @@ def known_unit(unit: str) -> str:
 
 def first_number(reply: str) -> Parsed:
     """Read the first number of a reply without its reasoning, as DeepTumorVQA does."""
-    found = _PLAIN.search(without_reasoning(reply))
+    found = _PLAIN.search(without_blocks(reply))
     if not found:
         return Parsed(status="unparsed", rule="no number")
     return Parsed(status="answered", value=float(found.group()), rule="first number")

@@ -15,7 +15,17 @@ from typing import Any, Literal, NamedTuple
 
 from vesalius.tasks.answers.embedded import json_answer
 
-__all__ = ["Final", "Parsed", "ScoredAnswer", "Status", "empty", "final_content", "refusal", "without_reasoning"]
+__all__ = [
+    "Final",
+    "Parsed",
+    "ScoredAnswer",
+    "Status",
+    "empty",
+    "final_content",
+    "refusal",
+    "without_blocks",
+    "without_reasoning",
+]
 
 Status = Literal["answered", "unparsed", "ambiguous", "refused", "empty"]
 """``empty`` is a reply without a word; it counts among the unparsed."""
@@ -96,6 +106,16 @@ def without_reasoning(reply: str) -> str:
         last = found.end()
     opened = _OPEN.search(reply, last)
     return reply[last : opened.start()] if opened else reply[last:]
+
+
+def without_blocks(text: str) -> str:
+    """Take ``<think>`` blocks away, closed or not; a closing mark alone stays, as DeepTumorVQA has it."""
+    parts, place = [], 0
+    while (start := text.find("<think>", place)) >= 0:
+        parts.append(text[place:start])
+        end = text.find("</think>", start)
+        place = len(text) if end < 0 else end + len("</think>")
+    return "".join([*parts, text[place:]]).strip()
 
 
 def final_content(reply: str) -> Final:

@@ -1,8 +1,8 @@
 """Letters as single benchmarks read them: SMMILE, MediConfusion, MedQ-Bench, DeepTumorVQA, and TemMed-Bench's yes/no.
 
 Sources: eth-medical-ai-lab/smmile, inference_openai.py (one of its four extractors); AIF4S/MediConfusion,
-utils/answering.py; open-compass/VLMEvalKit, medqbench_mcq.py; the cards of DeepTumorVQA and TemMed-Bench. Their false
-hits are kept: "Because" is B, an article at the start is A, "Normal" is no.
+utils/answering.py; open-compass/VLMEvalKit, medqbench_mcq.py; Schuture/DeepTumorVQA, eval/metrics.py;
+Levi-ZJY/TemMed-Bench. Their false hits are kept: "Because" is B, an article at the start is A, "Normal" is no.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from vesalius.tasks.answers.reply import Parsed, ScoredAnswer, without_reasoning
-from vesalius.tasks.answers.rules.base import ChoiceParser, Rule
+from vesalius.tasks.answers.reply import Parsed, ScoredAnswer, without_blocks
+from vesalius.tasks.answers.rules.base import ChoiceParser, Rule, read_as
 
 __all__ = ["DEEPTUMORVQA", "MEDICONFUSION", "MEDQ_BENCH", "SMMILE", "TEMMED"]
 
@@ -41,11 +41,11 @@ _SMMILE = [
     )
 ]
 _ALONE = re.compile(r"\b([A-Z])\b")
+_PLAIN_MARKS, _PLAIN_SPACES = re.compile(r"[^\w\s\-]"), re.compile(r"\s+")
 _MEDQ = [
     re.compile(pattern)
     for pattern in (
         r"^([A-D])[.)\s]",
-        r"(?:ANSWER\s+IS\s+|OPTION\s+)([A-D])(?:\s|$|[^A-Z])",
         r"^([A-D])\s*[-:]",
         r"(?:^|[^A-Z])([A-D])(?:[^A-Z]|$)",
     )
@@ -72,7 +72,7 @@ def _smmile(reply: str, options: Mapping[str, str]) -> Parsed:
         return _answered(alone.group(1), "first capital alone")
     for label, option in options.items():
         words = option.strip().lower()
-        if words and text and words in text.lower():
+        if words == text.lower() or (words and words in text.lower()):
             return _answered(label, "first option's text as a substring")
     return Parsed(status="unparsed", rule="extraction failed")
 
@@ -101,11 +101,36 @@ def _medq_bench(reply: str, options: Mapping[str, str]) -> Parsed:
 
 
 def _deeptumorvqa(reply: str, options: Mapping[str, str]) -> Parsed:
-    text = without_reasoning(reply).strip().upper()
+    text = without_blocks(reply).upper()
     if text[:1] in tuple("ABCD"):
         return _answered(text[0], "first character")
     found = re.search(r"\b([A-D])\b", text)
     return _answered(found.group(1), "first letter alone") if found else Parsed(status="unparsed", rule="no letter")
+
+
+def _tumour_binary(gold: str, reply: str, candidates: Sequence[str]) -> ScoredAnswer:
+    truth, said = (_first_word(text.strip().lower()) for text in (gold, without_blocks(reply)))
+    if said is None:
+        return ScoredAnswer(correct=0.0, parsed=Parsed(status="unparsed", rule="neither yes nor no"))
+    return ScoredAnswer(correct=float(said == truth), parsed=_answered(said, "start, or word"))
+
+
+def _first_word(text: str) -> str | None:
+    """Return yes or no where a text begins with its letters, else where it is a word, yes first."""
+    for value in ("yes", "no"):
+        if text.startswith(value):
+            return value
+    return next((value for value in ("yes", "no") if re.search(rf"\b{value}\b", text)), None)
+
+
+def _tumour_category(gold: str, reply: str, candidates: Sequence[str]) -> ScoredAnswer:
+    """Compare without marks but hyphens; value "partial" also has 1 where one text holds the other."""
+    truth, said = (
+        _PLAIN_SPACES.sub(" ", _PLAIN_MARKS.sub("", text.strip().lower())) for text in (gold, without_blocks(reply))
+    )
+    exact = truth == said
+    partial = exact or bool(truth and said and (truth in said or said in truth))
+    return ScoredAnswer(correct=float(exact), parsed=read_as(said, "equality"), values={"partial": float(partial)})
 
 
 def _temmed(gold: str, reply: str, candidates: Sequence[str]) -> ScoredAnswer:
@@ -139,12 +164,16 @@ MEDICONFUSION = Rule(
     parse=_mediconfusion,
 )
 MEDQ_BENCH = Rule(
-    does="choice: a letter at the start, behind 'answer is' or 'option', else the first letter alone, in any case.",
+    does="choice: a letter at the start, else the first letter alone, in any case; its pattern 'answer is X' "
+    "never fits, being in small letters where the reply is put to capitals.",
     choice=_chooses(_medq_bench),
     parse=_medq_bench,
 )
 DEEPTUMORVQA = Rule(
-    does="choice: the first character where it is A to D in any case, else the first of these letters alone.",
+    does="choice: the first character where it is A to D in any case, else the first of these letters alone; yes/no: "
+    "by the letters it begins with, else by words; open: equality without marks.",
+    closed=_tumour_binary,
+    open=_tumour_category,
     choice=_chooses(_deeptumorvqa),
     parse=_deeptumorvqa,
 )
