@@ -15,6 +15,7 @@ from PIL import Image
 from vesalius.data.messages import Media, Message
 from vesalius.errors import DataError
 from vesalius.inference.chat import ChatForm, WrongContentError, body_of, read_reply, tokens_at_most
+from vesalius.inference.media import shown
 from vesalius.inference.requests import Decoding, Request
 
 FORM = ChatForm(model="m", planes=3, max_images=4, structured="off", token_field="max_tokens")
@@ -172,3 +173,11 @@ def test_the_bound_of_tokens_counts_bytes_and_pictures(tmp_path: Path) -> None:
     request = asked("é", clip, replace(clip, frame=2), decoding=Decoding(max_tokens=9))
     # "é" is two bytes, the message's marks 16; three slices of the volume and one frame at 100 each.
     assert tokens_at_most(request, per_image=100, planes=3) == (2 + 16 + 400, 9)
+
+
+def test_a_slice_of_a_volume_is_shown_by_its_number(tmp_path: Path) -> None:
+    clip = volume(tmp_path)
+    whole = shown(clip, planes=10)
+    assert [int(picture[0, 0, 0]) for picture in shown(replace(clip, frame=4))] == [int(whole[4][0, 0, 0])]
+    with pytest.raises(DataError, match="slice 10 asked for; the volume has 10"):
+        shown(replace(clip, frame=10))

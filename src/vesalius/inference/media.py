@@ -39,9 +39,10 @@ def shown(media: Media, *, planes: int = 8) -> list[Picture]:
     if media.kind == "video" and media.frame is None:
         pictures = _frames(media, planes)
     else:
-        pixels = read(media.path, frame=media.frame)
+        one = media.frame if media.kind == "volume" else None
+        pixels = read(media.path, frame=None if one is not None else media.frame)
         display = (pixels.display() * 255).round().astype(np.uint8)
-        pictures = _planes(display, colour=pixels.axes.endswith("C"), count=planes)
+        pictures = _planes(display, colour=pixels.axes.endswith("C"), count=planes, one=one)
     for edit in media.edits:
         pictures = [_edited(picture, edit) for picture in pictures]
     return pictures
@@ -66,9 +67,13 @@ def _frames(media: Media, count: int) -> list[Picture]:
     return [_rgb(np.asarray(frame, dtype=np.uint8)) for frame in clip.frames(places)]
 
 
-def _planes(display: Picture, *, colour: bool, count: int) -> list[Picture]:
-    """Cut (…, H, W) or (…, H, W, 3) into pictures, `count` of them along the first axes."""
+def _planes(display: Picture, *, colour: bool, count: int, one: int | None) -> list[Picture]:
+    """Cut (…, H, W) or (…, H, W, 3) into pictures, `count` of them along the first axes, or the `one` of them."""
     flat = display.reshape(-1, *display.shape[-3 if colour else -2 :])
+    if one is not None:
+        if not 0 <= one < len(flat):
+            raise DataError(f"slice {one} asked for; the volume has {len(flat)}, counted from 0")
+        return [_rgb(flat[one])]
     return [_rgb(flat[place]) for place in _spread(len(flat), count)]
 
 

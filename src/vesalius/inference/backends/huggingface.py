@@ -1,7 +1,7 @@
-"""Dual encoders of transformers (CLIP, SigLIP and their kin) by local folder or hub id.
+"""Models of transformers by local folder or hub id: dual encoders (CLIP, SigLIP and their kin), and those that write.
 
 Weights are read from safetensors only, and no remote code runs. Images are brought to 8-bit RGB with the
-file's own window before the model's image processor sees them.
+file's own window before the model's image processor sees them. What writes is in `vesalius.inference.generate`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vesalius.errors import CapabilityError, CheckpointError
-from vesalius.inference.dual import DualPredictor, ImagePass
+from vesalius.inference.dual import DualPredictor, ImagePass, pick_device
+from vesalius.inference.generate import GeneratingPredictor
 from vesalius.inference.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ __all__ = ["HuggingFacePredictor", "claims", "open_model"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SAFE = ("*.safetensors",)
+_VIDEOS = "video_processor"
+_WRITING = ("ForConditionalGeneration", "ForCausalLM", "LMHeadModel")
+"""How names of architectures end that write."""
 
 
 def claims(spec: str) -> bool:
@@ -42,10 +46,9 @@ def open_model(spec: str, *, device: str) -> Predictor:
 
     Raises:
         CheckpointError: a part is missing, corrupt or only there as a pickle.
-        CapabilityError: the model is no dual encoder.
+        CapabilityError: the model neither is a dual encoder nor writes.
     """
     from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
 
     local = Path(spec).is_dir()
     if local and not any(next(Path(spec).glob(pattern), None) for pattern in _SAFE):
@@ -53,18 +56,41 @@ def open_model(spec: str, *, device: str) -> Predictor:
             f"model {spec}: no *.safetensors; a pickled checkpoint is not opened, convert it to safetensors"
         )
     try:
-        module = AutoModel.from_pretrained(spec, use_safetensors=True, local_files_only=local)
-        tokenizer = AutoTokenizer.from_pretrained(spec, local_files_only=local)
-        processor = _image_processor(spec, local)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        return _opened(spec, local=local, device=device)
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         where = "" if local else "there is no such folder, and as a hub id "
         raise CheckpointError(f"model {spec}: {where}transformers cannot open it: {_first_line(error)}") from None
+
+
+def _opened(spec: str, *, local: bool, device: str) -> Predictor:
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    config = AutoConfig.from_pretrained(spec, local_files_only=local)
+    name = Path(spec).name if local else spec
+    if any(str(part).endswith(_WRITING) for part in config.architectures or ()):
+        return _opened_writer(spec, config, local=local, device=device, name=name)
+    module = AutoModel.from_pretrained(spec, use_safetensors=True, local_files_only=local)
     if not (hasattr(module, "get_image_features") and hasattr(module, "get_text_features")):
         raise CapabilityError(
             f"model {spec} is {type(module).__name__}, which has no image and text encoder side by side; "
             "give a dual encoder such as CLIPModel or SiglipModel, or train one on top: model.vision=hf:" + spec
         )
-    return HuggingFacePredictor(module, tokenizer, processor, name=Path(spec).name if local else spec, device=device)
+    tokenizer = AutoTokenizer.from_pretrained(spec, local_files_only=local)
+    return HuggingFacePredictor(module, tokenizer, _image_processor(spec, local), name=name, device=device)
+
+
+def _opened_writer(spec: str, config: Any, *, local: bool, device: str, name: str) -> Predictor:
+    """Open a model that writes, in the precision of its checkpoint; float16 becomes float32 where there is no GPU."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
+
+    sees = type(config) in AutoModelForImageTextToText._model_mapping
+    kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    module = kind.from_pretrained(spec, use_safetensors=True, local_files_only=local, dtype="auto")
+    if pick_device(device) == "cpu" and module.dtype == torch.float16:
+        module = module.float()
+    reads = _processor(spec, config, local) if sees else AutoTokenizer.from_pretrained(spec, local_files_only=local)
+    return GeneratingPredictor(module, reads, name=name, device=device)
 
 
 class HuggingFacePredictor(DualPredictor):
@@ -143,6 +169,38 @@ def _image_processor(spec: str, local: bool) -> Any:
     from transformers import AutoImageProcessor
 
     return AutoImageProcessor.from_pretrained(spec, local_files_only=local, backend="pil")
+
+
+def _processor(spec: str, config: Any, local: bool) -> Any:
+    """Open tokenizer and image processor as one; a part for videos, which needs torchvision, is left out.
+
+    Frames reach a model as pictures, so that nothing is lost with it.
+    """
+    from transformers import AutoProcessor
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+    kind = PROCESSOR_MAPPING.get(type(config), None)
+    if kind is None or _VIDEOS not in kind.get_attributes():
+        return AutoProcessor.from_pretrained(spec, local_files_only=local, backend="pil")
+    return _without_videos(kind).from_pretrained(spec, local_files_only=local, backend="pil")
+
+
+def _without_videos(kind: Any) -> Any:
+    """Return a processor class under the same name whose part for videos is None."""
+
+    def checked(self: Any, argument_name: str, argument: Any) -> Any:
+        if argument_name == _VIDEOS and argument is None:
+            return type(None)
+        return kind.check_argument_for_proper_class(self, argument_name, argument)
+
+    def parts(cls: Any, /, folder: Any, processor_dict: Any = None, **options: Any) -> list[Any]:
+        found = iter(reader._get_arguments_from_pretrained(folder, processor_dict, **options))
+        return [None if name == _VIDEOS else next(found) for name in kind.get_attributes()]
+
+    others = [name for name in kind.get_attributes() if name != _VIDEOS]
+    reader: Any = type(kind.__name__, (kind,), {"get_attributes": classmethod(lambda cls: others)})
+    members = {"check_argument_for_proper_class": checked, "_get_arguments_from_pretrained": classmethod(parts)}
+    return type(kind.__name__, (kind,), members)
 
 
 def _is_ours(processor: Any) -> bool:
