@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vesalius.errors import ConfigError, DataError
-from vesalius.metrics.radcliq import VERSIONS, composite_rules, inverse_of_mean, radcliq
+from vesalius.metrics.radcliq import VERSIONS, inverse_of_mean, radcliq, radcliq_rules
 
 WORKED = [
     ((0, 0, 0, 0), 5.516160804, 2.450143083),
@@ -29,7 +29,7 @@ def test_the_inverse_is_that_of_the_mean():
 def test_stand_ins_with_the_published_moments_are_the_same_sum():
     v1 = VERSIONS["v1"]
     components = np.array([one for one, _, _ in WORKED])
-    assert composite_rules(components, mean=v1.mean, deviation=v1.deviation) == pytest.approx(radcliq(components))
+    assert radcliq_rules(components, mean=v1.mean, deviation=v1.deviation) == pytest.approx(radcliq(components))
 
 
 def test_wrong_input_is_named():
@@ -38,4 +38,4 @@ def test_wrong_input_is_named():
     with pytest.raises(DataError, match="radgraph, bertscore, semantic_embedding, bleu2"):
         radcliq([[0, 0, 0]])
     with pytest.raises(DataError, match="deviations above 0"):
-        composite_rules([[0, 0, 0, 0]], mean=(0, 0, 0, 0), deviation=(1, 1, 1, 0))
+        radcliq_rules([[0, 0, 0, 0]], mean=(0, 0, 0, 0), deviation=(1, 1, 1, 0))

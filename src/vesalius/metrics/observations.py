@@ -271,7 +271,7 @@ def _rules(words: Mapping[str, Any]) -> Iterator[_Rule]:
     subject = re.compile(rf"{clause}|\b(?:{words['subject_ends']})\b")
     end = re.compile(clause)
     hedged, denial, doubt, size = (words[name] for name in ("hedged_denial", "denial", "doubt", "size_doubt"))
-    yield _Rule("uncertain", _any(hedged["before"]), True, _BEFORE_REACH, end)
+    yield _Rule("uncertain", _any(hedged["before"]), True, _BEFORE_REACH, re.compile(rf"{clause}|\bto\b"))
     yield _Rule("uncertain", _any(hedged["after"]), False, _AFTER_REACH, subject)
     yield _Rule("absent", _any(denial["before"]), True, _BEFORE_REACH, phrase)
     yield _Rule("absent", _any(denial["through"]), True, _BEFORE_REACH, end)

@@ -3,7 +3,7 @@
 Paper: Yu et al. 2023, "Evaluating progress in automatic chest X-ray radiology report generation", Patterns 4(9); the
 coefficients are those of the authors' stored models. The components are given: RadGraph's combined F1
 (`entities.radcliq_f1`), BERTScore F1 of distilroberta-base, layer 5, rescaled, the cosine of CheXbert's vectors, and
-BLEU-2. Other models' components give no RadCliQ: `composite_rules` is the same sum of stand-ins under its own name.
+BLEU-2. Other models' components give no RadCliQ: `radcliq_rules` is the same sum of stand-ins under its own name.
 
 Letters: n reports.
 """
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vesalius.errors import ConfigError, DataError, did_you_mean
 
-__all__ = ["COMPONENTS", "VERSIONS", "Composite", "composite_rules", "inverse_of_mean", "radcliq"]
+__all__ = ["COMPONENTS", "VERSIONS", "Composite", "inverse_of_mean", "radcliq", "radcliq_rules"]
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def radcliq(components: ArrayLike, *, version: str = "v1") -> Floats:
     return _composed(components, VERSIONS[version])
 
 
-def composite_rules(components: ArrayLike, *, mean: ArrayLike, deviation: ArrayLike) -> Floats:
+def radcliq_rules(components: ArrayLike, *, mean: ArrayLike, deviation: ArrayLike) -> Floats:
     """Return the sum with v1's weights over stand-ins without weights, (n,); it is no RadCliQ and never called so.
 
     Args:
