@@ -42,6 +42,13 @@ def test_items_are_answered_in_order(tmp_path):
     assert [answer.error for answer in found] == ["", "ValueError", ""]
 
 
+def test_a_worker_can_be_started_again(tmp_path):
+    worker = made(tmp_path, ECHO)
+    for _ in range(2):
+        with worker:
+            assert [answer.result for answer in worker.answers([{"text": "a"}])] == ["A"]
+
+
 def test_a_worker_has_no_network(tmp_path):
     script = """
 import socket, os

@@ -106,6 +106,7 @@ class Worker:
         if self.name not in worker_names(self.folder):
             raise ConfigError(f"no worker {self.name!r}{did_you_mean(self.name, worker_names(self.folder))}")
         python = self.python or worker_python(self.name)
+        self._lines, self._errors = queue.Queue(), deque(maxlen=_ERROR_LINES)
         environment = {name: value for name, value in os.environ.items() if name not in _DROPPED} | _OFFLINE
         command = [str(python), str(WORKERS / f"{_SERVE}.py"), str(self.folder), self.name]
         self._process = subprocess.Popen(
