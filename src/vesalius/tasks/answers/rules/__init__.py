@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from vesalius.tasks.answers.rules.alike import OMNIMED_QA, PMCVQA, PMCVQA_TE
 from vesalius.tasks.answers.rules.base import Rule
-from vesalius.tasks.answers.rules.letters import DEEPTUMORVQA, MEDICONFUSION, MEDQ_BENCH, SMMILE, TEMMED
+from vesalius.tasks.answers.rules.letters import DEEPTUMORVQA, MEDICONFUSION, MEDQ_BENCH, TEMMED
 from vesalius.tasks.answers.rules.llava_med import BEFORE_FIX, LLAVA_MED
 from vesalius.tasks.answers.rules.lmms_slake import LMMS_SLAKE
 from vesalius.tasks.answers.rules.medevalkit import MEDEVALKIT, MEDEVALKIT_SLAKE
 from vesalius.tasks.answers.rules.sets import MEDREGA, SET_RECALL
+from vesalius.tasks.answers.rules.smmile import SMMILE, SMMILE_MEDGEMMA, SMMILE_MEDVLM_R1, SMMILE_QWEN
 from vesalius.tasks.answers.rules.vlmevalkit import VLMEVALKIT
 from vesalius.tasks.answers.rules.words import HEAD, SURE_VQA, TOKEN_F1
 
@@ -32,6 +33,9 @@ RULES: Mapping[str, Rule] = {
     "sure_vqa": SURE_VQA,
     "head": HEAD,
     "smmile": SMMILE,
+    "smmile_qwen": SMMILE_QWEN,
+    "smmile_medgemma": SMMILE_MEDGEMMA,
+    "smmile_medvlm_r1": SMMILE_MEDVLM_R1,
     "mediconfusion": MEDICONFUSION,
     "medq_bench": MEDQ_BENCH,
     "deeptumorvqa": DEEPTUMORVQA,

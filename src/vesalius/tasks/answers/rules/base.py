@@ -9,7 +9,7 @@ from math import exp
 
 from vesalius.tasks.answers.reply import Parsed, ScoredAnswer
 
-__all__ = ["ChoiceParser", "ChoiceScorer", "Rule", "TextScorer", "read_as", "sentence_bleu_1"]
+__all__ = ["ChoiceParser", "ChoiceScorer", "Rule", "TextScorer", "chooses", "read_as", "sentence_bleu_1"]
 
 TextScorer = Callable[[str, str, Sequence[str]], ScoredAnswer]
 """``(gold, reply, candidates)``; candidates are the answers that may be given, empty where there is no such list."""
@@ -29,6 +29,16 @@ class Rule:
     choice: ChoiceScorer | None = None
     parse: ChoiceParser | None = None
     """Letter of a reply, where the rule reads one before it looks at the right answer."""
+
+
+def chooses(parse: ChoiceParser) -> ChoiceScorer:
+    """Return a scorer of choices by equality with the letter that a parser reads."""
+
+    def score(gold: str, reply: str, options: Mapping[str, str]) -> ScoredAnswer:
+        parsed = parse(reply, options)
+        return ScoredAnswer(correct=float(parsed.value == gold), parsed=parsed)
+
+    return score
 
 
 def read_as(text: str, rule: str) -> Parsed:

@@ -1,47 +1,20 @@
-"""Letters as single benchmarks read them: SMMILE, MediConfusion, MedQ-Bench, DeepTumorVQA, and TemMed-Bench's yes/no.
+"""Letters as single benchmarks read them: MediConfusion, MedQ-Bench, DeepTumorVQA, and TemMed-Bench's yes/no.
 
-Sources: eth-medical-ai-lab/smmile, inference_openai.py (one of its four extractors); AIF4S/MediConfusion,
-utils/answering.py; open-compass/VLMEvalKit, medqbench_mcq.py; Schuture/DeepTumorVQA, eval/metrics.py;
-Levi-ZJY/TemMed-Bench. Their false hits are kept: "Because" is B, an article at the start is A, "Normal" is no.
+Sources: AIF4S/MediConfusion, utils/answering.py; open-compass/VLMEvalKit, medqbench_mcq.py; Schuture/DeepTumorVQA,
+eval/metrics.py; Levi-ZJY/TemMed-Bench. Their false hits are kept: "Because" is B, an article at the start is A,
+"Normal" is no.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from vesalius.tasks.answers.reply import Parsed, ScoredAnswer, without_blocks
-from vesalius.tasks.answers.rules.base import ChoiceParser, Rule, read_as
+from vesalius.tasks.answers.rules.base import Rule, chooses, read_as
 
-__all__ = ["DEEPTUMORVQA", "MEDICONFUSION", "MEDQ_BENCH", "SMMILE", "TEMMED"]
+__all__ = ["DEEPTUMORVQA", "MEDICONFUSION", "MEDQ_BENCH", "TEMMED"]
 
-_TAG = re.compile(r"<answer>(?:(.*?)</answer>|(.*?)(?:\Z|\n(?=\Z)|\n\n))", re.DOTALL)
-_TAIL = r"(?:\.\s*\w+|\.|\s+|$)"
-_SMMILE = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"answer is:?\s*([A-Z])[.\s]",
-        r"\banswer:?\s*([A-Z])[.\s]",
-        rf"\*\*Answer:\*\*\s*([A-Z]){_TAIL}",
-        rf"\*\*Answer\*\*:\s*([A-Z]){_TAIL}",
-        rf"\*Answer\*:\s*([A-Z]){_TAIL}",
-        rf"Answer:\s*([A-Z]){_TAIL}",
-        rf"The correct answer is\s*([A-Z]){_TAIL}",
-        rf"The answer(?:\s+is)?:?\s*([A-Z]){_TAIL}",
-        rf"The correct answer(?:\s+is)?:?\s*([A-Z]){_TAIL}",
-        rf"answer\s*is\s*([A-Z]){_TAIL}",
-        r"([A-Z])\s*is the (?:correct )?answer",
-        r"option\s*([A-Z])\b",
-        r"choice\s*([A-Z])\b",
-        r"select\s*([A-Z])\b",
-        r"chose\s*([A-Z])[.\s]",
-        r"choose\s*([A-Z])[.\s]",
-        r"final answer:?\s*([A-Z])",
-        r"[*_]([A-Z])[*_]",
-    )
-]
-_ALONE = re.compile(r"\b([A-Z])\b")
-_PLAIN_MARKS, _PLAIN_SPACES = re.compile(r"[^\w\s\-]"), re.compile(r"\s+")
 _MEDQ = [
     re.compile(pattern)
     for pattern in (
@@ -54,27 +27,6 @@ _MEDQ = [
 
 def _answered(letter: str, rule: str) -> Parsed:
     return Parsed(status="answered", value=letter, rule=rule)
-
-
-def _smmile(reply: str, options: Mapping[str, str]) -> Parsed:
-    tag = _TAG.search(reply)
-    inside = (tag.group(1) if tag.group(1) is not None else tag.group(2)).strip() if tag else ""
-    if inside:
-        letter = re.search(r"[A-Z]", inside.upper())
-        return _answered(letter.group() if letter else inside[0].upper(), "first letter in the tag")
-    text = reply.strip()
-    for pattern in _SMMILE:
-        found = pattern.search(text)
-        if found:
-            return _answered(found.group(1).upper(), f"pattern {pattern.pattern}")
-    alone = _ALONE.search(text)
-    if alone:
-        return _answered(alone.group(1), "first capital alone")
-    for label, option in options.items():
-        words = option.strip().lower()
-        if words == text.lower() or (words and words in text.lower()):
-            return _answered(label, "first option's text as a substring")
-    return Parsed(status="unparsed", rule="extraction failed")
 
 
 def _mediconfusion(reply: str, options: Mapping[str, str]) -> Parsed:
@@ -142,31 +94,15 @@ def _temmed(gold: str, reply: str, candidates: Sequence[str]) -> ScoredAnswer:
     return ScoredAnswer(correct=float(read[0] == read[1]), parsed=_answered(read[1], "first letters"))
 
 
-def _chooses(parse: ChoiceParser) -> Callable[[str, str, Mapping[str, str]], ScoredAnswer]:
-    """Score a choice by equality of the letter that a parser reads."""
-
-    def score(gold: str, reply: str, options: Mapping[str, str]) -> ScoredAnswer:
-        parsed = parse(reply, options)
-        return ScoredAnswer(correct=float(parsed.value == gold), parsed=parsed)
-
-    return score
-
-
-SMMILE = Rule(
-    does="choice: first letter of the answer tag's text, else a list of patterns, else the first capital alone, else "
-    "the first option's text as a substring.",
-    choice=_chooses(_smmile),
-    parse=_smmile,
-)
 MEDICONFUSION = Rule(
     does="choice of two: A or B as a token of a few fixed forms between blanks; both or none is invalid.",
-    choice=_chooses(_mediconfusion),
+    choice=chooses(_mediconfusion),
     parse=_mediconfusion,
 )
 MEDQ_BENCH = Rule(
     does="choice: a letter at the start, else the first letter alone, in any case; its pattern 'answer is X' "
     "never fits, being in small letters where the reply is put to capitals.",
-    choice=_chooses(_medq_bench),
+    choice=chooses(_medq_bench),
     parse=_medq_bench,
 )
 DEEPTUMORVQA = Rule(
@@ -174,7 +110,7 @@ DEEPTUMORVQA = Rule(
     "by the letters it begins with, else by words; open: equality without marks.",
     closed=_tumour_binary,
     open=_tumour_category,
-    choice=_chooses(_deeptumorvqa),
+    choice=chooses(_deeptumorvqa),
     parse=_deeptumorvqa,
 )
 TEMMED = Rule(does="yes/no: the reply begins with the letters yes or no, so that Normal is no.", closed=_temmed)
