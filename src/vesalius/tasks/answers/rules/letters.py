@@ -23,6 +23,7 @@ _MEDQ = [
         r"(?:^|[^A-Z])([A-D])(?:[^A-Z]|$)",
     )
 ]
+_PLAIN_MARKS, _PLAIN_SPACES = re.compile(r"[^\w\s\-]"), re.compile(r"\s+")
 
 
 def _answered(letter: str, rule: str) -> Parsed:
