@@ -20,6 +20,7 @@ from vesalius.data.releases.questions import asked, matching
 from vesalius.data.releases.rows import Row, json_list
 from vesalius.data.releases.studies import Item, by_picture
 from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, options_of, save_picture, write_json
+from vesalius.errors import ConfigError
 
 __all__ = ["ABOUT", "TWIN", "read", "write"]
 
@@ -40,17 +41,23 @@ _TYPES = {
 }  # fmt: skip
 
 
-def read(root: Path) -> Iterator[Sample]:
+def read(root: Path, *, access: str = "") -> Iterator[Sample]:
     """Yield one study for each picture, all in "test"; sources in the order of their names, open access first.
 
     `Dialogue.source` is ``omnimedvqa/<dataset>/<question_type>``. `patient` is the picture: the release names none.
+
+    Args:
+        root: folder of the release, or with ``OmniMedVQA`` that is it.
+        access: "Open-access" or "Restricted-access"; both where none is given.
     """
+    if access and access not in _ACCESS:
+        raise ConfigError(f"access {access!r} of OmniMedVQA; it has {' and '.join(_ACCESS)}")
     origin = provenance(root, ABOUT)
     root = root.absolute()
     root = root / "OmniMedVQA" if (root / "OmniMedVQA").is_dir() else root
     require_files(root, [_TABLES], ABOUT)
-    for access in _ACCESS:
-        for path in sorted((root / _TABLES / access).glob("*.json")):
+    for folder in [access] if access else _ACCESS:
+        for path in sorted((root / _TABLES / folder).glob("*.json")):
             yield from by_picture(_items(json_list(path), root), _described, origin)
 
 
