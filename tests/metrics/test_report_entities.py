@@ -41,6 +41,11 @@ def test_worked_pair():
     assert entity_scores([ref], [ref])[0] == pytest.approx(np.ones(4))
 
 
+def test_without_relations_radcliq_halves_even_equal_reports():
+    (graph,) = given_graphs({"0": {"text": "edema", "entities": {"1": entity("edema", "OBS-DP")}}})
+    assert entity_scores([graph], [graph]).tolist() == [[1.0, 1.0, 1.0, 0.5]]
+
+
 def test_an_empty_side_scores_nothing():
     hyp, empty = given_graphs({"0": HYP, "1": {"text": "", "entities": {}}})
     for pair in ((hyp, empty), (empty, hyp), (empty, empty)):

@@ -65,7 +65,10 @@ def entity_f1(written: Graph, reference: Graph, *, level: Level) -> SetScore:
 
 
 def radcliq_f1(written: Graph, reference: Graph) -> float:
-    """Return the mean of F1 of the sets of entities and F1 of the sets of relations, as RadCliQ takes them."""
+    """Return the mean of F1 of the sets of entities and F1 of the sets of relations, as RadCliQ takes them.
+
+    As in the authors' code F1 of two empty sets is 0, so that a report without relations has .5 against itself.
+    """
     parts = []
     for items in (_labelled, _related):
         ours, theirs = set(items(written)), set(items(reference))
