@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -52,6 +52,10 @@ class Request:
     """The only answers that may be given, such as letters; empty where the answer is free."""
     by_likelihood: bool = False
     """The choices are not written but weighed: the reply holds the log-probability of each."""
+    question: str = ""
+    """The question alone, without options and instructions: for models that compare or classify and follow no words."""
+    option_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """What each letter stands for, for such models; others read it in the messages."""
 
     def __post_init__(self) -> None:
         if not self.messages or self.messages[-1].role == "assistant":
@@ -62,8 +66,12 @@ class Request:
     @property
     def key(self) -> str:
         """SHA-256 of all that the answer depends on, except the model; equal for equal content, whatever the id."""
-        document = asdict(self)
-        del document["id"]
+        document = asdict(replace(self, option_texts={}))
+        del document["id"], document["option_texts"]
+        if not self.question:
+            del document["question"]
+        if self.option_texts:
+            document["option_texts"] = list(self.option_texts.items())
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
