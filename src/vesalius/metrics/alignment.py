@@ -24,8 +24,8 @@ Bits = NDArray[np.uint64]
 MOST_ITEMS, MOST_WORDS = 2048, 1000
 """Items of a block and words of a text that the rank of a path has room for."""
 _BEAM = 40
-_CHUNK, _MATCHED, _ITEM = 1 << 30, 1 << 40, 1 << 52
-"""Parts of a path's rank: item, then words not matched, then chunks, then distance."""
+_CHUNK, _MATCHED, _ITEM = 1 << 30, 1 << 40, 52
+"""Parts of a path's rank: item (from that bit on), then words not matched, then chunks, then distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,18 +55,6 @@ class _Paths(NamedTuple):
 
     def at(self, places: Integers) -> _Paths:
         return _Paths(*(part[places] for part in self))
-
-    @property
-    def item(self) -> Integers:
-        return self.rank // _ITEM
-
-    def best(self, number: int) -> _Paths:
-        """Keep so many paths of each item in order of rank; of equal ones the first comes first."""
-        order = np.argsort(self.rank, kind="stable")
-        item = self.rank[order] // _ITEM
-        starts = np.flatnonzero(np.diff(item, prepend=-1))
-        sizes = np.diff(np.append(starts, len(item)))
-        return self.at(order[np.arange(len(item)) - np.repeat(starts, sizes) < number])
 
 
 class _Log:
@@ -105,72 +93,111 @@ def align(matches: Matches, lengths: Integers, other_lengths: Integers) -> tuple
     number = len(lengths)
     words = int(other_lengths.max(initial=0)) // 64 + 1
     none = np.full(number, -1)
-    start = np.arange(number) * _ITEM + (_ITEM - _MATCHED)
+    start = (np.arange(number + 1) << _ITEM)[1:] - _MATCHED
     paths = _Paths(rank=start, end=none, log=none, used=np.zeros((number, words), dtype=np.uint64))
     log, last, chunks = _Log(), none.copy(), np.zeros(number, dtype=np.int64)
     by_place = np.argsort(matches.place, kind="stable")
     most = int(lengths.max(initial=0))
     cuts = np.searchsorted(matches.place[by_place], np.arange(most + 1))
     for place in range(most + 1):
-        paths = paths.best(_BEAM)
-        ended = lengths[paths.item] == place
+        order, item = _best(paths.rank, _BEAM)
+        ended = lengths[item] == place
         if ended.any():
-            final = paths.at(np.flatnonzero(ended))
-            final = final._replace(rank=final.rank + _CHUNK * (final.end >= 0)).best(1)
-            last[final.item], chunks[final.item] = final.log, final.rank % _MATCHED // _CHUNK
-            paths = paths.at(np.flatnonzero(~ended))
+            final = paths.at(order[ended])
+            rank = final.rank + _CHUNK * (final.end >= 0)
+            first, of = _best(rank, 1)
+            last[of], chunks[of] = final.log[first], rank[first] % _MATCHED // _CHUNK
+            order, item = order[~ended], item[~ended]
         if place < most:
-            paths = _step(paths, matches, by_place[cuts[place] : cuts[place + 1]], log)
-    return log.read(last), chunks
+            here = by_place[cuts[place] : cuts[place + 1]]
+            paths = _step(paths, (order, item), matches, here, log)
+    return np.concatenate([np.flatnonzero(matches.definite), log.read(last)]), chunks
 
 
-def _step(paths: _Paths, matches: Matches, here: Integers, log: _Log) -> _Paths:
-    """Extend every path over one word of the reference by each match it has there, and by leaving the word."""
-    item = paths.item
-    first = np.searchsorted(matches.item[here], item, side="left")
-    found = np.searchsorted(matches.item[here], item, side="right") - first
-    parent = np.repeat(np.arange(len(item)), found + 1)
+def _best(rank: Integers, number: int) -> tuple[Integers, Integers]:
+    """Return so many places of each item in order of rank, of equal ones the first before, and their items."""
+    order = np.argsort(rank, kind="stable")
+    item = rank[order] >> _ITEM
+    starts = np.flatnonzero(np.diff(item, prepend=-1))
+    sizes = np.diff(np.append(starts, len(item)))
+    if sizes.max(initial=0) <= number:
+        return order, item
+    kept = np.arange(len(item)) - np.repeat(starts, sizes) < number
+    return order[kept], item[kept]
+
+
+def _step(
+    paths: _Paths, ranked: tuple[Integers, Integers], matches: Matches, here: Integers, log: _Log
+) -> _Paths:
+    """Take the paths, given in order with their items, over one word of the reference, which has the matches `here`."""
+    order, item = ranked
+    number = int(item.max(initial=0)) + 1
+    found = np.bincount(matches.item[here], minlength=number)
+    first = np.cumsum(found) - found
+    sure = np.full(len(found), -1)
+    alone = here[matches.definite[here]]
+    sure[matches.item[alone]] = alone
+    branches = (found > 0) & (sure < 0)
+    branch = branches[item]
+    plain = ~branch
+    moved = _moved(paths.at(order[plain]), matches, sure[item[plain]])
+    if not branch.any():
+        return moved
+    item = item[branch]
+    branched = _branched(paths, order[branch], matches, here, (first[item], found[item]), log)
+    return _Paths(*(np.concatenate(parts) for parts in zip(moved, branched, strict=True)))
+
+
+def _moved(paths: _Paths, matches: Matches, chosen: Integers) -> _Paths:
+    """Go on by the chosen match, or leave the word where it is −1: an open chunk ends."""
+    takes = chosen >= 0
+    end = np.full(len(takes), -1)
+    rank = paths.rank.copy()
+    if takes.any():
+        other = matches.other[chosen]
+        rank[paths.end >= 0] += _CHUNK
+        rank[takes & (paths.end == other)] -= _CHUNK
+        rank -= np.where(takes, matches.gain[chosen] * _MATCHED, 0)
+        sure = takes & matches.definite[chosen]
+        rank += np.where(sure, np.abs(matches.place[chosen] - other), 0)
+        end = np.where(takes, other + 1, -1)
+    else:
+        rank[paths.end >= 0] += _CHUNK
+    return paths._replace(rank=rank, end=end)
+
+
+def _branched(
+    paths: _Paths,
+    order: Integers,
+    matches: Matches,
+    here: Integers,
+    spans: tuple[Integers, Integers],
+    log: _Log,
+) -> _Paths:
+    """Extend the paths in `order` by each match of their span of `here`, and by leaving the word."""
+    first, found = spans
+    parent = np.repeat(np.arange(len(found)), found + 1)
     starts = np.cumsum(found + 1) - found - 1
     turn = np.arange(len(parent)) - starts[parent]
     takes = turn < found[parent]
-    chosen = np.full(len(parent), -1)
-    chosen[takes] = here[(first[parent] + turn)[takes]]
-    if not takes.any():
-        return _left(paths)
-    free = ~takes
-    free[takes] = ~_taken(paths.used[parent[takes]], matches.other[chosen[takes]])
-    sure = takes & matches.definite[chosen]
-    apart = np.where(takes, np.abs(matches.place[chosen] - matches.other[chosen]), 0)
-    tried = np.where(free & ~sure, apart, 0)
+    chosen = np.where(takes, here[np.minimum(first[parent] + turn, len(here) - 1)], -1)
+    free = ~takes | ~_taken(paths.used, order[parent], matches.other[chosen])
+    # The original adds the distance of a match to the path that it leaves behind, not to the one that takes it.
+    tried = np.where(takes & free, np.abs(matches.place[chosen] - matches.other[chosen]), 0)
     before = np.cumsum(tried) - tried
-    distance = before - before[starts][parent] + np.where(sure, apart, 0)
-    only = np.zeros(len(item), dtype=bool)
-    only[parent[sure]] = True
-    kept = np.flatnonzero(free & (takes | ~only[parent]))
-    grown = paths.at(parent[kept])
-    return _grown(grown._replace(rank=grown.rank + distance[kept]), matches, chosen[kept], log)
+    kept = np.flatnonzero(free)
+    parent, chosen, distance = parent[kept], chosen[kept], (before - before[starts][parent])[kept]
+    grown = paths.at(order[parent])
+    grown = _moved(grown._replace(rank=grown.rank + distance), matches, chosen)
+    rows = np.flatnonzero(chosen >= 0)
+    words = matches.other[chosen[rows]].astype(np.uint64)
+    grown.used[rows, words >> np.uint64(6)] |= np.uint64(1) << (words & np.uint64(63))
+    grown.log[rows] = log.add(grown.log[rows], chosen[rows])
+    return grown
 
 
-def _left(paths: _Paths) -> _Paths:
-    """Leave the word on every path: an open chunk ends."""
-    return paths._replace(rank=paths.rank + _CHUNK * (paths.end >= 0), end=np.full(len(paths.end), -1))
-
-
-def _grown(paths: _Paths, matches: Matches, chosen: Integers, log: _Log) -> _Paths:
-    """Take the chosen match, or leave the word where it is −1."""
-    takes = chosen >= 0
-    other = np.where(takes, matches.other[chosen], -1)
-    rank = paths.rank + _CHUNK * ((paths.end >= 0) & (other != paths.end))
-    rank -= np.where(takes, matches.gain[chosen] * _MATCHED, 0)
-    entries = paths.log.copy()
-    entries[takes] = log.add(paths.log[takes], chosen[takes])
-    rows, words = np.flatnonzero(takes), other[takes].astype(np.uint64)
-    paths.used[rows, words >> np.uint64(6)] |= np.uint64(1) << (words & np.uint64(63))
-    return _Paths(rank=rank, end=np.where(takes, other + 1, -1), log=entries, used=paths.used)
-
-
-def _taken(used: Bits, words: Integers) -> NDArray[np.bool_]:
+def _taken(used: Bits, path: Integers, words: Integers) -> NDArray[np.bool_]:
+    """Say of each path whether it has taken the word."""
     bits = words.astype(np.uint64)
-    row = used[np.arange(len(words)), bits >> np.uint64(6)]
-    taken: NDArray[np.bool_] = (row >> (bits & np.uint64(63)) & np.uint64(1)).astype(bool)
+    taken: NDArray[np.bool_] = (used[path, bits >> np.uint64(6)] >> (bits & np.uint64(63)) & np.uint64(1)).astype(bool)
     return taken

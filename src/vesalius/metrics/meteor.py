@@ -42,7 +42,7 @@ FUNCTION_WORDS = frozenset(
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
 _STAGES = (1.0, 0.6)
 """Weight of an exact match and of equal stems."""
-_BLOCK_ITEMS = 512
+_BLOCK_ITEMS = 128
 _KEEPS_POINT = frozenset(("v", "vs", "rev"))
 _CUTS = tuple(
     (re.compile(pattern), new)

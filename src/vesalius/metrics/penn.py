@@ -30,8 +30,6 @@ _NEW_SENTENCE = re.compile(
     "(?:The|There|This|In|It|He|A|An|But|If|At|We|You|Her|She|They|What|When|Our|As|So|That|These|After|Some)\\Z"
 )
 """After these a letter with a point ends a sentence and is no initial."""
-_LOOKS_AHEAD = re.compile(r"(?:\b[A-Za-z]|ca|fig|figs|prop|no|nos|art|arts|bldg|pp|op)\.\s", re.IGNORECASE)
-"""Without this in a text no piece depends on the next one."""
 _LETTER = r"[^\W\d_]"
 _NUMBER = r"[-+]?(?:\d*(?:[.,]\d+)+|\d+(?:[.:,]\d+)*)"
 _WORD = rf"{_LETTER}[^\W_]*(?:[.!?]{_LETTER}[^\W_]*)*"
@@ -47,7 +45,7 @@ _PATTERNS = tuple(
         (_NUMBER, 0),
         (rf"(?:{_ALWAYS})\.(?![^\W_])", re.IGNORECASE),
         (rf"(?:{_CAPITAL})\.(?![^\W_])", 0),
-        (rf"{_LETTER}(?:\.{_LETTER})*\.(?![^\W_])", 0),
+        (rf"(?<!\d){_LETTER}(?:\.{_LETTER})*\.(?![^\W_])", 0),
         (r"(?:Ph|Ed)\.D\.", re.IGNORECASE),
         (r"[A-Z]+(?:[+&][A-Z]+)+", 0),
         (_WORD, 0),
@@ -77,7 +75,7 @@ _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-
 def penn_tokens(text: str) -> list[str]:
     """Cut a text into lower-case Penn-Treebank words; brackets stay as ``-lrb-``, a case of that code's drop list."""
     pieces = html.unescape(text).translate(_QUOTED).split()
-    if not _LOOKS_AHEAD.search(text):
+    if not any(piece[-1] == "." and (len(piece) == 2 or _BEFORE_NUMBER.match(piece)) for piece in pieces):
         return list(chain.from_iterable(map(_cut, pieces)))
     tokens: list[str] = []
     for place, piece in enumerate(pieces):
@@ -99,7 +97,7 @@ def _cut(piece: str) -> tuple[str, ...]:
         token = _longest(piece, place)
         place += len(token)
         tokens.extend(_parts(token))
-    return tuple(token for token in tokens if token not in _DROPPED)
+    return tuple(token for token in tokens if token not in _DROPPED and token.strip("."))
 
 
 def _longest(piece: str, place: int) -> str:
