@@ -94,6 +94,8 @@ class Mark:
     written: str | None = None
     """Words that text metrics of the whole part compare with `references`; None where there are none."""
     references: tuple[str, ...] = ()
+    boxes: tuple[tuple[Literal["truth", "said"], tuple[float, float, float, float]], ...] = ()
+    """Left, top, right and bottom in shares of the first picture, to be drawn on it."""
     ids: tuple[str, ...] = ()
     """Items that are marked together; empty for the one item itself."""
 
@@ -153,6 +155,10 @@ class Benchmark(ABC):
         Splits that the release does not have give nothing. Raises a `DataError` that names what is missing.
         """
 
+    def parts_at(self, root: Path) -> tuple[str, ...]:
+        """Return the parts that a release at `root` has: what is asked where no part is named."""
+        return self.parts
+
     @abstractmethod
     def write_twin(self, root: Path, *, patients: int, seed: int) -> None:
         """Write the layout of the release filled with virtual patients into an empty folder."""
@@ -180,6 +186,15 @@ class Benchmark(ABC):
     def judged(self, item: Item, mark: Mark, verdict: Reply) -> Mark:
         """Add what the judge said to a mark."""
         return mark
+
+    def judges(self, item: Item, said: Sequence[Reply]) -> tuple[Request, ...]:
+        """Return all that a judge is asked about the replies: the one request of `judge`, or several of a rubric."""
+        asked = self.judge(item, said)
+        return () if asked is None else (asked,)
+
+    def judged_by(self, item: Item, mark: Mark, verdicts: Sequence[Reply]) -> Mark:
+        """Add what the judge said to each of `judges` to a mark."""
+        return self.judged(item, mark, verdicts[0])
 
 
 @cache

@@ -51,9 +51,8 @@ def judge_requests(exam: Exam, replies: Replies) -> Iterator[Request]:
     """Yield what a judge is asked about the replies to each item."""
     for item in exam.items():
         said = said_so_far(exam, replies, item)
-        asked = exam.benchmark.judge(item, said) if said and said[-1].finish != "error" else None
-        if asked is not None:
-            yield request_of(asked, item, 0, None)
+        if said and said[-1].finish != "error":
+            yield from _judge_requests(exam.benchmark, item, said)
 
 
 def _each(exam: Exam, replies: Replies, convention: str, verdicts: Replies | None) -> Iterator[tuple[Item, Mark]]:
@@ -65,14 +64,19 @@ def _each(exam: Exam, replies: Replies, convention: str, verdicts: Replies | Non
         if said[-1].finish == "error":
             mark = replace(mark, status="failed", said="", rule=said[-1].error)
         elif verdicts is not None:
-            verdict = _verdict(exam.benchmark, item, said, verdicts)
-            mark = mark if verdict is None else exam.benchmark.judged(item, mark, verdict)
+            mark = _judged(exam.benchmark, item, mark, said, verdicts)
         yield item, _with_rates(mark)
 
 
-def _verdict(benchmark: Benchmark, item: Item, said: Sequence[Reply], verdicts: Replies) -> Reply | None:
-    asked = benchmark.judge(item, said)
-    return None if asked is None else verdicts.get(request_of(asked, item, 0, None))
+def _judge_requests(benchmark: Benchmark, item: Item, said: Sequence[Reply]) -> list[Request]:
+    return [request_of(asked, item, place, None) for place, asked in enumerate(benchmark.judges(item, said))]
+
+
+def _judged(benchmark: Benchmark, item: Item, mark: Mark, said: Sequence[Reply], verdicts: Replies) -> Mark:
+    """Add the verdicts to a mark where the judge was asked and gave all of them."""
+    found = [verdicts.get(request) for request in _judge_requests(benchmark, item, said)]
+    given = [verdict for verdict in found if verdict is not None]
+    return benchmark.judged_by(item, mark, given) if given and len(given) == len(found) else mark
 
 
 def _with_rates(mark: Mark) -> Mark:

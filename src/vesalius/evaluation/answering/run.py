@@ -22,7 +22,7 @@ from vesalius.evaluation.answering.survey import Survey, shots_of, survey, twin_
 from vesalius.evaluation.passport import Passport, prompts_of
 from vesalius.evaluation.plan import run_folder
 from vesalius.evaluation.results import Evaluation
-from vesalius.evaluation.scoring import Answers, score_answers, scoring_facts
+from vesalius.evaluation.scoring import Answers, advancing, score_answers, scoring_facts
 from vesalius.inference.predictor import Predictor, Progress, open_predictor
 
 __all__ = ["answer_benchmark"]
@@ -83,6 +83,8 @@ def answer_benchmark(
     with not_full(folder, kept="the replies are kept"):
         results.write_predictions(folder, answers.tables)
         results.write_json(folder / results.SCORES_FILE, evaluation.document)
+        if chosen.report:
+            job.write_page(evaluation, systems[0])
     return evaluation
 
 
@@ -204,12 +206,23 @@ class _Job:
             command=settings.command,
         )
 
+    def write_page(self, evaluation: Evaluation, system: _System) -> None:
+        """Write report.html with every item of the model."""
+        from vesalius.evaluation.report.answers import write_answers_page
+
+        replies = Replies(evaluation.folder / _file("replies", system.name))
+        bar = advancing(self.progress, "Write the page", system.exam.count)
+        write_answers_page(evaluation, system.exam, replies, rules=self.rules, bar=bar)
+
     def document(self, systems: Sequence[_System], scored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the content of scores.json."""
         bench, data = self.survey.benchmark, self.survey.document()
         lost = self.survey.left_out
         words = f"{len(lost)} items were left out, their files are missing, such as "
         warnings = [words + lost[0][1]] if lost else []
+        lacking = [name for name in bench.parts if name not in self.survey.parts] if not self.settings.parts else []
+        if lacking:
+            warnings.append(f"{len(lacking)} parts were left out, {self.survey.root} lacks them: {', '.join(lacking)}")
         return {
             "schema_version": results.SCHEMA_VERSION,
             **scored,
@@ -222,7 +235,7 @@ class _Job:
                 for task, metric, label, words in headlines_of(bench, self.survey.parts)
             ],
             "conventions": {name: bench.conventions[name] for name in self.rules},
-            "published": [vars(one) for one in bench.published],
+            "published": [vars(one) for one in bench.published if one.part in self.survey.parts],
             "requests": {one.name or "model": one.made.get("requests", 0) for one in systems},
             "skipped": [],
             "warnings": warnings,

@@ -81,7 +81,9 @@ def survey(
     Raises:
         DataError: no item, two items of one id, or no item whose files are there.
     """
-    chosen = choose_parts(bench, parts)
+    chosen = choose_parts(bench, parts or bench.parts_at(root))
+    if not chosen:
+        raise DataError(f"{bench.name}: {root} holds none of its parts; there are {', '.join(bench.parts)}")
     seen: set[str] = set()
     usable: dict[str, tuple[str, str, bytes]] = {}
     left_out: list[tuple[str, str]] = []
