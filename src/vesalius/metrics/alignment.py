@@ -48,32 +48,38 @@ class _Paths(NamedTuple):
     """Smaller is better; the item is its first part, (P,)."""
     end: Integers
     """Word of the text after the last match, −1 where the last word was left, (P,)."""
+    match: Integers
+    """Match that the last word was given and the log does not have yet, −1 for none, (P,)."""
     log: Integers
     """Last entry of the log of matches taken, −1 before the first, (P,)."""
     used: Bits
     """Words of the text that are taken, (P, W)."""
 
     def at(self, places: Integers) -> _Paths:
-        return _Paths(*(part[places] for part in self))
+        return _Paths(
+            rank=self.rank[places], end=self.end[places], match=self.match[places], log=self.log[places],
+            used=self.used[places],
+        )  # fmt: skip
 
 
 class _Log:
-    """Matches that paths took: entries that name the one before."""
+    """Matches that paths took, entered once the path is kept: entries that name the one before."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[Integers, Integers]] = []
         self.size = 0
 
-    def add(self, before: Integers, match: Integers) -> Integers:
-        """Add an entry for each match taken; returns their numbers."""
-        self.parts.append((before, match))
-        self.size += len(match)
-        return np.arange(self.size - len(match), self.size)
+    def entered(self, paths: _Paths) -> Integers:
+        """Enter the match that each path took last; returns the last entries of the paths, (P,)."""
+        new = np.flatnonzero(paths.match >= 0)
+        last = paths.log.copy()
+        self.parts.append((last[new], paths.match[new]))
+        last[new] = np.arange(self.size, self.size + len(new))
+        self.size += len(new)
+        return last
 
     def read(self, last: Integers) -> Integers:
         """Return all matches on the way to some entries."""
-        if not self.parts:
-            return np.zeros(0, dtype=np.int64)
         before, match = (np.concatenate(part) for part in zip(*self.parts, strict=True))
         found = []
         while len(last := last[last >= 0]):
@@ -94,7 +100,7 @@ def align(matches: Matches, lengths: Integers, other_lengths: Integers) -> tuple
     words = int(other_lengths.max(initial=0)) // 64 + 1
     none = np.full(number, -1)
     start = (np.arange(number + 1) << _ITEM)[1:] - _MATCHED
-    paths = _Paths(rank=start, end=none, log=none, used=np.zeros((number, words), dtype=np.uint64))
+    paths = _Paths(rank=start, end=none, match=none, log=none, used=np.zeros((number, words), dtype=np.uint64))
     log, last, chunks = _Log(), none.copy(), np.zeros(number, dtype=np.int64)
     by_place = np.argsort(matches.place, kind="stable")
     most = int(lengths.max(initial=0))
@@ -106,11 +112,12 @@ def align(matches: Matches, lengths: Integers, other_lengths: Integers) -> tuple
             final = paths.at(order[ended])
             rank = final.rank + _CHUNK * (final.end >= 0)
             first, of = _best(rank, 1)
-            last[of], chunks[of] = final.log[first], rank[first] % _MATCHED // _CHUNK
+            last[of], chunks[of] = log.entered(final.at(first)), rank[first] % _MATCHED // _CHUNK
             order, item = order[~ended], item[~ended]
         if place < most:
             here = by_place[cuts[place] : cuts[place + 1]]
-            paths = _step(paths, (order, item), matches, here, log)
+            paths = paths.at(order)
+            paths = _step(paths._replace(log=log.entered(paths)), item, matches, here)
     return np.concatenate([np.flatnonzero(matches.definite), log.read(last)]), chunks
 
 
@@ -126,25 +133,20 @@ def _best(rank: Integers, number: int) -> tuple[Integers, Integers]:
     return order[kept], item[kept]
 
 
-def _step(
-    paths: _Paths, ranked: tuple[Integers, Integers], matches: Matches, here: Integers, log: _Log
-) -> _Paths:
-    """Take the paths, given in order with their items, over one word of the reference, which has the matches `here`."""
-    order, item = ranked
-    number = int(item.max(initial=0)) + 1
-    found = np.bincount(matches.item[here], minlength=number)
+def _step(paths: _Paths, item: Integers, matches: Matches, here: Integers) -> _Paths:
+    """Take the paths, each of its item, over one word of the reference, which has the matches `here`."""
+    found = np.bincount(matches.item[here], minlength=int(item.max(initial=0)) + 1)
     first = np.cumsum(found) - found
     sure = np.full(len(found), -1)
     alone = here[matches.definite[here]]
     sure[matches.item[alone]] = alone
-    branches = (found > 0) & (sure < 0)
-    branch = branches[item]
-    plain = ~branch
-    moved = _moved(paths.at(order[plain]), matches, sure[item[plain]])
+    branch = ((found > 0) & (sure < 0))[item]
+    moved = _moved(paths, matches, sure[item])
     if not branch.any():
-        return moved
-    item = item[branch]
-    branched = _branched(paths, order[branch], matches, here, (first[item], found[item]), log)
+        return moved._replace(match=np.full(len(item), -1))
+    plain, order = np.flatnonzero(~branch), np.flatnonzero(branch)
+    moved = moved.at(plain)._replace(match=np.full(len(plain), -1))
+    branched = _branched(paths, order, matches, here, (first[item[order]], found[item[order]]))
     return _Paths(*(np.concatenate(parts) for parts in zip(moved, branched, strict=True)))
 
 
@@ -163,7 +165,7 @@ def _moved(paths: _Paths, matches: Matches, chosen: Integers) -> _Paths:
         end = np.where(takes, other + 1, -1)
     else:
         rank[paths.end >= 0] += _CHUNK
-    return paths._replace(rank=rank, end=end)
+    return paths._replace(rank=rank, end=end, match=chosen)
 
 
 def _branched(
@@ -172,7 +174,6 @@ def _branched(
     matches: Matches,
     here: Integers,
     spans: tuple[Integers, Integers],
-    log: _Log,
 ) -> _Paths:
     """Extend the paths in `order` by each match of their span of `here`, and by leaving the word."""
     first, found = spans
@@ -192,12 +193,13 @@ def _branched(
     rows = np.flatnonzero(chosen >= 0)
     words = matches.other[chosen[rows]].astype(np.uint64)
     grown.used[rows, words >> np.uint64(6)] |= np.uint64(1) << (words & np.uint64(63))
-    grown.log[rows] = log.add(grown.log[rows], chosen[rows])
     return grown
 
 
 def _taken(used: Bits, path: Integers, words: Integers) -> NDArray[np.bool_]:
     """Say of each path whether it has taken the word."""
     bits = words.astype(np.uint64)
-    taken: NDArray[np.bool_] = (used[path, bits >> np.uint64(6)] >> (bits & np.uint64(63)) & np.uint64(1)).astype(bool)
+    taken: NDArray[np.bool_] = (used[path, bits >> np.uint64(6)] >> (bits & np.uint64(63)) & np.uint64(1)).astype(
+        bool
+    )
     return taken

@@ -89,8 +89,8 @@ class LexicalMetric:
     count: Callable[[Texts, str], Floats]
     value: Callable[[Floats], Floats]
     """Value of sums of rows, (…, K) → (…)."""
-    top: float = 1.0
-    """The best value there is."""
+    top: float | None = 1.0
+    """The best value there is; None where more is not better."""
     english: bool = False
     """Its words or stems are English ones."""
     alone: bool = True
@@ -181,9 +181,13 @@ def reward(name: str, *, language: str = "en") -> Callable[[str, Sequence[str]],
     """Return a metric as a function of one text and its references, its best value 1.
 
     Raises:
-        ConfigError: there is no such metric, or its scores depend on the other texts of a set (CIDEr).
+        ConfigError: there is no such metric, more of it is not better, or its scores depend on the other texts of a
+            set (CIDEr).
     """
     metric = _named(name, for_language(language))
+    top = metric.top
+    if top is None:
+        raise ConfigError(f"{name} is no reward: more of it is not better")
     if not metric.alone:
         raise ConfigError(
             f"{name} of one text is 0: its rarities come from a set of references; choose another reward"
@@ -191,7 +195,7 @@ def reward(name: str, *, language: str = "en") -> Callable[[str, Sequence[str]],
 
     def score(said: str, truths: Sequence[str]) -> float:
         given = [truths] if isinstance(truths, str) else truths
-        return float(metric.value(metric.statistics([said], [given]))[0]) / metric.top
+        return float(metric.value(metric.statistics([said], [given]))[0]) / top
 
     return score
 
@@ -204,7 +208,7 @@ def _named(name: str, there: Mapping[str, LexicalMetric]) -> LexicalMetric:
 
 
 def _with_ones(scores: Floats) -> Floats:
-    table = scores.reshape(len(scores), -1)
+    table = scores[:, None] if scores.ndim == 1 else scores
     return np.concatenate([table, np.ones((len(table), 1))], axis=1)
 
 
@@ -298,7 +302,7 @@ def _captions() -> list[LexicalMetric]:
             count=lambda texts, cut: _with_ones(cider(texts.pairs(cut), clipped=False)),
         ),
         LexicalMetric(
-            name="length_ratio", family="length", tokeniser=cut_by, value=_ratio, count=_lengths,
+            name="length_ratio", family="length", tokeniser=cut_by, top=None, value=_ratio, count=_lengths,
             label=f"words said over words of the nearest reference, {cut_by}",
         ),
     ]  # fmt: skip

@@ -42,7 +42,8 @@ FUNCTION_WORDS = frozenset(
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.20, 0.60, 0.75
 _STAGES = (1.0, 0.6)
 """Weight of an exact match and of equal stems."""
-_BLOCK_ITEMS = 128
+_BLOCK_ITEMS, _BLOCK_PAIRS = 128, 2**20
+"""References, and words said times words of the reference, that are aligned at once."""
 _KEEPS_POINT = frozenset(("v", "vs", "rev"))
 _CUTS = tuple(
     (re.compile(pattern), new)
@@ -99,10 +100,23 @@ def meteor_counts(said: Sequence[str], truths: Sequence[Sequence[str]]) -> Float
     vocabulary = _Vocabulary(pairs)
     order = np.argsort(np.minimum(pairs.truth_lengths, MOST_WORDS), kind="stable")
     table = np.zeros((len(pairs.truths), 6))
-    for start in range(0, len(order), _BLOCK_ITEMS):
-        rows = order[start : start + _BLOCK_ITEMS]
+    for rows in _blocks(pairs, order):
         table[rows] = vocabulary.counted(rows)
     return table[best_reference(meteor(table), pairs.owner)]
+
+
+def _blocks(pairs: TokenPairs, order: Integers) -> list[Integers]:
+    """Cut references in an order so that a block has few items and few pairs of words."""
+    said, truth = (
+        np.minimum(lengths, MOST_WORDS) for lengths in (pairs.said_lengths[pairs.owner], pairs.truth_lengths)
+    )
+    starts, pairs_of_words = [0], 0
+    for place, size in enumerate((said * truth)[order].tolist()):
+        pairs_of_words += size
+        if place - starts[-1] == _BLOCK_ITEMS or (place > starts[-1] and pairs_of_words > _BLOCK_PAIRS):
+            starts.append(place)
+            pairs_of_words = size
+    return np.split(order, starts[1:])
 
 
 def meteor(sums: ArrayLike) -> Floats:
@@ -159,9 +173,7 @@ class _Vocabulary:
             words=self.pairs.numbers[self.begins[texts][item] + place], item=item, place=place, lengths=lengths
         )
 
-    def _matches(
-        self, said: _Laid, truth: _Laid, items: int
-    ) -> tuple[Matches, tuple[Integers, Integers], Floats]:
+    def _matches(self, said: _Laid, truth: _Laid, items: int) -> tuple[Matches, tuple[Integers, Integers], Floats]:
         """Exact matches of each word of the reference, then equal stems; equal texts have only exact ones.
 
         Beside them the words matched, said and of the reference, and the weights of the matches.

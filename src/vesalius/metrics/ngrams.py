@@ -99,8 +99,8 @@ class TokenPairs:
 
     def pairs(self) -> list[tuple[list[int], list[int]]]:
         """Return numbers of the text and of the reference for every reference, R."""
-        cuts = np.cumsum(np.concatenate([self.said_lengths, self.truth_lengths]))[:-1]
-        texts = [part.tolist() for part in np.split(self.numbers, cuts)]
+        cuts = np.cumsum(np.concatenate([self.said_lengths, self.truth_lengths]))
+        texts = [part.tolist() for part in np.split(self.numbers, cuts)[:-1]]
         said, truths = texts[: self.num_items], texts[self.num_items :]
         return [(said[item], truth) for item, truth in zip(self.owner.tolist(), truths, strict=True)]
 
