@@ -19,7 +19,7 @@ _WORD = re.compile(
     re.IGNORECASE,
 )
 _ECHO = re.compile(r"\b(?:yes\s*(?:/|or)\s*no|no\s*(?:/|or)\s*yes|true\s*(?:/|or)\s*false)\b", re.IGNORECASE)
-_CLAUSE = re.compile(r"[.,;:!?\n。，；：！？]|\s[-–—]\s")
+_CLAUSE = re.compile(r"[.,;:!?\n。，；：！？،؛؟]|\s[-–—]\s")
 _FOREIGN = {
     "yes": "ja oui sí si sì sim да はい 예 네 vâng evet हाँ 是 是的 有 有的 对 對 正确 正確 存在 نعم أجل",
     "no": "nein non não нет いいえ 아니요 아니오 không hayır नहीं 否 不 不是 没有 沒有 无 無 不对 错误 不存在 لا كلا",

@@ -40,10 +40,12 @@ def find_json(text: str) -> Any:
 
 
 def json_answer(text: str) -> str | None:
-    """Return what a JSON object in a text names as its answer, as words; None where there is no such object."""
-    if "{" not in text:
+    """Return what a JSON object in a text names as its answer, or a list of texts, as words; None where none does."""
+    if "{" not in text and not text.lstrip().startswith("["):
         return None
     value = find_json(text)
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return _words(value)
     if not isinstance(value, Mapping):
         return None
     named = {str(key).strip().casefold(): found for key, found in value.items()}

@@ -64,7 +64,7 @@ def _patterns(labels: tuple[str, ...]) -> _Patterns:
     free = rf"\(?(?:({every})\)|{'([' + plain + '])' + end + '|' if plain else ''}([{words or '~'}]){end}{article})"
     bare = [rf"[(\[{{<]\s*({every})\s*[)\]}}>]", rf"(?:^|(?<=[\s(])){_NOUNS}({every})[):](?!\w)"]
     bare += [rf"(?<![\w'’-]){_NOUNS}([{plain}]){end}(?!-\w){_SPECIES}"] if plain else []
-    bare += [rf"(?<![\w'’.-]){_NOUNS}([{words}])\.(?![\w]){_SPECIES}"] if words else []
+    bare += [rf"(?<![\w'’.-]){_NOUNS}([{words}])(?:\.(?!\w){_SPECIES}|\s*$)"] if words else []
     either = every if any(label.isdigit() for label in labels) else every[:-1] + every[1:-1].lower() + "]"
     return _Patterns(
         lone=re.compile(

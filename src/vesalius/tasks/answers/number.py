@@ -25,6 +25,7 @@ class Quantity(NamedTuple):
     unit: str
     """Key of ``UNITS``; "" where none is given or known."""
     start: int
+    end: int
 
 
 UNITS: Mapping[str, tuple[str, float, tuple[str, ...]]] = {
@@ -59,7 +60,7 @@ _SPELLINGS = {spelling: unit for unit, (_, _, more) in UNITS.items() for spellin
 _NUMBER = r"[-−–+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+[.,]\d+|\d+|\.\d+)(?:[eE][-+]?\d{1,3})?"
 _UNIT = "|".join(re.escape(one) for one in sorted(_SPELLINGS, key=len, reverse=True))
 _QUANTITY = re.compile(
-    rf"(?<![\w.,])(?:(?<=[\d\s])[-−–](?=\d))?(?P<number>{_NUMBER})(?!\d)"
+    rf"(?<![\w.,])(?P<number>{_NUMBER})(?!\d)"
     rf"(?:\s{{0,3}}-?(?P<unit>{_UNIT})(?![\w²³^]))?"
     r"(?P<glued>(?:st|nd|rd|th)\b|[a-zA-Z])?",
     re.IGNORECASE,
@@ -68,6 +69,7 @@ _ITEM = re.compile(r"(?m)^\s{0,8}\d{1,2}[.)]\s+(?=\S)")
 _CLAIM = re.compile(
     r"\b(?:answer|value|result|total|measures?|equals?|is|are|approximately|about|=|:)\W{0,4}$", re.IGNORECASE
 )
+_SHARED = re.compile(r"\s{0,4}(?:[-−–x×/,]|to|by|and|or)\s{0,4}", re.IGNORECASE)
 _PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\+-)\s*$")
 _COUNTED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -79,11 +81,10 @@ _PLAIN = re.compile(r"-?\d+\.?\d*")
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Return the numbers of a text with their units; ordinals and numbers glued to letters ("T2", "L4", "3rd") are
-    none.
+    """Return the numbers of a text with their units; ordinals and numbers in words ("T2", "3rd") are none.
 
     A comma before three digits groups them (1,000), any other is a decimal one (3,5). The second of a range (3-5) is
-    not negative. The spread behind ± is left out, as are the numbers of a list's items.
+    not negative, and its first has the unit of both. The spread behind ± is no number, nor is that of a list's item.
     """
     found = []
     items = {one.start() + len(one.group()) - len(one.group().lstrip()) for one in _ITEM.finditer(text)}
@@ -92,7 +93,11 @@ def quantities(text: str) -> list[Quantity]:
         if glued or one.start("number") in items or _PLUS_MINUS.search(text[max(0, one.start() - 8) : one.start()]):
             continue
         unit = _SPELLINGS.get((one["unit"] or "").casefold(), "")
-        found.append(Quantity(_number(one["number"]), unit, one.start("number")))
+        found.append(Quantity(_number(one["number"]), unit, one.start("number"), one.end("number")))
+    for place in range(len(found) - 2, -1, -1):
+        one_of_two, after = found[place], found[place + 1]
+        if not one_of_two.unit and _SHARED.fullmatch(text, one_of_two.end, after.start):
+            found[place] = one_of_two._replace(unit=after.unit)
     return found
 
 

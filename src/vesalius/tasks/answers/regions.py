@@ -144,8 +144,10 @@ def _found(text: str, numbers: int) -> tuple[Floats | None, str]:
     value = find_json(text)
     if value is not None:
         rows = list(_rows(value, numbers))
-        if rows or value == []:
+        if rows or value == [] or _says_none(value, numbers):
             return np.array(rows, dtype=np.float64).reshape(-1, numbers), "json"
+        if isinstance(value, Mapping) or any(isinstance(one, Mapping) for one in value):
+            return None, ""
     for pattern in _BOXES if numbers == 4 else _POINTS:
         groups = [[float(one) for one in found.groups()] for found in pattern.finditer(text)]
         if groups:
@@ -153,12 +155,23 @@ def _found(text: str, numbers: int) -> tuple[Floats | None, str]:
     return None, ""
 
 
+def _says_none(value: Any, numbers: int) -> bool:
+    """Say whether an object, alone or in a list, has an empty list under a key of regions."""
+    objects = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, Mapping)]
+    return any(one.get(key) == [] for one in objects for key in _KEYS[numbers])
+
+
+def _has_objects(value: Any) -> bool:
+    """Say whether JSON is an object or a list with one: numbers under an unknown key are no region."""
+    return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(one, Mapping) for one in value))
+
+
 def _rows(value: Any, numbers: int) -> Iterator[list[float]]:
     """Yield lists of so many numbers in JSON, under the known keys of objects or by themselves."""
     if isinstance(value, Mapping):
         named = {str(key).casefold(): found for key, found in value.items()}
         held = [named[key] for key in _KEYS[numbers] if key in named]
-        for part in held or [one for one in named.values() if isinstance(one, list | Mapping)]:
+        for part in held or [one for one in named.values() if _has_objects(one)]:
             yield from _rows(part, numbers)
     elif isinstance(value, list):
         if len(value) == numbers and all(isinstance(one, int | float) and not isinstance(one, bool) for one in value):

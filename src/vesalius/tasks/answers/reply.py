@@ -61,6 +61,7 @@ class Final(NamedTuple):
     """What marked it: "boxed", "answer tag", "final answer", "json", or "whole" where nothing did."""
 
 
+_SIGN = re.compile(r"[^\W_]")
 _CLOSE = re.compile(r"</\s*(?:think|thinking|thought|reasoning)\s*>", re.IGNORECASE)
 _OPEN = re.compile(r"<\s*(?:think|thinking|thought|reasoning)\s*>", re.IGNORECASE)
 _ANSWER_TAG = re.compile(r"<\s*answer\s*>", re.IGNORECASE)
@@ -93,10 +94,12 @@ _APOLOGY = re.compile(r"\W{0,3}\b(?:but|however)\b", re.IGNORECASE)
 
 
 def empty(reply: str) -> Parsed | None:
-    """Say that a reply has no word, or None where it has one."""
-    if re.search(r"[^\W_]", reply):
-        return None
-    return Parsed(status="empty", rule="no word")
+    """Say that a reply has no word, or none but reasoning, such as a thought cut off; None where it has one."""
+    if not _SIGN.search(reply):
+        return Parsed(status="empty", rule="no word")
+    if not _SIGN.search(without_reasoning(reply)):
+        return Parsed(status="unparsed", rule="reasoning without an answer")
+    return None
 
 
 def without_reasoning(reply: str) -> str:

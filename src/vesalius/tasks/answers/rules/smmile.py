@@ -41,7 +41,6 @@ _LONG = (
 )
 _ALONE = re.compile(r"\b([A-Z])\b")
 _ALONE_TO_J = re.compile(r"\b([A-J])\b")
-_CLOSED_TAG = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 _LETTER_TAG = re.compile(r"<answer>([A-Z])</answer>", re.IGNORECASE)
 _MODEL = ("ASSISTANT:", "Assistant:", "assistant:", "ASSISTANT ", "Assistant ", "assistant ")
 _USER = ("USER:", "User:", "user:", "USER ", "User ", "user ")
@@ -102,9 +101,9 @@ def _medgemma(reply: str, options: Mapping[str, str]) -> Parsed:
 
 
 def _medvlm_r1(reply: str, options: Mapping[str, str]) -> Parsed:
-    tag = _CLOSED_TAG.search(reply)
-    inside = tag.group(1).strip() if tag else ""
-    if inside:
+    words, closed, _ = reply.partition("<answer>")[2].partition("</answer>")
+    inside = words.strip()
+    if closed and inside:
         return _answered(inside[0].upper(), "first sign in the tag")
     alone = _ALONE_TO_J.search(reply)
     return _answered(alone.group(1), "first capital A to J alone") if alone else _failed()
