@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ _ALL_FRAMES = 64
 _BLOCK = 16
 _WIDER = 3
 """Pixels by which a box of the second round is larger at every side: edges of a mask hide in it."""
+_NEAR = 0.05
+"""Part of the weight of a blur that pixels beside the masks must have for its value to stand in a masked pixel."""
 _BORDER, _SIDE = 0.1, 0.05
 """Part of the height in which, and of the width at which, lines of text begin that a scanner draws beside a slice."""
 _EVEN, _LONG = 16.0, 4.0
@@ -127,7 +129,8 @@ def doubts_of(
 
 
 def boxes_of(
-    frames: NDArray[Any], expected: Expectation, *, find: Finder, palette: Palette | None = None
+    frames: NDArray[Any], expected: Expectation, *, find: Finder, palette: Palette | None = None,
+    gone: Sequence[Box] = (),
 ) -> list[Box]:  # fmt: skip
     """Return the boxes to mask in every frame.
 
@@ -136,12 +139,37 @@ def boxes_of(
         expected: what the tags tell.
         find: finder of text in one frame.
         palette: of frames of indices.
+        gone: what is masked already.
     """
     look = partial(_beyond_doubt, find=find) if expected.unlikely else partial(find, sensitive=expected.likely)
     found: set[Box] = set(_outside(expected.kept, frames.shape[1:3]))
     for frame in _looked_at(frames, palette):
-        found.update(look(frame))
+        found.update(look(_blended(frame, gone) if gone else frame))
     return sorted(found)
+
+
+def _blended(frame: NDArray[Any], boxes: Sequence[Box]) -> NDArray[np.float32]:
+    """Return a frame whose boxes go over into what is around them, as the edges of an even mask look like letters.
+
+    From the sides inwards every pixel takes a mean of what lies near, over ever wider neighbourhoods.
+    """
+    from scipy import ndimage
+
+    shown = frame.astype(np.float32)
+    left = np.zeros(frame.shape[:2], dtype=bool)
+    for box in boxes:
+        left[max(0, box.top) : box.bottom, max(0, box.left) : box.right] = True
+    width = 1.0
+    while left.any() and not left.all():
+        spread = (width, width) + (0.0,) * (frame.ndim - 2)
+        weight = ndimage.gaussian_filter((~left).astype(np.float32), width)
+        inked = np.where(left if frame.ndim == 2 else left[..., None], np.float32(0.0), shown)
+        near = left & (weight > _NEAR)
+        mean = ndimage.gaussian_filter(inked, spread)[near]
+        shown[near] = mean / (weight[near] if frame.ndim == 2 else weight[near][:, None])
+        left &= ~near
+        width *= 2.0
+    return shown
 
 
 def _looked_at(frames: NDArray[Any], palette: Palette | None) -> Iterable[NDArray[Any]]:
@@ -183,9 +211,10 @@ def mask_all(
         return frames, ()
     indexed = palette is not None
     frames = mask(frames, first, indexed=indexed)
+    rest = Expectation(False, (), expected.unlikely)
     again = [
         Box(box.top - _WIDER, box.left - _WIDER, box.bottom + _WIDER, box.right + _WIDER)
-        for box in boxes_of(frames, Expectation(False, (), expected.unlikely), find=find, palette=palette)
+        for box in boxes_of(frames, rest, find=find, palette=palette, gone=first)
     ]
     return mask(frames, again, indexed=indexed), (*first, *again)
 
