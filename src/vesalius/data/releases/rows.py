@@ -202,8 +202,13 @@ def csv_rows(
         raise DataError(f"{path}, line {rows.line_num}: no row of a table: {error}") from None
 
 
-def parquet_rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[Row]:
+def parquet_rows(paths: Iterable[Path], columns: Sequence[str], *, alone: bool = False) -> Iterator[Row]:
     """Yield the rows of Parquet files, few in memory at a time.
+
+    Args:
+        paths: of the files.
+        columns: that must be there.
+        alone: read no other columns, such as pictures.
 
     Raises:
         DataError: no Parquet, or a column is missing.
@@ -216,7 +221,7 @@ def parquet_rows(paths: Iterable[Path], columns: Sequence[str]) -> Iterator[Row]
                 known = ", ".join(file.schema_arrow.names)
                 raise DataError(f"{path}: no column {', '.join(missing)}; it has {known}")
             number = 0
-            for batch in file.iter_batches(batch_size=_BATCH):
+            for batch in file.iter_batches(batch_size=_BATCH, columns=list(columns) if alone else None):
                 for cells in batch.to_pylist():
                     number += 1
                     yield Row(cells, f"{path}, row {number}")
