@@ -41,7 +41,7 @@ _LETTERS = "ABCD"
 _COLUMNS = ("question", *_LETTERS, "answer")
 
 
-def read(root: Path, *, subjects: Sequence[str] = SUBJECTS) -> Iterator[Sample]:
+def read(root: Path, *, subjects: Sequence[str] = SUBJECTS, more: bool = False) -> Iterator[Sample]:
     """Yield one study without pictures for each question, in "dev", "val" or "test"; subject by subject.
 
     `Dialogue.source` is ``mmlu_med/<subject>``.
@@ -49,6 +49,7 @@ def read(root: Path, *, subjects: Sequence[str] = SUBJECTS) -> Iterator[Sample]:
     Args:
         root: folder with ``dev``, ``val`` and ``test``, or with a folder of Parquet for each subject.
         subjects: which.
+        more: also those of `MORE_SUBJECTS` whose files are there.
     """
     known = (*SUBJECTS, *MORE_SUBJECTS)
     for name in subjects:
@@ -56,6 +57,11 @@ def read(root: Path, *, subjects: Sequence[str] = SUBJECTS) -> Iterator[Sample]:
             raise ConfigError(f"no medical subject {name!r}{did_you_mean(name, known)}")
     origin = provenance(root, ABOUT)
     root = root / "data" if (root / "data" / "test").is_dir() else root
+    if more:
+        there = [
+            name for name in MORE_SUBJECTS if (root / name).is_dir() or (root / f"test/{name}_test.csv").exists()
+        ]
+        subjects = tuple(dict.fromkeys((*subjects, *there)))
     if (root / subjects[0]).is_dir():
         for name in subjects:
             yield from _samples(_hub_rows(root / name), name, origin)

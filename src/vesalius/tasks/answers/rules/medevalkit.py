@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from vesalius.tasks.answers.reply import ScoredAnswer
 from vesalius.tasks.answers.rules.base import Rule, read_as
 
-__all__ = ["MEDEVALKIT", "MEDEVALKIT_SLAKE", "most_alike", "tagged", "word_sets"]
+__all__ = ["MEDEVALKIT", "MEDEVALKIT_SLAKE", "most_alike", "score_lines", "tagged", "word_sets"]
 
 _PHRASES = (
     "**answer**:", "**answer**", "*answer*:", "**answer:**", "answer is", "answer:", "答案:", "final answer",
@@ -128,11 +128,17 @@ def _open_slake(gold: str, reply: str, candidates: Sequence[str]) -> ScoredAnswe
     return _words(gold, _before(reply))
 
 
-def _choice(gold: str, reply: str, options: Mapping[str, str]) -> ScoredAnswer:
-    """Score a choice among lines such as ``A. Effusion``, which is how the prompts of the release list them."""
-    choices = [f"{label}. {text}".lower() for label, text in options.items()]
+def score_lines(gold: str, reply: str, lines: Mapping[str, str]) -> ScoredAnswer:
+    """Score a choice among options as the prompt shows them.
+
+    Args:
+        gold: letter of the right option.
+        reply: what the model wrote.
+        lines: letter to its whole line, such as ``A. Effusion`` or ``A:Effusion``: the reply is likened to lines.
+    """
+    choices = [line.lower() for line in lines.values()]
     letters = [chr(ord("a") + number) for number in range(len(choices))]
-    answer = letters[list(options).index(gold)]
+    answer = letters[list(lines).index(gold)]
     said = extracted(_paragraph(reply.lower(), letters)).strip().lower().replace("\n", "")
     short = said.split(".")[0].split(":")[-1]
     if short == answer:
@@ -144,8 +150,13 @@ def _choice(gold: str, reply: str, options: Mapping[str, str]) -> ScoredAnswer:
         chosen = answer if choices[letters.index(answer)] == short else chosen
     else:
         chosen, rule = letters[most_alike(choices, said) or 0], "most alike"
-    label = list(options)[letters.index(chosen)]
+    label = list(lines)[letters.index(chosen)]
     return ScoredAnswer(correct=float(chosen == answer), parsed=read_as(label, rule))
+
+
+def _choice(gold: str, reply: str, options: Mapping[str, str]) -> ScoredAnswer:
+    """Score a choice among lines such as ``A. Effusion``, which is how most prompts of the release list them."""
+    return score_lines(gold, reply, {label: f"{label}. {text}" for label, text in options.items()})
 
 
 def _paragraph(reply: str, letters: Sequence[str]) -> str:
