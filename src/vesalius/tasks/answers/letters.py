@@ -19,6 +19,7 @@ _NOUNS = "".join(rf"(?i:(?<!\b{noun} ))" for noun in _TAKING.split())
 _SPECIES = (
     r"(?!\.?\s*(?:coli|difficile|diff|albicans|aureus|pneumoniae|tuberculosis|f(?:a)?ecalis|jejuni|perfringens)\b)"
 )
+_END = r"(?![\w'’])"
 _JOIN = r"(?:\s*(?:,|/|&|;|\band\b|\bor\b|\bnor\b|\bvs\.?|和|或|、)\s*)"
 _CAUSE = (
     r"(?:because|as|since|with|due|based|and|or|which|for|given|if|though|although|but|is|are|seems|would|in|from|by|"
@@ -53,51 +54,63 @@ class _Patterns(NamedTuple):
     dismissed: re.Pattern[str]
 
 
+_CONCLUDED = (
+    r"\b(?i:so|therefore|thus|hence|consequently|accordingly|in\s+conclusion|final\s+answer)[\s,:]{1,4}"
+    r"(?i:(?:i\s+(?:choose|pick|select|think|go\s+with)|it\s+is|it['’]s|this\s+is|that\s+is|is)\s+)?"
+    r"(?i:(?:the\s+)?(?:final\s+|correct\s+|best\s+|right\s+)?(?:answer|option|choice|letter)\s*)?"
+    r"(?i:(?:is|would\s+be|must\s+be)\s+)?:?\s{0,3}FREE"
+)
+_CLAIMED = (
+    r"(?:\b(?i:answer|selection|choose|chose|choosing|select|selected|pick|picked|response|letter|"
+    r"go\s+with|going\s+with|opt\s+for|favou?r|vote\s+for)|答案|选择?|故选)"
+    r"\s{0,4}(?i:(?:is|are|was|would\s+be|should\s+be|must\s+be|to\s+be|为|是)\b|为|是)?\s{0,4}[:：=]?\s{0,4}"
+    r"(?i:(?:option|choice|letter)\s+)?FREE"
+)
+_JUDGED = (
+    r"(?<![\w'’-])\(?(EVERY)[).]?\s+(?i:is|seems|appears|looks|would\s+be)\s+"
+    rf"(?i:(?:clearly|probably|likely|therefore|the|a|an)\s+){{0,2}}(?i:{_GOOD})\b"
+)
+_OUT = (
+    r"(?<![\w'’-])\(?(EVERY)[).]?\s+(?i:(?:is|are|was|can\s+be|may\s+be|seems|could\s+be)\s+"
+    rf"(?:clearly\s+|also\s+|definitely\s+)?{_BAD}\b|(?:is|does|can|would|could)(?:n['’]t|\s+not|not)\b)"
+)
+_DISMISSED = (
+    r"\b(?i:not|rather\s+than|instead\s+of|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|rul(?:e|es|ed|ing)\s+out|"
+    rf"over|than|unlike|against)\s+(?i:(?:option|choice|answer)\s+)?\(?(EVERY)\)?{_END}"
+)
+_OPTION = rf"\b(?i:option|choice|选项)\s{{0,4}}[:：]?\s{{0,4}}\(?(EVERY)\)?{_END}"
+_LONE = r"^\W*(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter)\b)?\W*(EITHER)\W*$"
+_LEAD = r"^[\s\"'“‘(\[]*(EVERY)(?:\s*[)\].:,]|\s*\n|\s+[-–—]\s|\s+(?:because|since|due|based)\b|\s*$)" + _SPECIES
+
+
 @lru_cache(maxsize=64)
 def _patterns(labels: tuple[str, ...]) -> _Patterns:
     """Build the expressions for some labels, single letters or digits."""
     every = "[" + "".join(re.escape(label) for label in labels) + "]"
+    either = every if any(label.isdigit() for label in labels) else every[:-1] + every[1:-1].lower() + "]"
     plain = "".join(re.escape(label) for label in labels if label not in "AI")
     words = "".join(re.escape(label) for label in labels if label in "AI")
-    end = r"(?![\w'’])"
-    article = rf"(?:(?=\s*(?:[^\w\s]|$))|(?=\s+{_CAUSE}\b))" if words else ""
-    free = rf"\(?(?:({every})\)|{'([' + plain + '])' + end + '|' if plain else ''}([{words or '~'}]){end}{article})"
+    alone = [rf"\(?(?:({every})\)"]
+    alone += [rf"([{plain}]){_END}"] if plain else []
+    alone += [rf"([{words}]){_END}(?:(?=\s*(?:[^\w\s]|$))|(?=\s+{_CAUSE}\b))"] if words else []
     bare = [rf"[(\[{{<]\s*({every})\s*[)\]}}>]", rf"(?:^|(?<=[\s(])){_NOUNS}({every})[):](?!\w)"]
-    bare += [rf"(?<![\w'’-]){_NOUNS}([{plain}]){end}(?!-\w){_SPECIES}"] if plain else []
+    bare += [rf"(?<![\w'’-]){_NOUNS}([{plain}]){_END}(?!-\w){_SPECIES}"] if plain else []
     bare += [rf"(?<![\w'’.-]){_NOUNS}([{words}])(?:\.(?!\w){_SPECIES}|\s*$)"] if words else []
-    either = every if any(label.isdigit() for label in labels) else every[:-1] + every[1:-1].lower() + "]"
+
+    def built(template: str) -> re.Pattern[str]:
+        letters = template.replace("EVERY", every).replace("EITHER", either)
+        return re.compile(letters.replace("FREE", "|".join(alone) + ")"), re.IGNORECASE if template == _LONE else 0)
+
     return _Patterns(
-        lone=re.compile(
-            rf"^\W*(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter)\b)?\W*({either})\W*$", re.I
-        ),
-        lead=re.compile(
-            rf"^[\s\"'“‘(\[]*({every})(?:\s*[)\].:,]|\s*\n|\s+[-–—]\s|\s+(?:because|since|due|based)\b|\s*$){_SPECIES}"
-        ),
-        concluded=re.compile(
-            r"\b(?i:so|therefore|thus|hence|consequently|accordingly|in\s+conclusion|final\s+answer)[\s,:]{1,4}"
-            r"(?i:(?:i\s+(?:choose|pick|select|think|go\s+with)|it\s+is|it['’]s|this\s+is|that\s+is|is)\s+)?"
-            rf"(?i:(?:the\s+)?(?:final\s+|correct\s+|best\s+|right\s+)?(?:answer|option|choice|letter)\s*)?"
-            rf"(?i:(?:is|would\s+be|must\s+be)\s+)?:?\s{{0,3}}{free}"
-        ),
-        claimed=re.compile(
-            r"(?:\b(?i:answer|selection|choose|chose|choosing|select|selected|pick|picked|response|letter|go\s+with|going\s+with|opt\s+for|favou?r|vote\s+for)|答案|选择?|故选)"
-            r"\s{0,4}(?i:(?:is|are|was|would\s+be|should\s+be|must\s+be|to\s+be|为|是)\b|为|是)?\s{0,4}[:：=]?\s{0,4}"
-            rf"(?i:(?:option|choice|letter)\s+)?{free}"
-        ),
-        option=re.compile(rf"\b(?i:option|choice|选项)\s{{0,4}}[:：]?\s{{0,4}}\(?({every})\)?{end}"),
-        judged=re.compile(
-            rf"(?<![\w'’-])\(?({every})[).]?\s+(?i:is|seems|appears|looks|would\s+be)\s+"
-            rf"(?i:(?:clearly|probably|likely|therefore|the|a|an)\s+){{0,2}}(?i:{_GOOD})\b"
-        ),
+        lone=built(_LONE),
+        lead=built(_LEAD),
+        concluded=built(_CONCLUDED),
+        claimed=built(_CLAIMED),
+        option=built(_OPTION),
+        judged=built(_JUDGED),
         named=re.compile("|".join(bare)),
-        out=re.compile(
-            rf"(?<![\w'’-])\(?({every})[).]?\s+(?i:(?:is|are|was|can\s+be|may\s+be|seems|could\s+be)\s+"
-            rf"(?:clearly\s+|also\s+|definitely\s+)?{_BAD}\b|(?:is|does|can|would|could)(?:n['’]t|\s+not|not)\b)"
-        ),
-        dismissed=re.compile(
-            r"\b(?i:not|rather\s+than|instead\s+of|exclud(?:e|es|ed|ing)|eliminat(?:e|es|ed|ing)|rul(?:e|es|ed|ing)\s+out|"
-            rf"over|than|unlike|against)\s+(?i:(?:option|choice|answer)\s+)?\(?({every})\)?{end}"
-        ),
+        out=built(_OUT),
+        dismissed=built(_DISMISSED),
     )
 
 
