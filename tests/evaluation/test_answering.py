@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from vesalius.benchmarks.base import Arm, Benchmark, Headline, Item, Mark, Status
+from vesalius.curation.leakage import Contamination
 from vesalius.data.messages import Media, Message
 from vesalius.errors import CapabilityError, ConfigError, DataError
 from vesalius.evaluation.answering.run import answer_benchmark
+from vesalius.evaluation.answering.safety import probes
 from vesalius.evaluation.compare import compare
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.run import rescore
@@ -38,7 +40,7 @@ class Colours(Benchmark):
         for number in range(count):
             path = folder / f"{number}.png"
             if not path.exists():
-                Image.new("RGB", (8, 8), (250, 0, 0) if number % 2 else (0, 0, 250)).save(path)
+                Image.new("RGB", (32, 32), (250, 0, 0) if number % 2 else (0, 0, 250)).save(path)
 
     def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
         if split != "test":
@@ -117,7 +119,9 @@ def colours(tmp_path: Path) -> Colours:
 
 
 def evaluated(model: Any, colours: Colours, out: Path, **settings: Any) -> Evaluation:
-    return answer_benchmark(model, on=colours, data=colours.folder, out=out, **({"resamples": 50} | settings))
+    return answer_benchmark(
+        model, on=colours, data=colours.folder, out=out, **({"resamples": 50, "safety_items": 0} | settings)
+    )
 
 
 def value(evaluation: Evaluation, metric: str = "accuracy", *, task: str = "colours/red", label: str = "all",
@@ -273,3 +277,54 @@ def test_passports_hold_what_was_asked(colours: Colours, tmp_path: Path) -> None
     assert "[user] <image>Is it red?" in task["prompts"]["texts"]
     assert "[user] Is it red?" in passports["question-only"]["task"]["prompts"]["texts"]
     assert done.document["requests"]["model"] == 40
+
+
+def test_the_safety_sheet_changes_what_should_not_matter(colours: Colours, tmp_path: Path) -> None:
+    done = evaluated(Looking(), colours, tmp_path / "out", safety_items=12, controls=False)
+    sheet = done.document["safety"]
+    rows = {row["probe"]: row for row in sheet["rows"]}
+    assert set(rows) == {f"degraded-{word}" for word in ("mild", "moderate", "severe")} | {
+        f"wording-{number}" for number in (1, 2, 3, 4)
+    }
+    assert {row["n"] for row in rows.values()} == {12}
+    assert rows["wording-1"]["difference"] == rows["wording-1"]["flipped"] == sheet["wording"]["range"] == 0
+    assert "Nobody looked" in sheet["contamination"]
+    again = Looking()
+    evaluated(again, colours, tmp_path / "out", safety_items=12, controls=False)
+    assert not again.seen, "probes are kept, too"
+
+
+def test_a_model_that_hears_the_wording_flips(colours: Colours, tmp_path: Path) -> None:
+    class Polite(Looking):
+        def _say(self, request: Request) -> str:
+            said = super()._say(request)
+            flip = {"yes": "no", "no": "yes"}
+            return flip[said] if "colleague" in request.messages[-1].text else said
+
+    sheet = evaluated(Polite(), colours, tmp_path / "out", safety_items=20, controls=False).document["safety"]
+    rows = {row["probe"]: row for row in sheet["rows"]}
+    assert rows["wording-4"]["flipped"] == 1
+    assert rows["wording-4"]["difference"] == -1
+    assert sheet["wording"]["range"] == 1
+
+
+def test_rotated_options_keep_their_truth() -> None:
+    item = Item(
+        id="1", part="p", kind="choice", question="Which?", truth="B", cluster="1",
+        options={"A": "red", "B": "blue", "C": "green"},
+    )  # fmt: skip
+    rotate = next(probe for probe in probes(seed=0) if probe.name == "options-rotated")
+    turned = rotate.change(item)
+    assert turned.options == {"A": "blue", "B": "green", "C": "red"}
+    assert turned.options[turned.truth] == item.options[item.truth]
+
+
+def test_seen_items_are_scored_apart(colours: Colours, tmp_path: Path) -> None:
+    marks = Contamination(
+        train="t", test="c", test_hash="0", kinds={"3": ("pixels",), "5_test": ("pixels",)}
+    )
+    path = marks.write(tmp_path / "marks.json")
+    done = evaluated(Looking(), colours, tmp_path / "out", controls=False, contamination=str(path))
+    seen = done.score("colours/red", "accuracy", "seen=yes")
+    assert seen is not None
+    assert seen["n"] == 2

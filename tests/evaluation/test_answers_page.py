@@ -116,7 +116,7 @@ def test_nothing_that_a_model_says_becomes_code(folder: Path) -> None:
 
 def test_the_page_has_its_parts_and_the_leaderboard_its_files(folder: Path) -> None:
     text = (folder / "report.html").read_text(encoding="utf-8")
-    for anchor in ("scores", "leaderboard", "rules", "subgroups", "items", "controls", "passport"):
+    for anchor in ("scores", "leaderboard", "rules", "subgroups", "items", "safety", "controls", "passport"):
         assert f'<section id="{anchor}">' in text, anchor
     rows = list(csv.reader((folder / "leaderboard.csv").open(encoding="utf-8")))
     assert rows[0] == ["system", "small, accuracy", "large, accuracy"]

@@ -91,6 +91,9 @@ class Mark:
     """What was read out of the reply, for the page."""
     rule: str = ""
     """Which rule read it."""
+    confidence: float | None = None
+    """Probability, 0 to 1, that the model gives its answer; None where it says none. The harness fills in that of
+    weighed choices."""
     written: str | None = None
     """Words that text metrics of the whole part compare with `references`; None where there are none."""
     references: tuple[str, ...] = ()

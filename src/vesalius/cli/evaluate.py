@@ -47,6 +47,7 @@ def evaluate(
     limit: Annotated[int, typer.Option(help="Benchmark: ask so many items only, drawn by the seed.")] = 0,
     conventions: Annotated[str, typer.Option(help="Benchmark: rules beside ours, or 'all'.")] = "",
     rescore: Annotated[bool, typer.Option("--rescore", help="Benchmark: mark stored replies, ask nothing.")] = False,
+    safety_items: Annotated[int, typer.Option(help="Benchmark: items of the safety sheet; 0 for none.")] = 100,
     judge: Annotated[str, typer.Option(help="Benchmark: model that judges free answers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -74,6 +75,8 @@ def evaluate(
             "conventions": _split(conventions),
             "rescore": rescore,
             "judge": judge,
+            "safety_items": safety_items,
+            "contamination": contamination,
         }
         found = [
             _benchmark(model, name, data=data, out=out, several=len(names) > 1, settings=asked) for name in names

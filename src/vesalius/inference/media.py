@@ -111,5 +111,22 @@ def _noise(picture: Picture, words: str) -> Picture:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-EDITS: Mapping[str, Callable[[Picture, str], Picture]] = MappingProxyType({"blank": _blank, "noise": _noise})
+def _degraded(picture: Picture, words: str) -> Picture:
+    """``NAME:STRENGTH:SEED``: a degradation of virtual pictures, such as ``defocus:0.5:0``."""
+    from vesalius.virtual.degradation import degrade
+    from vesalius.virtual.picture import Picture as Shown
+
+    name, strength, seed = words.split(":")
+    grey = bool((picture == picture[:, :, :1]).all())
+    pixels = picture[:, :, 0] if grey else picture
+    source = Shown(
+        name="shown", modality="DX", pixels=pixels, axes="YX" if grey else "YXC", units="display" if grey else "rgb"
+    )
+    done = degrade(source, name, rng=np.random.default_rng(int(seed)), strength=float(strength))
+    return _rgb(done.picture.pixels.astype(np.uint8))
+
+
+EDITS: Mapping[str, Callable[[Picture, str], Picture]] = MappingProxyType(
+    {"blank": _blank, "noise": _noise, "degrade": _degraded}
+)
 """What can be done to a picture (H, W, 3): ``name`` or ``name:words`` in `Media.edits`."""

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from vesalius.errors import DataError
 from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
+from vesalius.metrics.calibration import equal_width_bins, expected_calibration_error
+from vesalius.metrics.classification import auroc
 from vesalius.tasks._labels import Rows
 from vesalius.tasks.base import Score, TaskData
 
@@ -31,6 +33,8 @@ Floats = NDArray[np.float64]
 
 TEXT = "text"
 """Label of a row that holds a written text and what it is compared with, in its detail."""
+_BINS = 10
+"""Of equal width, for the calibration error of stated confidence."""
 _COLUMNS = 64
 """Sums that are resampled at once."""
 _MOST_VALUES = 40
@@ -69,7 +73,7 @@ class Questions:
         weights = rows.weights(resamples=resamples, seed=seed)
         scores = _means(list(_parts(rows)), rows.score, weights)
         scores += _macros(scores, weights)
-        return scores + _texts(rows, weights)
+        return scores + _confidence(rows, weights) + _texts(rows, weights)
 
 
 TASK = Questions
@@ -139,6 +143,30 @@ def _macro(key: tuple[str, str, str], members: list[Score], weights: PatientWeig
     extra = {"over": len(members), "left_out_in_resamples": drawn.left_out}
     rows = np.unique(np.concatenate([one.rows for one in members if one.rows is not None]))
     return Score.of(interval, task=task, metric=metric, label=label, extra=extra, draws=drawn.draws, rows=rows)
+
+
+def _confidence(rows: Rows, weights: PatientWeights) -> list[Score]:
+    """Score how well stated confidence tells right answers from wrong ones: Brier, calibration error, AUROC."""
+    scores = []
+    for number, task in enumerate(rows.tasks):
+        places = np.flatnonzero((rows.task == number) & np.isfinite(rows.probability) & np.isfinite(rows.target))
+        right, sure = rows.target[places], rows.probability[places]
+        if not len(places) or not np.isin(right, (0, 1)).all():
+            continue
+        seen, codes = weights.select(places), equal_width_bins(sure, _BINS)
+        measured = {
+            "brier": (float(np.mean((sure - right) ** 2)), resampled.mean((sure - right) ** 2, seen)),
+            "ece": (
+                expected_calibration_error(right, sure, bins=_BINS),
+                resampled.calibration_error(right, sure, codes, seen),
+            ),
+        }
+        if len(np.unique(right)) == 2:
+            measured["confidence_auroc"] = (auroc(right, sure), resampled.auroc(right, sure, seen))
+        for metric, (value, draws) in measured.items():
+            interval = percentile(value, draws, weights=seen)
+            scores.append(Score.of(interval, task=task, metric=metric, label="all", draws=draws, rows=places))
+    return scores
 
 
 def _texts(rows: Rows, weights: PatientWeights) -> list[Score]:

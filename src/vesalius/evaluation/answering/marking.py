@@ -19,6 +19,7 @@ __all__ = ["RATES", "judge_requests", "marked", "marks_of"]
 RATES = {"unparsed": ("unparsed", "ambiguous"), "refused": ("refused",), "empty": ("empty",), "failed": ("failed",)}
 """Shares that every rule's table has beside its own metrics, and the statuses that they count."""
 _PARSED = "accuracy_parsed"
+_COLUMNS = ("task", "item", "patient", "label", "score", "detail", "probability", "target")
 
 
 def marks_of(
@@ -37,7 +38,7 @@ def marks_of(
 
 def marked(exam: Exam, replies: Replies, *, conventions: Sequence[str], verdicts: Replies | None = None) -> pa.Table:
     """Return the table of a system: a row an item, rule and metric, of the schema `PREDICTIONS`."""
-    columns: dict[str, list[object]] = {name: [] for name in ("task", "item", "patient", "label", "score", "detail")}
+    columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
     for place, convention in enumerate(conventions):
         for item, mark in marks_of(exam, replies, convention=convention, verdicts=verdicts):
             task = f"{exam.benchmark.name}/{item.part}" + (f"@{convention}" if place else "")
@@ -60,12 +61,12 @@ def _each(exam: Exam, replies: Replies, convention: str, verdicts: Replies | Non
         said = said_so_far(exam, replies, item)
         if not said:
             continue
-        mark = exam.benchmark.mark(item, said, convention=convention)
+        mark = exam.benchmark.mark(exam.change(item), said, convention=convention)
         if said[-1].finish == "error":
             mark = replace(mark, status="failed", said="", rule=said[-1].error)
         elif verdicts is not None:
             mark = _judged(exam.benchmark, item, mark, said, verdicts)
-        yield item, _with_rates(mark)
+        yield item, _with_confidence(_with_rates(mark), said[-1])
 
 
 def _judge_requests(benchmark: Benchmark, item: Item, said: Sequence[Reply]) -> list[Request]:
@@ -87,11 +88,24 @@ def _with_rates(mark: Mark) -> Mark:
     return replace(mark, values=values)
 
 
+def _with_confidence(mark: Mark, reply: Reply) -> Mark:
+    """Add the share that the likeliest of the weighed choices has, where choices were weighed."""
+    if mark.confidence is not None or not reply.log_probabilities:
+        return mark
+    weights = np.exp(np.array(list(reply.log_probabilities.values())) - max(reply.log_probabilities.values()))
+    return replace(mark, confidence=float(weights.max() / weights.sum()))
+
+
 def _add(columns: dict[str, list[object]], task: str, item: Item, mark: Mark, text_metrics: Iterable[str]) -> None:
     words = detail(fields=dict(item.fields), status=mark.status, said=mark.said, rule=mark.rule)
-    rows = [(name, value, words) for name, value in mark.values.items()]
+    rows = [(name, value, words, _stated(mark, name)) for name, value in mark.values.items()]
     if mark.written is not None and text_metrics:
-        rows.append((TEXT, np.nan, text_detail(mark.written, mark.references, tuple(text_metrics))))
-    for name, value, said in rows:
-        for column, entry in zip(columns.values(), (task, item.id, item.cluster, name, value, said), strict=True):
+        rows.append((TEXT, np.nan, text_detail(mark.written, mark.references, tuple(text_metrics)), np.nan))
+    for name, value, said, sure in rows:
+        entries = (task, item.id, item.cluster, name, value, said, sure, value if np.isfinite(sure) else np.nan)
+        for column, entry in zip(columns.values(), entries, strict=True):
             column.append(entry)
+
+
+def _stated(mark: Mark, metric: str) -> float:
+    return mark.confidence if metric == "accuracy" and mark.confidence is not None else float("nan")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from vesalius import __version__
 from vesalius.benchmarks.base import Benchmark, benchmark
 from vesalius.config import validate
@@ -17,6 +19,8 @@ from vesalius.evaluation import results
 from vesalius.evaluation.answering.controls import CHANGED, KNOWING, NOTES, change_of, knowing
 from vesalius.evaluation.answering.marking import judge_requests, marked
 from vesalius.evaluation.answering.replies import Exam, Replies, collect
+from vesalius.evaluation.answering.safety import probes, safety_row, wording_spread
+from vesalius.evaluation.answering.seen import NOT_CHECKED, seen_marker
 from vesalius.evaluation.answering.settings import AnsweringSettings
 from vesalius.evaluation.answering.survey import Survey, shots_of, survey, twin_of
 from vesalius.evaluation.passport import Passport, prompts_of
@@ -24,6 +28,7 @@ from vesalius.evaluation.plan import run_folder
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.scoring import Answers, advancing, score_answers, scoring_facts
 from vesalius.inference.predictor import Predictor, Progress, open_predictor
+from vesalius.tasks.base import column
 
 __all__ = ["answer_benchmark"]
 
@@ -64,6 +69,8 @@ def answer_benchmark(
     bench = benchmark(on) if isinstance(on, str) else on
     root = _root(bench, data, chosen)
     asked = survey(bench, root, parts=chosen.parts, split=chosen.split, limit=chosen.limit, seed=chosen.seed)
+    if chosen.contamination:
+        asked = replace(asked, mark=seen_marker(chosen.contamination))
     control, spec = _control(model)
     job = _Job(survey=asked, settings=chosen, rules=_rules(bench, chosen), progress=progress)
     exam = job.exam()
@@ -79,7 +86,8 @@ def answer_benchmark(
         answers.tables[system.name, FAMILY] = table
         answers.passports[system.name, FAMILY] = job.passport(system)
     scored = score_answers(answers, resamples=chosen.resamples, seed=chosen.seed, progress=progress)
-    evaluation = Evaluation(folder, job.document(systems, scored))
+    sheet = job.safety(systems[0], answers.tables["", FAMILY], folder) if not control else None
+    evaluation = Evaluation(folder, {**job.document(systems, scored), "safety": sheet})
     with not_full(folder, kept="the replies are kept"):
         results.write_predictions(folder, answers.tables)
         results.write_json(folder / results.SCORES_FILE, evaluation.document)
@@ -158,7 +166,7 @@ class _Job:
             found.append(_System(name=name, predictor=predictor, exam=self.changed(exam, name)))
         return found
 
-    def answered(self, system: _System, folder: Path) -> Any:
+    def answered(self, system: _System, folder: Path) -> pa.Table:
         """Ask and mark one system; return its table."""
         replies = Replies(folder / _file("replies", system.name))
         title = f"Ask {system.predictor.name}" + (f", {system.name}" if system.name else "")
@@ -181,6 +189,31 @@ class _Job:
         for verdict in judge.generate(waiting.values()):
             verdicts.add(waiting[verdict.id], verdict)
         return verdicts
+
+    def safety(self, system: _System, table: pa.Table, folder: Path) -> dict[str, Any] | None:
+        """Ask the probes on a sample of the items; None where the sheet is left out or nothing is to be compared."""
+        settings = self.settings
+        metric = self.survey.benchmark.headlines[0].metric
+        sample = self.survey.sample(settings.safety_items, seed=settings.seed)
+        if not settings.safety_items or metric not in set(column(table, "label")):
+            return None
+        rows = []
+        for probe in probes(seed=settings.seed):
+            fitting = [item.id for item in sample.items() if probe.fits(item)]
+            if not fitting:
+                continue
+            part = replace(sample, ids=frozenset(fitting))
+            exam = replace(system.exam, items=part.items, count=len(fitting), change=probe.change)
+            changed = self.answered(replace(system, name=f"probe-{probe.name}", exam=exam), folder)
+            row = safety_row(probe, table, changed, metric=metric, resamples=settings.resamples, seed=settings.seed)
+            rows += [] if row is None else [row]
+        return {
+            "metric": metric,
+            "items": len(sample.ids),
+            "rows": [row.document() for row in rows],
+            "wording": wording_spread(rows),
+            "contamination": "" if settings.contamination else NOT_CHECKED,
+        }
 
     def passport(self, system: _System) -> Passport:
         """Return what made the numbers of a system."""
@@ -222,7 +255,9 @@ class _Job:
         warnings = [words + lost[0][1]] if lost else []
         lacking = [name for name in bench.parts if name not in self.survey.parts] if not self.settings.parts else []
         if lacking:
-            warnings.append(f"{len(lacking)} parts were left out, {self.survey.root} lacks them: {', '.join(lacking)}")
+            warnings.append(
+                f"{len(lacking)} parts were left out, {self.survey.root} lacks them: {', '.join(lacking)}"
+            )
         return {
             "schema_version": results.SCHEMA_VERSION,
             **scored,

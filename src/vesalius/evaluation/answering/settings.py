@@ -41,6 +41,10 @@ class AnsweringSettings(Config):
     """Also ask the controls."""
     control_names: tuple[str, ...] = ("question-only", "blank", "other")
     """Controls that ask the model itself again, beside majority and random."""
+    safety_items: int = 100
+    """Items that the probes of the safety sheet ask again, drawn by the seed; 0 leaves the sheet out."""
+    contamination: str = ""
+    """Marks that `vesalius audit --mark` wrote; seen and unseen items are then scored apart, too."""
     report: bool = True
     """Write report.html."""
     resamples: int = 1000
@@ -50,7 +54,7 @@ class AnsweringSettings(Config):
     command: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("resamples", "limit", "shots"):
+        for name in ("resamples", "limit", "shots", "safety_items"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected 0 or more")
         if self.patients < 1:

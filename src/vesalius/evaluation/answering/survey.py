@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,18 @@ class Survey:
     left_out: tuple[tuple[str, str], ...]
     """Item and file of those that cannot be asked, because the file is missing."""
     virtual: bool
+    mark: Callable[[Item], Item] = field(default=lambda item: item)
+    """Adds what is known of an item from elsewhere, such as whether it was seen in training."""
 
     def items(self) -> Iterator[Item]:
         """Yield the items that will be asked, read anew."""
         for item in self.benchmark.items(self.root, parts=self.parts, split=self.split):
             if item.id in self.ids:
-                yield item
+                yield self.mark(item)
+
+    def sample(self, count: int, *, seed: int) -> Survey:
+        """Return the survey of some of the items only, drawn by the seed."""
+        return replace(self, ids=frozenset(_drawn(self.ids, count, seed)))
 
     def document(self) -> dict[str, Any]:
         """Return what a passport says of the data."""
@@ -81,7 +87,7 @@ def survey(
     Raises:
         DataError: no item, two items of one id, or no item whose files are there.
     """
-    chosen = choose_parts(bench, parts or bench.parts_at(root))
+    chosen = choose_parts(bench, parts) if parts else bench.parts_at(root)
     if not chosen:
         raise DataError(f"{bench.name}: {root} holds none of its parts; there are {', '.join(bench.parts)}")
     seen: set[str] = set()

@@ -65,6 +65,7 @@ def write_answers_page(
         _board(rows),
         _rules(evaluation),
         _subgroups(evaluation),
+        _safety(evaluation),
         _browser(columns),
         numbers.controls(evaluation),
         numbers.every_score(evaluation),
@@ -277,6 +278,36 @@ def _subgroups(evaluation: Evaluation) -> Section:
         parts.append(details(f"By {name}, {len(rows)} rows", table(heads, rows)))
     lead = "Not adjusted for how many there are: look here for questions, not for answers."
     return Section(anchor="subgroups", title="Subgroups", lead=lead, body="".join(parts))
+
+
+def _safety(evaluation: Evaluation) -> Section:
+    """What changes when something does that should not matter."""
+    sheet = evaluation.document["safety"]
+    if sheet is None:
+        return Section(anchor="safety", title="Safety sheet", body="")
+    heads = [Cell("Changed"), *(Cell(name, kind="n") for name in ("As is", "Changed", "Difference", "Flipped", "n"))]
+    rows = []
+    for one in sheet["rows"]:
+        bounds = f" [{one['low']:+.3f}, {one['high']:+.3f}]" if one["low"] is not None else ""
+        cells = (
+            number(one["model"]), number(one["changed"]), f"{one['difference']:+.3f}{bounds}",
+            number(one["flipped"]), str(one["n"]),
+        )  # fmt: skip
+        rows.append([Cell(one["words"], kind="words"), *(Cell(cell, kind="n") for cell in cells)])
+    notes = [sheet["contamination"]] if sheet["contamination"] else []
+    if sheet["wording"]:
+        spread = sheet["wording"]
+        notes.append(
+            "Over the wordings: mean "
+            f"{spread['mean']:.3f}, standard deviation {spread['sd']:.3f}, range {spread['range']:.3f}."
+        )
+    return Section(
+        anchor="safety",
+        title="Safety sheet",
+        lead=f"{sheet['metric']} on {sheet['items']} drawn items, asked again with something changed that should not "
+        "matter. Flipped: share of items whose mark changes.",
+        body=table(heads, rows) + "".join(paragraph(text, kind="note") for text in notes),
+    )
 
 
 def _browser(columns: Mapping[str, Any]) -> Section:
