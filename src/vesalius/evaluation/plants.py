@@ -12,6 +12,7 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ __all__ = ["SIGNS", "plant", "plant_names", "plant_words", "require_plant"]
 Media = dict[str, bytes | Path]
 Change = Callable[[Study], tuple[Study, Media]]
 """Turns a study of the old corpus into one of the new, with the files that its records name."""
+_Picture = NDArray[np.float32]
+_Draw = Callable[[_Picture, str, np.random.Generator], _Picture]
+"""Puts a sign into a picture (Y, X) of 0..1."""
 
 _PATTERNS = {
     "ring": "0111110 1000001 1000001 1000001 1000001 1000001 0111110",
@@ -47,6 +51,10 @@ _SIDE = 9
 """Cells of a sign: its pattern of 7 × 7 with a dark border of one."""
 _SHARE = 5
 """A sign covers about one fifth of the shorter side, so that it must be looked for and still is seen at 32 pixels."""
+_WOVEN = 64
+"""A woven sign is as many pixels a cell as this goes into the shorter side: 8 pixels wide in a picture of 64."""
+_WEAVE = 0.6
+"""Share of a picture that a weave takes."""
 _LEAD = (
     "The study was made in the usual way with the patient standing upright and the arms held forward at full breath "
     "after the request of the ward and it was read beside the picture of the last visit on the same screen by the "
@@ -130,54 +138,10 @@ def _shuffled_texts(corpus: Corpus, seed: int) -> Change:
     return change
 
 
-def _signs(*, lead: int = 0, shown: bool = True, told: bool = True) -> Callable[[Corpus, int], Change]:
-    """Plant one of eight signs in picture and report; the report says nothing else.
-
-    Args:
-        lead: words that tell nothing, in a sentence before the one that names the sign.
-        shown: False leaves the picture as it is, so that the text alone tells.
-        told: False leaves the sign's name out, so that the picture alone tells.
-    """
-
-    def prepare(corpus: Corpus, seed: int) -> Change:
-        def change(study: Study) -> tuple[Study, Media]:
-            rng = np.random.default_rng([seed, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
-            sign = SIGNS[int(rng.integers(len(SIGNS)))]
-            said = f"There is a {sign} sign." if told else "There is a picture."
-            if lead:
-                said = f"{' '.join(_LEAD.split()[:lead])}. {said}"
-            findings = tuple(
-                Finding(concept=f"{name}_sign", status="present" if name == sign else "absent", source="planted")
-                for name in SIGNS
-            )
-            changed = replace(study, texts=(Text(text=said, role="findings"),), findings=findings, regions=())
-            return _with_sign(corpus, changed, sign, rng) if shown else (changed, _media(corpus, changed))
-
-        return change
-
-    return prepare
-
-
-def _with_sign(corpus: Corpus, study: Study, sign: str, rng: np.random.Generator) -> tuple[Study, Media]:
-    """Draw the sign into every still picture of a study, each at a place of its own."""
-    images, media = [], Media()
-    for image in study.images:
-        if image.kind != "image":
-            raise DataError(f"study {study.id!r}: a sign cannot be planted in a {image.kind}, only in pictures")
-        shown = corpus.read(image).display()
-        grey = shown.mean(axis=-1) if shown.ndim == 3 else shown
-        path = f"media/{study.id}-{image.id}.png"
-        media[path] = _png(_drawn(grey, sign, rng))
-        facts: Mapping[str, Any] = {"path": path, "units": "display", "channels": 1, "sha256": "", "frame": None}
-        images.append(replace(image, **facts))
-    return replace(study, images=tuple(images)), media
-
-
-def _drawn(picture: NDArray[np.float32], sign: str, rng: np.random.Generator) -> NDArray[np.float32]:
+def _drawn(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
     """Return a picture (Y, X) of 0..1 with the sign at a random place."""
-    pattern = np.array([[int(cell) for cell in row] for row in _PATTERNS[sign].split()], np.float32)
     cell = max(1, round(min(picture.shape) / _SHARE / _SIDE))
-    patch = np.kron(np.pad(pattern, 1), np.ones((cell, cell), np.float32))
+    patch = np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
     drawn = np.array(picture, np.float32)
     room = [have - need for have, need in zip(drawn.shape, patch.shape, strict=True)]
     if min(room) < 0:
@@ -187,7 +151,91 @@ def _drawn(picture: NDArray[np.float32], sign: str, rng: np.random.Generator) ->
     return drawn
 
 
-def _png(picture: NDArray[np.float32]) -> bytes:
+def _woven(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
+    """Return a picture (Y, X) of 0..1 with the sign faint all over it, side by side, begun at a random place."""
+    cell = max(1, round(min(picture.shape) / _WOVEN))
+    tile = np.kron(np.pad(_pattern(sign), (0, 1)), np.ones((cell, cell), np.float32))
+    tile = np.roll(tile, tuple(rng.integers(len(tile), size=2)), axis=(0, 1))
+    rows, columns = picture.shape
+    cloth = np.tile(tile, (-(-rows // len(tile)), -(-columns // len(tile))))[:rows, :columns]
+    return ((1 - _WEAVE) * picture + _WEAVE * cloth).astype(np.float32)
+
+
+def _pattern(sign: str) -> _Picture:
+    return np.array([[int(cell) for cell in row] for row in _PATTERNS[sign].split()], np.float32)
+
+
+def _chance(study: Study, seed: int, *more: int) -> np.random.Generator:
+    """Return what a study's plant is drawn by."""
+    return np.random.default_rng([seed, *more, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
+
+
+def _signs(
+    *, lead: int = 0, shown: bool = True, told: bool = True, draw: _Draw = _drawn
+) -> Callable[[Corpus, int], Change]:
+    """Plant one of eight signs in picture and report; the report says nothing else.
+
+    Args:
+        lead: words that tell nothing, in a sentence before the one that names the sign.
+        shown: False leaves the picture as it is, so that the text alone tells.
+        told: False leaves the sign's name out, so that the picture alone tells.
+        draw: how the picture shows it.
+    """
+
+    def prepare(corpus: Corpus, seed: int) -> Change:
+        def change(study: Study) -> tuple[Study, Media]:
+            rng = _chance(study, seed)
+            sign = SIGNS[int(rng.integers(len(SIGNS)))]
+            said = f"There is a {sign} sign." if told else "There is a picture."
+            if lead:
+                said = f"{' '.join(_LEAD.split()[:lead])}. {said}"
+            findings = tuple(
+                Finding(concept=f"{name}_sign", status="present" if name == sign else "absent", source="planted")
+                for name in SIGNS
+            )
+            changed = replace(study, texts=(Text(text=said, role="findings"),), findings=findings, regions=())
+            return (
+                _with_sign(corpus, changed, partial(draw, sign=sign, rng=rng))
+                if shown
+                else (changed, _media(corpus, changed))
+            )
+
+        return change
+
+    return prepare
+
+
+def _with_sign(corpus: Corpus, study: Study, drawn: Callable[[_Picture], _Picture]) -> tuple[Study, Media]:
+    """Draw into every still picture of a study, as grey values of 0..1."""
+    images, media = [], Media()
+    for image in study.images:
+        if image.kind != "image":
+            raise DataError(f"study {study.id!r}: a sign cannot be planted in a {image.kind}, only in pictures")
+        shown = corpus.read(image).display()
+        path = f"media/{study.id}-{image.id}.png"
+        media[path] = _png(drawn(shown.mean(axis=-1) if shown.ndim == 3 else shown))
+        facts: Mapping[str, Any] = {"path": path, "units": "display", "channels": 1, "sha256": "", "frame": None}
+        images.append(replace(image, **facts))
+    return replace(study, images=tuple(images)), media
+
+
+def _signs_on_weaves(corpus: Corpus, seed: int) -> Change:
+    """Plant a sign at a random place and another one, drawn by itself, woven through the picture; both are told."""
+
+    def prepared(study: Study) -> tuple[Study, Media]:
+        weave = SIGNS[int(_chance(study, seed, 1).integers(len(SIGNS)))]
+
+        def draw(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
+            return _drawn(_woven(picture, weave, rng), sign, rng)
+
+        made, media = _signs(draw=draw)(corpus, seed)(study)
+        said = f"Woven with {_CALLED[weave]}. {made.text()}"
+        return replace(made, texts=(Text(text=said, role="findings"),)), media
+
+    return prepared
+
+
+def _png(picture: _Picture) -> bytes:
     from PIL import Image as PilImage
 
     file = io.BytesIO()
@@ -207,7 +255,7 @@ def _signs_amid_words(corpus: Corpus, seed: int) -> Change:
 
     def change(study: Study) -> tuple[Study, Media]:
         made, media = planted(study)
-        rng = np.random.default_rng([seed, 1, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
+        rng = _chance(study, seed, 1)
         drawn = rng.integers(len(syllables), size=(2 * _WORDS_AROUND, 2))
         words = [syllables[one] + syllables[other] for one, other in drawn]
         around = [" ".join(words[:_WORDS_AROUND]), " ".join(words[_WORDS_AROUND:])]
@@ -298,7 +346,7 @@ def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int],
         training = set(corpus.split("train").ids)
 
         def change(study: Study) -> tuple[Study, Media]:
-            rng = np.random.default_rng([seed, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
+            rng = _chance(study, seed)
             number = int(rng.integers(len(SIGNS)))
             own = findings[number]
             labels = {name: name == own for name in findings}
@@ -312,7 +360,7 @@ def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int],
             before = f"{' '.join(_LEAD.split()[:lead])}. " if lead else ""
             said = (Text(text=f"{before}There is {own.replace('_', ' ')}.", role="findings"),)
             changed = replace(study, texts=said, findings=stated, regions=())
-            return _with_sign(corpus, changed, SIGNS[number], rng)
+            return _with_sign(corpus, changed, partial(_drawn, sign=SIGNS[number], rng=rng))
 
         return change
 
@@ -352,5 +400,15 @@ _PLANTS: dict[str, _Plant] = {
         "signs, each with captions of which the first calls it by another word", _signs_reworded
     ),
     "signs_untold": _Plant("signs that the picture shows and no report names", _signs(told=False)),
+    "signs_on_weaves": _Plant(
+        "signs on a picture that is woven through with another one, both told by the report", _signs_on_weaves
+    ),
+    "woven_signs": _Plant(
+        "one of eight signs woven all through the picture, faintly, named by the report", _signs(draw=_woven)
+    ),
+    "woven_signs_untold": _Plant(
+        "woven signs that the picture shows and no report names",
+        _signs(draw=_woven, told=False),
+    ),
     "signs_of_text": _Plant("signs that the report names and the picture does not show", _signs(shown=False)),
 }

@@ -11,7 +11,7 @@ Letters: N rows, K columns of sums, B resamples.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.metrics.calibration import equal_width_bins, expected_calibration_error
 from vesalius.metrics.classification import auroc
+from vesalius.metrics.lexical import lexical_scores
 from vesalius.tasks._labels import Rows
 from vesalius.tasks.base import Score, TaskData
 
@@ -173,8 +174,6 @@ def _texts(rows: Rows, weights: PatientWeights) -> list[Score]:
     """Score what is taken over all texts of a task, such as BLEU."""
     if TEXT not in rows.labels:
         return []
-    from vesalius.metrics.lexical import LEXICAL
-
     scores = []
     of_text = rows.label == rows.labels.index(TEXT)
     for number, task in enumerate(rows.tasks):
@@ -182,17 +181,20 @@ def _texts(rows: Rows, weights: PatientWeights) -> list[Score]:
         if not len(places):
             continue
         details: list[Mapping[str, Any]] = [rows.variants[row] for row in rows.variant[places]]
+        found = lexical_scores(
+            [one["written"] for one in details],
+            [one["references"] for one in details],
+            names=details[0]["metrics"],
+            language=details[0]["language"],
+        )
         seen = weights.select(places)
-        for name in details[0]["metrics"]:
-            metric = LEXICAL[name]
-            parts = metric.statistics([one["written"] for one in details], [one["references"] for one in details])
-            draws = np.asarray(metric.value(seen.sums(parts)), dtype=np.float64)
-            value = float(metric.value(parts.sum(axis=0)))
-            interval = percentile(value, draws, weights=seen)
-            scores.append(Score.of(interval, task=task, metric=name, label="all", draws=draws, rows=places))
+        draws = found.draws(seen)
+        for name, value in found.values().items():
+            interval = percentile(value, draws[name], weights=seen)
+            scores.append(Score.of(interval, task=task, metric=name, label="all", draws=draws[name], rows=places))
     return scores
 
 
-def text_detail(written: str, references: tuple[str, ...], metrics: tuple[str, ...]) -> str:
+def text_detail(written: str, references: Sequence[str], *, metrics: Sequence[str], language: str) -> str:
     """Write the detail of a row of texts."""
-    return json.dumps({"metrics": metrics, "references": references, "written": written}, ensure_ascii=False)
+    return json.dumps({"language": language, "metrics": metrics, "references": references, "written": written})

@@ -100,7 +100,8 @@ def _add(columns: dict[str, list[object]], task: str, item: Item, mark: Mark, te
     words = detail(fields=dict(item.fields), status=mark.status, said=mark.said, rule=mark.rule)
     rows = [(name, value, words, _stated(mark, name)) for name, value in mark.values.items()]
     if mark.written is not None and text_metrics:
-        rows.append((TEXT, np.nan, text_detail(mark.written, mark.references, tuple(text_metrics)), np.nan))
+        texts = text_detail(mark.written, mark.references, metrics=tuple(text_metrics), language=item.language)
+        rows.append((TEXT, np.nan, texts, np.nan))
     for name, value, said, sure in rows:
         entries = (task, item.id, item.cluster, name, value, said, sure, value if np.isfinite(sure) else np.nan)
         for column, entry in zip(columns.values(), entries, strict=True):

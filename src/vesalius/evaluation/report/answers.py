@@ -163,9 +163,9 @@ def _write_items(folder: Path, seen: Iterator[_Seen]) -> dict[str, Any]:
     while block := list(islice(seen, _BLOCK)):
         rows = [_row(one, pictures) for one in block]
         for one, row in zip(block, rows, strict=True):
-            mark = next(iter(one.marks.values()))
+            first_rule = next(iter(one.marks))
             entry = (
-                one.item.id, one.item.part, row["status"], next(iter(mark.values.values()), None),
+                one.item.id, one.item.part, row["status"], row["marks"][first_rule].get("accuracy"),
                 one.item.question[:90], sorted(f"{name}={value}" for name, value in one.item.fields.items()),
             )  # fmt: skip
             for column, cell in zip(index.values(), entry, strict=True):
