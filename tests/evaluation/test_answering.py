@@ -15,6 +15,7 @@ from vesalius.benchmarks.base import Arm, Benchmark, Headline, Item, Mark, Statu
 from vesalius.curation.leakage import Contamination
 from vesalius.data.messages import Media, Message
 from vesalius.errors import CapabilityError, ConfigError, DataError
+from vesalius.evaluation.answering.controls import knowing
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.answering.safety import probes
 from vesalius.evaluation.compare import compare
@@ -155,6 +156,16 @@ def test_controls_are_models_too(colours: Colours, tmp_path: Path) -> None:
     assert value(evaluated("control:majority", colours, tmp_path / "majority")) == 0.5
     with pytest.raises(ConfigError, match="control:blank:MODEL"):
         evaluated("control:blank", colours, tmp_path / "blank")
+
+
+def test_the_majority_is_that_of_training_where_there_is_one_and_never_the_item_s_own(colours: Colours) -> None:
+    asked = list(colours.items(colours.folder, parts=("red", "blue"), split="test"))
+    pool = [item for item in asked if item.part == "red" and item.truth == "no"]
+    control = knowing("majority", colours, lambda: asked, pool, seed=0)
+    requests = [Request(id=f"{item.id}/0", messages=(Message(role="user", parts=("?",)),)) for item in asked]
+    said = {reply.id: reply.text for reply in control.generate(requests)}
+    assert {text for name, text in said.items() if name.startswith("red")} == {"no"}
+    assert len({text for name, text in said.items() if name.startswith("blue")}) == 1
 
 
 def test_a_killed_run_goes_on_and_asks_nothing_twice(colours: Colours, tmp_path: Path) -> None:
@@ -320,9 +331,7 @@ def test_rotated_options_keep_their_truth() -> None:
 
 
 def test_seen_items_are_scored_apart(colours: Colours, tmp_path: Path) -> None:
-    marks = Contamination(
-        train="t", test="c", test_hash="0", kinds={"3": ("pixels",), "5_test": ("pixels",)}
-    )
+    marks = Contamination(train="t", test="c", test_hash="0", kinds={"3": ("pixels",), "5_test": ("pixels",)})
     path = marks.write(tmp_path / "marks.json")
     done = evaluated(Looking(), colours, tmp_path / "out", controls=False, contamination=str(path))
     seen = done.score("colours/red", "accuracy", "seen=yes")

@@ -67,8 +67,8 @@ def knowing(
         name: of `KNOWING`.
         benchmark: says what a right answer is.
         items: what will be asked.
-        pool: items that the most frequent answer is taken from, such as those of training; empty for the asked
-            ones themselves, which gives the best constant answer to them.
+        pool: items of training, of which the most frequent answer is taken; of a part and kind that it lacks, that
+            of the asked items themselves, which is the best constant answer to them.
         seed: of the draws of "random".
 
     Raises:
@@ -77,8 +77,9 @@ def knowing(
     if name not in KNOWING:
         raise ConfigError(f"no control {name!r}{did_you_mean(name, KNOWING)}")
     by_id = {item.id: item for item in items()}
-    seen = _right_answers(benchmark, pool or list(by_id.values()))
-    facts = {"answers_from": "training" if pool else "the asked items", "seed": seed}
+    seen = _right_answers(benchmark, by_id.values()) | _right_answers(benchmark, pool)
+    trained = sorted({item.part for item in pool})
+    facts = {"answers_from": {"training": trained, "elsewhere": "the asked items"}, "seed": seed}
 
     def say(request: str) -> str:
         item, said = by_id[request.rpartition("/")[0]], [Reply(id="")] * int(request.rpartition("/")[2])
@@ -86,7 +87,7 @@ def knowing(
             return benchmark.right(item, said)
         if name == "random" and item.options and item.kind == "choice":
             return _drawn(tuple(item.options), request, seed)
-        known = seen.get((item.part, item.kind, len(said))) or Counter([benchmark.right(item, said)])
+        known = seen[item.part, item.kind, len(said)]
         return known.most_common(1)[0][0] if name == "majority" else _drawn(tuple(sorted(known)), request, seed)
 
     return KnowingPredictor(name, say, facts=facts)
