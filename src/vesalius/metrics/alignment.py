@@ -48,8 +48,6 @@ class _Paths(NamedTuple):
     """Smaller is better; the item is its first part, (P,)."""
     end: Integers
     """Word of the text after the last match, −1 where the last word was left, (P,)."""
-    match: Integers
-    """Match that the last word was given and the log does not have yet, −1 for none, (P,)."""
     log: Integers
     """Last entry of the log of matches taken, −1 before the first, (P,)."""
     used: Bits
@@ -57,29 +55,27 @@ class _Paths(NamedTuple):
 
     def at(self, places: Integers) -> _Paths:
         return _Paths(
-            rank=self.rank[places], end=self.end[places], match=self.match[places], log=self.log[places],
-            used=self.used[places],
+            rank=self.rank[places], end=self.end[places], log=self.log[places], used=self.used[places]
         )  # fmt: skip
 
 
 class _Log:
-    """Matches that paths took, entered once the path is kept: entries that name the one before."""
+    """Matches that paths took: entries that name the one before."""
 
     def __init__(self) -> None:
         self.parts: list[tuple[Integers, Integers]] = []
         self.size = 0
 
-    def entered(self, paths: _Paths) -> Integers:
-        """Enter the match that each path took last; returns the last entries of the paths, (P,)."""
-        new = np.flatnonzero(paths.match >= 0)
-        last = paths.log.copy()
-        self.parts.append((last[new], paths.match[new]))
-        last[new] = np.arange(self.size, self.size + len(new))
-        self.size += len(new)
-        return last
+    def add(self, before: Integers, match: Integers) -> Integers:
+        """Enter matches behind earlier entries; returns the numbers of the new ones."""
+        self.parts.append((before, match))
+        self.size += len(match)
+        return np.arange(self.size - len(match), self.size)
 
     def read(self, last: Integers) -> Integers:
         """Return all matches on the way to some entries."""
+        if not self.parts:
+            return np.zeros(0, dtype=np.int64)
         before, match = (np.concatenate(part) for part in zip(*self.parts, strict=True))
         found = []
         while len(last := last[last >= 0]):
@@ -100,100 +96,91 @@ def align(matches: Matches, lengths: Integers, other_lengths: Integers) -> tuple
     words = int(other_lengths.max(initial=0)) // 64 + 1
     none = np.full(number, -1)
     start = (np.arange(number + 1) << _ITEM)[1:] - _MATCHED
-    paths = _Paths(rank=start, end=none, match=none, log=none, used=np.zeros((number, words), dtype=np.uint64))
+    paths = _Paths(rank=start, end=none, log=none, used=np.zeros((number, words), dtype=np.uint64))
     log, last, chunks = _Log(), none.copy(), np.zeros(number, dtype=np.int64)
     by_place = np.argsort(matches.place, kind="stable")
     most = int(lengths.max(initial=0))
     cuts = np.searchsorted(matches.place[by_place], np.arange(most + 1))
     for place in range(most + 1):
-        order, item = _best(paths.rank, _BEAM)
+        item = paths.rank >> _ITEM
         ended = lengths[item] == place
         if ended.any():
-            final = paths.at(order[ended])
+            final = paths.at(np.flatnonzero(ended))
             rank = final.rank + _CHUNK * (final.end >= 0)
-            first, of = _best(rank, 1)
-            last[of], chunks[of] = log.entered(final.at(first)), rank[first] % _MATCHED // _CHUNK
-            order, item = order[~ended], item[~ended]
+            first = _best(rank, 1)
+            last[rank[first] >> _ITEM], chunks[rank[first] >> _ITEM] = (
+                final.log[first],
+                rank[first] % _MATCHED // _CHUNK,
+            )
+            paths = paths.at(np.flatnonzero(~ended))
         if place < most:
-            here = by_place[cuts[place] : cuts[place + 1]]
-            paths = paths.at(order)
-            paths = _step(paths._replace(log=log.entered(paths)), item, matches, here)
+            paths = _step(paths, matches, by_place[cuts[place] : cuts[place + 1]], log)
     return np.concatenate([np.flatnonzero(matches.definite), log.read(last)]), chunks
 
 
-def _best(rank: Integers, number: int) -> tuple[Integers, Integers]:
-    """Return so many places of each item in order of rank, of equal ones the first before, and their items."""
+def _best(rank: Integers, number: int) -> Integers:
+    """Return so many places of each item in order of rank, of equal ones the first before."""
     order = np.argsort(rank, kind="stable")
     item = rank[order] >> _ITEM
     starts = np.flatnonzero(np.diff(item, prepend=-1))
     sizes = np.diff(np.append(starts, len(item)))
     if sizes.max(initial=0) <= number:
-        return order, item
-    kept = np.arange(len(item)) - np.repeat(starts, sizes) < number
-    return order[kept], item[kept]
+        return order
+    return order[np.arange(len(item)) - np.repeat(starts, sizes) < number]
 
 
-def _step(paths: _Paths, item: Integers, matches: Matches, here: Integers) -> _Paths:
-    """Take the paths, each of its item, over one word of the reference, which has the matches `here`."""
-    found = np.bincount(matches.item[here], minlength=int(item.max(initial=0)) + 1)
+def _step(paths: _Paths, matches: Matches, here: Integers, log: _Log) -> _Paths:
+    """Take every path over one word of the reference, which has the matches `here`, and keep the best."""
+    parent, chosen, distance = _children(paths, matches, here)
+    takes = chosen >= 0
+    end, before = np.full(len(chosen), -1), paths.end[parent]
+    rank = paths.rank[parent] + distance
+    if len(matches.item):
+        end = np.where(takes, matches.other[chosen], -1)
+        rank -= np.where(takes, matches.gain[chosen] * _MATCHED, 0)
+    # A chunk ends where the word is left and where the match is not beside the one before.
+    rank += _CHUNK * ((before >= 0) & (before != end))
+    best = _best(rank, _BEAM)
+    parent, chosen, end = parent[best], chosen[best], end[best]
+    used, entries = paths.used[parent], paths.log[parent]
+    new = np.flatnonzero(chosen >= 0)
+    if len(new):
+        new = new[~matches.definite[chosen[new]]]
+        words = matches.other[chosen[new]].astype(np.uint64)
+        used[new, words >> np.uint64(6)] |= np.uint64(1) << (words & np.uint64(63))
+        entries[new] = log.add(entries[new], chosen[new])
+    return _Paths(rank=rank[best], end=np.where(end >= 0, end + 1, -1), log=entries, used=used)
+
+
+def _children(paths: _Paths, matches: Matches, here: Integers) -> tuple[Integers, Integers, Integers]:
+    """Return each way on: its path, its match or −1 for leaving the word, and the distance that is added."""
+    item = paths.rank >> _ITEM
+    number = int(item.max(initial=0)) + 1
+    found = np.bincount(matches.item[here], minlength=number)
     first = np.cumsum(found) - found
     sure = np.full(len(found), -1)
     alone = here[matches.definite[here]]
     sure[matches.item[alone]] = alone
-    branch = ((found > 0) & (sure < 0))[item]
-    moved = _moved(paths, matches, sure[item])
-    if not branch.any():
-        return moved._replace(match=np.full(len(item), -1))
-    plain, order = np.flatnonzero(~branch), np.flatnonzero(branch)
-    moved = moved.at(plain)._replace(match=np.full(len(plain), -1))
-    branched = _branched(paths, order, matches, here, (first[item[order]], found[item[order]]))
-    return _Paths(*(np.concatenate(parts) for parts in zip(moved, branched, strict=True)))
-
-
-def _moved(paths: _Paths, matches: Matches, chosen: Integers) -> _Paths:
-    """Go on by the chosen match, or leave the word where it is −1: an open chunk ends."""
-    takes = chosen >= 0
-    end = np.full(len(takes), -1)
-    rank = paths.rank.copy()
-    if takes.any():
-        other = matches.other[chosen]
-        rank[paths.end >= 0] += _CHUNK
-        rank[takes & (paths.end == other)] -= _CHUNK
-        rank -= np.where(takes, matches.gain[chosen] * _MATCHED, 0)
-        sure = takes & matches.definite[chosen]
-        rank += np.where(sure, np.abs(matches.place[chosen] - other), 0)
-        end = np.where(takes, other + 1, -1)
-    else:
-        rank[paths.end >= 0] += _CHUNK
-    return paths._replace(rank=rank, end=end, match=chosen)
-
-
-def _branched(
-    paths: _Paths,
-    order: Integers,
-    matches: Matches,
-    here: Integers,
-    spans: tuple[Integers, Integers],
-) -> _Paths:
-    """Extend the paths in `order` by each match of their span of `here`, and by leaving the word."""
-    first, found = spans
-    parent = np.repeat(np.arange(len(found)), found + 1)
-    starts = np.cumsum(found + 1) - found - 1
+    found[sure >= 0] = 0
+    ways = found[item] + 1
+    parent = np.repeat(np.arange(len(item)), ways)
+    if len(parent) == len(item):
+        chosen = sure[item]
+        apart = np.abs(matches.place[chosen] - matches.other[chosen]) if len(here) else 0
+        return parent, chosen, np.where(chosen >= 0, apart, 0)
+    starts = np.cumsum(ways) - ways
     turn = np.arange(len(parent)) - starts[parent]
-    takes = turn < found[parent]
-    chosen = np.where(takes, here[np.minimum(first[parent] + turn, len(here) - 1)], -1)
-    free = ~takes | ~_taken(paths.used, order[parent], matches.other[chosen])
+    branches = turn < ways[parent] - 1
+    chosen = np.where(branches, here[np.minimum(first[item][parent] + turn, len(here) - 1)], sure[item][parent])
+    apart = np.where(chosen >= 0, np.abs(matches.place[chosen] - matches.other[chosen]), 0)
+    free = np.ones(len(parent), dtype=bool)
+    free[branches] = ~_taken(paths.used, parent[branches], matches.other[chosen[branches]])
     # The original adds the distance of a match to the path that it leaves behind, not to the one that takes it.
-    tried = np.where(takes & free, np.abs(matches.place[chosen] - matches.other[chosen]), 0)
+    tried = np.where(branches & free, apart, 0)
     before = np.cumsum(tried) - tried
+    distance = before - before[starts][parent] + np.where(branches, 0, apart)
     kept = np.flatnonzero(free)
-    parent, chosen, distance = parent[kept], chosen[kept], (before - before[starts][parent])[kept]
-    grown = paths.at(order[parent])
-    grown = _moved(grown._replace(rank=grown.rank + distance), matches, chosen)
-    rows = np.flatnonzero(chosen >= 0)
-    words = matches.other[chosen[rows]].astype(np.uint64)
-    grown.used[rows, words >> np.uint64(6)] |= np.uint64(1) << (words & np.uint64(63))
-    return grown
+    return parent[kept], chosen[kept], distance[kept]
 
 
 def _taken(used: Bits, path: Integers, words: Integers) -> NDArray[np.bool_]:
