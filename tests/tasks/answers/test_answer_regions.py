@@ -48,7 +48,8 @@ def test_scales() -> None:
         ("unit", "[.1, .25, .25, .75]"),
         ("thousand", "[100,250,250,750]"),
     ):
-        assert parse_boxes(reply, size=size, scale=scale).value == pytest.approx(np.array([[40, 50, 100, 150]]))  # type: ignore[arg-type]
+        found = parse_boxes(reply, size=size, scale=scale)  # type: ignore[arg-type]
+        assert found.value == pytest.approx(np.array([[40, 50, 100, 150]]))
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,14 @@ _ABSENT = re.compile(
     re.IGNORECASE,
 )
 _PRESENT = re.compile(
-    r"\bthere\s+(?:is|are|was|were)\b|\b(?:present|seen|visible|evident|noted|identified|observed|shows?|demonstrates?)\b"
+    r"\bthere\s+(?:is|are|was|were)\b|\b(?:present|seen|visible|evident)\b"
+    r"|\b(?:noted|identified|observed|shows?|demonstrates?)\b"
     r"|\bconsistent\s+with\b",
     re.IGNORECASE,
 )
 _UNSURE = re.compile(
-    r"\b(?:cannot|can\s*not|can['’]t)\s+(?:be\s+)?(?:exclude|rule)|\bnot\s+excluded\b|\bpossibl[ey]\b|\bmay\b|\bmight\b",
+    r"\b(?:cannot|can\s*not|can['’]t)\s+(?:be\s+)?(?:exclude|rule)|\bnot\s+excluded\b"
+    r"|\bpossibl[ey]\b|\bmay\b|\bmight\b",
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"[.;!?\n]|\b(?:but|however|although|except)\b", re.IGNORECASE)

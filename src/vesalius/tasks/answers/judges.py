@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from vesalius.errors import ConfigError, did_you_mean
-from vesalius.tasks.answers.reply import Parsed, empty
+from vesalius.tasks.answers.reply import Parsed
 from vesalius.tasks.answers.rules.medevalkit import tagged
 
 __all__ = ["JUDGES", "parse_judge"]
@@ -32,9 +32,8 @@ def parse_judge(reply: str, *, judge: str) -> Parsed:
     """
     if judge not in JUDGES:
         raise ConfigError(f"unknown judge {judge!r}{did_you_mean(judge, JUDGES)}")
-    nothing = empty(reply)
-    if nothing:
-        return nothing
+    if not reply.strip():
+        return Parsed(status="empty", rule="no word")
     value = JUDGES[judge](reply)
     if value is None:
         return Parsed(status="unparsed", rule=f"no verdict by the rule of {judge}")

@@ -34,7 +34,8 @@ _NAMED = [rf"[\"']?{name}[\"']?\s{{0,4}}[=:]\s{{0,4}}{_N}" for name in ("x_?1", 
 _BOXES = (
     re.compile(rf"[\[(<]\s{{0,4}}{_N}{_GAP}{_N}{_GAP}{_N}{_GAP}{_N}\s{{0,4}}[\])>]"),
     re.compile(
-        rf"[\[(]\s{{0,4}}{_N}{_GAP}{_N}\s{{0,4}}[\])]\s{{0,4}}(?:[,;-]|to|and)?\s{{0,4}}[\[(]\s{{0,4}}{_N}{_GAP}{_N}\s{{0,4}}[\])]"
+        rf"[\[(]\s{{0,4}}{_N}{_GAP}{_N}\s{{0,4}}[\])]\s{{0,4}}(?:[,;-]|to|and)?\s{{0,4}}"
+        rf"[\[(]\s{{0,4}}{_N}{_GAP}{_N}\s{{0,4}}[\])]"
     ),
     re.compile(r"[,;\s]{1,4}".join(_NAMED), re.IGNORECASE),
     re.compile(rf"<\|?box(?:_start)?\|?>\s{{0,4}}{_N}{_GAP}{_N}{_GAP}{_N}{_GAP}{_N}\s{{0,4}}<", re.IGNORECASE),

@@ -12,7 +12,8 @@ __all__ = ["parse_confidence_text", "parse_json_text"]
 
 _NUMBER = r"(\d{1,3}(?:[.,]\d{1,6})?|[.,]\d{1,6})"
 _STATED = re.compile(
-    rf"\b(?:confiden(?:ce|t)|certain(?:ty)?|probability|likelihood|sure)\b[^\d\n]{{0,40}}?{_NUMBER}\s{{0,3}}(%|percent|/\s*100?)?"
+    rf"\b(?:confiden(?:ce|t)|certain(?:ty)?|probability|likelihood|sure)\b"
+    rf"[^\d\n]{{0,40}}?{_NUMBER}\s{{0,3}}(%|percent|/\s*100?)?"
     rf"|{_NUMBER}\s{{0,3}}(%|percent|/\s*100?)\s+(?:confident|certain|sure|confidence|certainty|probability)\b",
     re.IGNORECASE,
 )
