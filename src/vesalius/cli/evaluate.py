@@ -48,12 +48,13 @@ def evaluate(
     conventions: Annotated[str, typer.Option(help="Benchmark: rules beside ours, or 'all'.")] = "",
     rescore: Annotated[bool, typer.Option("--rescore", help="Benchmark: mark stored replies, ask nothing.")] = False,
     safety_items: Annotated[int, typer.Option(help="Benchmark: items of the safety sheet; 0 for none.")] = 100,
+    base: Annotated[str, typer.Option(help="Benchmark: model that this one was adapted from, for a pair.")] = "",
     judge: Annotated[str, typer.Option(help="Benchmark: model that judges free answers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Evaluate a model and its controls on a split or a benchmark, and write scores, predictions and a report."""
     from vesalius.benchmarks.base import question_benchmarks
-    from vesalius.evaluation.summary import summary
+    from vesalius.evaluation.summary import comparison_text, summary
 
     shared: dict[str, Any] = {
         "resamples": resamples,
@@ -63,7 +64,9 @@ def evaluate(
         "command": " ".join(["vesalius", *sys.argv[1:]]),
     }
     names = _split(on)
-    if all(name.replace("-", "_") in question_benchmarks() for name in names):
+    benchmarks = all(name.replace("-", "_") in question_benchmarks() for name in names)
+    asked: dict[str, Any] = {}
+    if benchmarks:
         asked = shared | {
             "split": split,
             "twin": twin,
@@ -83,8 +86,17 @@ def evaluate(
         ]
     else:
         found = [_corpus(model, on, split, _split(tasks), out, contamination, resume, shared)]
-    documents = [{**one.document, "folder": str(one.folder)} for one in found]
-    emit(documents[0] if len(found) == 1 else documents, as_json, lambda: "\n\n".join(summary(one) for one in found))
+    pairs = [_against(base, one, settings=asked) for one in found] if base and benchmarks else []
+    documents: list[dict[str, Any]] = [{**one.document, "folder": str(one.folder)} for one in found]
+    for document, pair in zip(documents, pairs, strict=False):
+        document["against_base"] = pair.document
+    emit(
+        documents[0] if len(found) == 1 else documents,
+        as_json,
+        lambda: "\n\n".join(
+            [summary(one) for one in found] + [comparison_text(one.document, folder=str(one.folder)) for one in pairs]
+        ),
+    )
 
 
 def _split(words: str) -> list[str]:
@@ -100,6 +112,19 @@ def _benchmark(model: str, name: str, *, data: str, out: str, several: bool, set
     return answer_benchmark(
         model, on=name, data=folders[0] or None, out=folders[1] or None, progress=progress, **settings
     )
+
+
+def _against(base: str, found: Any, *, settings: dict[str, Any]) -> Any:
+    """Ask the base the same questions of the same release, and compare in pairs."""
+    from vesalius.evaluation.answering.run import answer_benchmark
+    from vesalius.evaluation.compare import compare
+
+    asked = settings | {"controls": False, "safety_items": 0}
+    corpus = found.document["corpus"]
+    other = answer_benchmark(
+        base, on=corpus["name"], data=corpus["root"], out=found.folder / "base", progress=progress, **asked
+    )
+    return compare([found, other], out=found.folder / "against-base", progress=progress)
 
 
 def _corpus(

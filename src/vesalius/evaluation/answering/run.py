@@ -263,7 +263,7 @@ class _Job:
             **scored,
             "control_notes": {one.name: NOTES[one.name] for one in systems[1:]},
             "model": dict(systems[0].predictor.identity),
-            "corpus": {**data, "name": bench.name, "items": {**data["items"], "unit": "questions"}},
+            "corpus": {**data, "root": str(self.survey.root), "items": {**data["items"], "unit": "questions"}},
             "settings": {"resamples": self.settings.resamples, "seed": self.settings.seed},
             "headlines": [
                 {"task": task, "metric": metric, "label": label, "words": words}

@@ -1,0 +1,45 @@
+"""`vesalius evaluate MODEL --on BENCHMARK`, as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vesalius.cli.evaluate import app
+
+
+def evaluate(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, [*words, "--resamples", "50"])
+    assert done.exit_code == code, done.output
+    return done.stdout
+
+
+def test_a_twin_is_asked_and_compared_with_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = evaluate(
+        "control:oracle", "--on", "mediconfusion", "--twin", "--patients", "16", "--base", "control:random", "--json"
+    )
+    document = json.loads(told)
+    folder = Path(document["folder"])
+    assert (folder / "report.html").is_file()
+    assert (folder / "against-base" / "comparison.html").is_file()
+    assert any(row["difference"] > 0 for row in document["against_base"]["pairs"])
+    assert document["corpus"]["virtual"]
+    shown = evaluate("control:oracle", "--on", "mediconfusion", "--twin", "--patients", "16", "--rescore")
+    assert "set_accuracy" in shown
+    assert "no clinical evidence" in shown
+
+
+def test_several_benchmarks_have_folders_of_their_own(tmp_path: Path) -> None:
+    names = "mediconfusion,smmile"
+    told = evaluate(
+        "control:majority", "--on", names, "--twin", "--patients", "16", "--data", str(tmp_path / "twins"), "--out",
+        str(tmp_path / "out"), "--limit", "10", "--json",
+    )  # fmt: skip
+    assert [one["corpus"]["name"] for one in json.loads(told)] == names.split(",")
+    for name in names.split(","):
+        assert (tmp_path / "out" / name / "scores.json").is_file()
+        assert (tmp_path / "twins" / name / "VIRTUAL.json").is_file()
