@@ -74,6 +74,16 @@ _READERS = {"healthbench": rubric_items, **dict.fromkeys(_REPORTS, report_items)
 _PLACE = re.compile(r"\{(\w+)\}")
 _SCORES = {"precision": "set_precision", "recall": "set_recall", "f1": "set_f1"}
 _PRINTED = {name: f"printed_{name}" for name in _SCORES}
+_SOURCE = "assets/mm_eval.png of alibaba-damo-academy/MedEvalKit at 9b12e3b, free answers judged by GPT-4.1"
+_COLUMNS = ("mmmu_med", "vqa_rad", "slake_en and slake_zh", "path_vqa", "pmc_vqa", "omnimedvqa", "medxpertqa_mm")
+_PUBLISHED = {
+    "GPT-4.1": (75.2, 65.0, 72.2, 55.5, 55.2, 75.5, 45.2),
+    "MedGemma-4B-IT": (43.7, 72.5, 76.4, 48.8, 49.9, 69.8, 22.3),
+    "LLaVA-Med-7B": (29.3, 53.7, 48.0, 38.8, 30.5, 44.3, 20.3),
+    "Qwen2.5VL-7B": (50.6, 64.5, 67.2, 44.1, 51.9, 63.6, 22.3),
+    "Lingshu-7B": (54.0, 67.9, 83.1, 61.9, 56.3, 82.9, 26.7),
+    "Lingshu-32B": (62.3, 76.5, 89.2, 65.9, 57.9, 83.4, 30.9),
+}
 
 
 class MedEvalKit(Benchmark):
@@ -100,16 +110,11 @@ class MedEvalKit(Benchmark):
         Headline(metric="score", part="healthbench"),
     )
     text_metrics = ("coco_bleu_1", "coco_bleu_4", "coco_rouge_l", "meteor_es", "cider_d", "radcliq_bleu_2")
-    published = (
-        Published(
-            model="Lingshu-7B", metric="accuracy", part="mean of seven multimodal parts", value=0.618,
-            source="paper, by memory", arm="direct",
-        ),
-        Published(
-            model="Lingshu-32B", metric="accuracy", part="mean of seven multimodal parts", value=0.666,
-            source="paper, by memory", arm="direct",
-        ),
-    )  # fmt: skip
+    published = tuple(
+        Published(model=model, metric="accuracy", part=part, value=value / 100, source=_SOURCE, arm="direct")
+        for model, values in _PUBLISHED.items()
+        for part, value in zip(_COLUMNS, values, strict=True)
+    )
 
     def parts_at(self, root: Path) -> tuple[str, ...]:
         """Return the parts whose folder, named after the data set, lies below the root."""
