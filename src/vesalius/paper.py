@@ -38,6 +38,7 @@ class PositiveControl:
     metric: str = ""
     label: str = ""
     subset: float | None = None
+    """Share of the training labels; that of the claim where neither this nor a task is given."""
     direction: Direction | None = None
     """None for the claim's; a claim of equality needs "higher" or "lower" here."""
 

@@ -79,6 +79,17 @@ def test_arms_have_the_same_data_order_and_initial_weights(corpus: Corpus, tmp_p
     assert [list(batch) for batch in other.batches()] != orders[0]
 
 
+def test_a_control_with_a_task_of_its_own_has_a_share_of_labels_of_its_own():
+    planted = PositiveControl(sentence="Planted.", data=ClaimData(plant="signs"))
+    same = experiments(with_claim(control=planted), budget=TINY)[1]
+    other = replace(planted, task="retrieval", metric="mrr", label="image_to_text")
+    own = experiments(with_claim(control=other), budget=TINY)[1]
+    assert (same.measure.words, own.measure.words) == (
+        "linear_probe_100 auroc (macro)",
+        "retrieval mrr (image_to_text)",
+    )
+
+
 def test_several_keys_are_switched_at_once_and_a_plant_is_no_recipe_key():
     both = with_claim(
         factor="data and weights", on={PLANT: "", "method.image_weight": 0.5}, off={PLANT: "shuffled_texts"}

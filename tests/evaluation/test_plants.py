@@ -69,13 +69,25 @@ def test_signs_of_the_text_leave_the_picture(corpus: Corpus, tmp_path: Path):
     np.testing.assert_array_equal(planted.read(study.images[0]).array, was)
 
 
-def test_a_sign_that_is_not_told_is_in_picture_and_labels_alone(corpus: Corpus, tmp_path: Path):
-    planted = plant(corpus, tmp_path, name="signs_untold")
-    assert {study.text() for study in planted} == {"There is a picture."}
+@pytest.mark.parametrize(("name", "told"), [("woven_signs", True), ("woven_signs_untold", False)])
+def test_a_woven_sign_repeats_all_over_the_picture(marked: Corpus, tmp_path: Path, name: str, told: bool):
+    planted = plant(marked, tmp_path, name=name)
     for study in planted:
-        assert sum(finding.status == "present" for finding in study.findings) == 1
-        was, shown = (of.read(of.study(study.id).images[0]).display() for of in (corpus, planted))
-        assert not np.array_equal(shown, was if was.ndim == 2 else was.mean(axis=-1))
+        (sign,) = (finding.concept.removesuffix("_sign") for finding in study.findings if finding.status == "present")
+        assert study.text() == (f"There is a {sign} sign." if told else "There is a picture.")
+        was, shown = (of.read(of.study(study.id).images[0]).display() for of in (marked, planted))
+        cloth = (shown - 0.4 * was) / 0.6
+        # pictures of 32 x 32 with a cell of one pixel: the cloth of 8 x 8 stands there sixteen times; a grey value
+        # is rounded to 1/255 twice, which is 1/180 of the cloth
+        first = cloth[:8, :8]
+        np.testing.assert_allclose(cloth, np.tile(first, (4, 4)), atol=0.012)
+        assert set(np.round(first).astype(int).ravel()) == {0, 1}
+
+
+def test_a_woven_sign_begins_at_a_place_of_its_own(marked: Corpus, tmp_path: Path):
+    planted = plant(marked, tmp_path, name="woven_signs")
+    pictures = [planted.read(study.images[0]).display() for study in planted]
+    assert len({picture[:8, :8].round().tobytes() for picture in pictures}) > 4
 
 
 def test_a_named_sign_is_called_by_a_finding(corpus: Corpus, tmp_path: Path):

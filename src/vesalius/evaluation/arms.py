@@ -209,7 +209,7 @@ def _experiment(paper: Paper, claim: Claim, name: str, *, control: bool, budget:
         task=(planted.task if planted else "") or claim.task,
         metric=(planted.metric if planted else "") or claim.metric,
         label=(planted.label if planted else "") or claim.label,
-        subset=planted.subset if planted and planted.subset is not None else claim.subset,
+        subset=planted.subset if planted and (planted.task or planted.subset is not None) else claim.subset,
     )
     return Experiment(
         name=name,

@@ -12,7 +12,6 @@ import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,7 @@ def _drawn(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
 
 
 def _woven(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
-    """Return a picture (Y, X) of 0..1 with the sign faint all over it, side by side, begun at a random place."""
+    """Return a picture (Y, X) of 0..1 with the sign all over it, side by side, begun at a random place."""
     cell = max(1, round(min(picture.shape) / _WOVEN))
     tile = np.kron(np.pad(_pattern(sign), (0, 1)), np.ones((cell, cell), np.float32))
     tile = np.roll(tile, tuple(rng.integers(len(tile), size=2)), axis=(0, 1))
@@ -195,7 +194,7 @@ def _signs(
             )
             changed = replace(study, texts=(Text(text=said, role="findings"),), findings=findings, regions=())
             return (
-                _with_sign(corpus, changed, partial(draw, sign=sign, rng=rng))
+                _with_sign(corpus, changed, lambda shown: draw(shown, sign, rng))
                 if shown
                 else (changed, _media(corpus, changed))
             )
@@ -217,22 +216,6 @@ def _with_sign(corpus: Corpus, study: Study, drawn: Callable[[_Picture], _Pictur
         facts: Mapping[str, Any] = {"path": path, "units": "display", "channels": 1, "sha256": "", "frame": None}
         images.append(replace(image, **facts))
     return replace(study, images=tuple(images)), media
-
-
-def _signs_on_weaves(corpus: Corpus, seed: int) -> Change:
-    """Plant a sign at a random place and another one, drawn by itself, woven through the picture; both are told."""
-
-    def prepared(study: Study) -> tuple[Study, Media]:
-        weave = SIGNS[int(_chance(study, seed, 1).integers(len(SIGNS)))]
-
-        def draw(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
-            return _drawn(_woven(picture, weave, rng), sign, rng)
-
-        made, media = _signs(draw=draw)(corpus, seed)(study)
-        said = f"Woven with {_CALLED[weave]}. {made.text()}"
-        return replace(made, texts=(Text(text=said, role="findings"),)), media
-
-    return prepared
 
 
 def _png(picture: _Picture) -> bytes:
@@ -360,7 +343,7 @@ def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int],
             before = f"{' '.join(_LEAD.split()[:lead])}. " if lead else ""
             said = (Text(text=f"{before}There is {own.replace('_', ' ')}.", role="findings"),)
             changed = replace(study, texts=said, findings=stated, regions=())
-            return _with_sign(corpus, changed, partial(_drawn, sign=SIGNS[number], rng=rng))
+            return _with_sign(corpus, changed, lambda shown: _drawn(shown, SIGNS[number], rng))
 
         return change
 
@@ -399,12 +382,8 @@ _PLANTS: dict[str, _Plant] = {
     "signs_reworded": _Plant(
         "signs, each with captions of which the first calls it by another word", _signs_reworded
     ),
-    "signs_untold": _Plant("signs that the picture shows and no report names", _signs(told=False)),
-    "signs_on_weaves": _Plant(
-        "signs on a picture that is woven through with another one, both told by the report", _signs_on_weaves
-    ),
     "woven_signs": _Plant(
-        "one of eight signs woven all through the picture, faintly, named by the report", _signs(draw=_woven)
+        "one of eight signs woven all through the picture, named by the report", _signs(draw=_woven)
     ),
     "woven_signs_untold": _Plant(
         "woven signs that the picture shows and no report names",

@@ -40,8 +40,9 @@ _COMPACT = (
     "method.layers=2",
     "method.middle=1",
     "method.decoder_depth=1",
+    "optimisation.lr=0.002",
 )
-"""Encoders and fusion for pictures of 64 pixels."""
+"""Encoders and fusion for pictures of 64 pixels, and a rate at which narrow ones rebuild pixels in 240 steps."""
 
 PAPER = Paper(
     slug="m3ae",
@@ -63,8 +64,11 @@ PAPER = Paper(
             published="VQA-RAD, SLAKE, MedVQA-2019: accuracy 77.0 / 83.2 / 79.9 with all three (from memory)",
             settings=_COMPACT,
             control=PositiveControl(
-                sentence="A sign that no report tells can be learned from the pixels alone.",
-                data=ClaimData(plant="signs_untold"),
+                sentence="Each patch tells what all others show, and no report does: to rebuild them is to know the "
+                "sign that is woven in and where it begins; pictures alike in both come to lie near each other.",
+                data=ClaimData(plant="woven_signs_untold"),
+                task="knn",
+                subset=0.1,
             ),
         ),
     ),
