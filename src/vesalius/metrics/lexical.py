@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vesalius.errors import ConfigError, DataError
-from vesalius.metrics.bleu import NltkSmoothing, nltk_bleu, nltk_counts, sacre_bleu
+from vesalius.metrics.bleu import nltk_bleu, nltk_counts, sacre_bleu
 from vesalius.metrics.bootstrap import PatientWeights
 from vesalius.metrics.chrf import chrf, chrf_counts
 from vesalius.metrics.cider import cider
@@ -253,9 +253,9 @@ def _rouge_lines(texts: Texts, tokeniser: str) -> Floats:
     return _with_ones(rouge_summary(texts.said, texts.truths, tokeniser=TOKENISERS[tokeniser])[:, 2])
 
 
-def _sentence_bleu(texts: Texts, tokeniser: str, *, smoothing: NltkSmoothing) -> Floats:
+def _sentence_bleu(texts: Texts, tokeniser: str) -> Floats:
     counts = nltk_counts(texts.pairs(tokeniser))
-    scores = [nltk_bleu(counts, order=order, smoothing=smoothing) for order in range(1, 5)]
+    scores = [nltk_bleu(counts, order=order) for order in range(1, 5)]
     return _with_ones(np.stack(scores, axis=1))
 
 
@@ -322,8 +322,16 @@ def _translations() -> list[LexicalMetric]:
             count=lambda texts, cut: bleu_counts(_lower(texts).pairs(cut)),
         ),
         LexicalMetric(
-            name="radcliq_bleu_2", family="radcliq_bleu", tokeniser="dot_split", value=partial(_mean, column=1),
-            label="BLEU-2, mean of texts, no smoothing, dot_split", count=partial(_sentence_bleu, smoothing=0),
+            name="radcliq_bleu_2", family="sentence_bleu", tokeniser="dot_split", value=partial(_mean, column=1),
+            label="BLEU-2 of RadCliQ, mean of texts, no smoothing, dot_split", count=_sentence_bleu,
+        ),
+        *(
+            LexicalMetric(
+                name=f"medevalkit_bleu_{order}", family="sentence_bleu", tokeniser="dot_split", count=_sentence_bleu,
+                label=f"BLEU-{order}, mean of texts, NLTK form, no smoothing, dot_split",
+                value=partial(_mean, column=order - 1),
+            )
+            for order in range(1, 5)
         ),
         LexicalMetric(
             name="chrf", family="chrf", tokeniser="", top=100.0, value=chrf, label="chrF2, corpus, case kept",
