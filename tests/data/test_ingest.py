@@ -129,14 +129,19 @@ def test_jsonl(tmp_path: Path) -> None:
     ]
     source = table(tmp_path, [])
     source = source.with_name("table.jsonl")
-    source.write_text("\n".join(map(json.dumps, rows)) + "\nnot json\n[1]\n")
+    source.write_text("\n".join(map(json.dumps, rows)) + "\nnot json\n[1]\n" + "[" * 100_000 + "\n")
     columns = Columns(image=("file",), text=("notes",), patient="patient", label=("finding",))
     corpus, report = done(source, tmp_path / "corpus", columns)
     assert len(corpus.study("0").images) == 2
     assert corpus.study("0").patient == "7"
     assert corpus.study("2").patient == "unknown-2"
-    assert [problem.item for problem in report.problems] == ["table.jsonl line 3", "table.jsonl line 4"]
+    assert [problem.item for problem in report.problems] == [f"table.jsonl line {line}" for line in (3, 4, 5)]
+    assert "nested too deeply" in report.problems[2].reason
     assert corpus.counts.modalities == {"OT": 3}
+    nested = source.with_suffix(".json")
+    nested.write_text("[" * 100_000)
+    with pytest.raises(DataError, match="nested too deeply"):
+        done(nested, tmp_path / "nested", columns)
 
 
 def test_bad_rows_are_listed_and_the_rest_goes_in(tmp_path: Path) -> None:

@@ -122,6 +122,8 @@ def json_lines(path: Path, fields: Iterable[str] = ()) -> Iterator[tuple[int, di
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}, line {number}: not JSON: {error.msg}") from None
+        except RecursionError:
+            raise DataError(f"{path}, line {number}: not JSON of a release: it is nested too deeply") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: a {type(row).__name__}, expected an object")
         missing = [field for field in fields if field not in row]

@@ -59,7 +59,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             if line.strip():
                 try:
                     yield number, json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise DataError(f"{path}, line {number}: no JSON: {error}") from None
 
 

@@ -102,6 +102,10 @@ def _opened(path: Path, data: bytes) -> tuple[NDArray[Any], str, list[int] | Non
             wanted = "RGB" if image.mode == "P" and pages > 1 else _PLAIN.get(image.mode, image.mode)
             frames = [np.asarray(page.convert(wanted)) for page in ImageSequence.Iterator(image)]
             mode, palette = wanted, image.getpalette() if wanted == "P" else None
+    except Image.DecompressionBombError:
+        raise DataError(
+            f"{path}: its header announces more pixels than a picture is opened with; tile it, if it is sound"
+        ) from None
     except DECODER_FAULTS as error:
         raise DataError(
             f"{path}: cannot be decoded ({type(error).__name__}); copy it again from its source"

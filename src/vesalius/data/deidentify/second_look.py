@@ -30,10 +30,12 @@ def frames_of(path: Path, kind: str) -> NDArray[Any]:
     Raises:
         DataError: it holds no pixels, or they cannot be decoded.
     """
+    from PIL import Image
+
     try:
         with quiet():
             return _of_dicom(path) if kind == "dicom" else _of_picture(path)
-    except (*DECODER_FAULTS, AttributeError) as error:
+    except (*DECODER_FAULTS, Image.DecompressionBombError) as error:
         raise DataError(f"{path.name}: its pixels cannot be looked at ({type(error).__name__})") from None
 
 

@@ -19,6 +19,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson")
 _DELIMITERS = ",;\t|"
 _LONGEST_CELL = 2**24
 _GUESSES = ("utf-16", "cp1252")
+_TOO_DEEP = "nested too deeply to be rows"
 
 
 class Row(NamedTuple):
@@ -144,6 +145,8 @@ def _objects(path: Path, text: str) -> Iterator[tuple[int, Any]]:
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}: line {error.lineno} is not JSON: {error.msg}") from None
+        except RecursionError:
+            raise DataError(f"{path}: {_TOO_DEEP}; expected a list of objects") from None
         if not isinstance(document, list):
             raise DataError(f"{path}: holds a {type(document).__name__}, expected a list of objects")
         yield from enumerate(document, start=1)
@@ -154,3 +157,5 @@ def _objects(path: Path, text: str) -> Iterator[tuple[int, Any]]:
                 yield number, json.loads(line)
             except json.JSONDecodeError as error:
                 yield number, f"not JSON: {error.msg}"
+            except RecursionError:
+                yield number, f"not JSON of a row: {_TOO_DEEP}"
