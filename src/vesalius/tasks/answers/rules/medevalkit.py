@@ -132,26 +132,24 @@ def score_lines(gold: str, reply: str, lines: Mapping[str, str]) -> ScoredAnswer
     """Score a choice among options as the prompt shows them.
 
     Args:
-        gold: letter of the right option.
+        gold: letter of the right option; or its text, as some releases have it, which then the reply itself, or the
+            line that it names or is likest to, must equal.
         reply: what the model wrote.
         lines: letter to its whole line, such as ``A. Effusion`` or ``A:Effusion``: the reply is likened to lines.
     """
     choices = [line.lower() for line in lines.values()]
     letters = [chr(ord("a") + number) for number in range(len(choices))]
-    answer = letters[list(lines).index(gold)]
     said = extracted(_paragraph(reply.lower(), letters)).strip().lower().replace("\n", "")
     short = said.split(".")[0].split(":")[-1]
-    if short == answer:
-        chosen, rule = answer, "letter"
-    elif short in letters:
-        chosen, rule = short, "letter"
+    if short in letters:
+        chosen, rule = letters.index(short), "letter"
     elif short in choices:
-        chosen, rule = letters[choices.index(short)], "option"
-        chosen = answer if choices[letters.index(answer)] == short else chosen
+        chosen, rule = choices.index(short), "option"
     else:
-        chosen, rule = letters[most_alike(choices, said) or 0], "most alike"
-    label = list(lines)[letters.index(chosen)]
-    return ScoredAnswer(correct=float(chosen == answer), parsed=read_as(label, rule))
+        chosen, rule = most_alike(choices, said) or 0, "most alike"
+    answer = gold.strip().lower()
+    right = chosen == list(lines).index(gold) if gold in lines else answer in (short, choices[chosen])
+    return ScoredAnswer(correct=float(right), parsed=read_as(list(lines)[chosen], rule))
 
 
 def _choice(gold: str, reply: str, options: Mapping[str, str]) -> ScoredAnswer:
