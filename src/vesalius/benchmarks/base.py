@@ -158,6 +158,14 @@ class Benchmark(ABC):
         Splits that the release does not have give nothing. Raises a `DataError` that names what is missing.
         """
 
+    def arm(self, name: str) -> Arm | None:
+        """Return a way to put the questions by its name, also one that a seed makes and `arms` does not list."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+    def searched_arms(self, count: int) -> tuple[str, ...]:
+        """Return the arms that validation chooses from; `count` of each kind where seeds make them."""
+        return tuple(arm.name for arm in self.arms)
+
     def parts_at(self, root: Path) -> tuple[str, ...]:
         """Return the parts that a release at `root` has: what is asked where no part is named."""
         return self.parts

@@ -44,6 +44,9 @@ def evaluate(
     parts: Annotated[str, typer.Option(help="Benchmark: parts, separated by commas.")] = "",
     arm: Annotated[str, typer.Option(help="Benchmark: way to put the questions.")] = "",
     shots: Annotated[int, typer.Option(help="Benchmark: demonstrations before each question.")] = 0,
+    prompt_search: Annotated[
+        int, typer.Option(help="Benchmark: choose each part's prompt on validation, among so many drawn ones.")
+    ] = 0,
     limit: Annotated[int, typer.Option(help="Benchmark: ask so many items only, drawn by the seed.")] = 0,
     conventions: Annotated[str, typer.Option(help="Benchmark: rules beside ours, or 'all'.")] = "",
     rescore: Annotated[bool, typer.Option("--rescore", help="Benchmark: mark stored replies, ask nothing.")] = False,
@@ -74,6 +77,7 @@ def evaluate(
             "parts": _split(parts),
             "arm": arm,
             "shots": shots,
+            "prompt_search": prompt_search,
             "limit": limit,
             "conventions": _split(conventions),
             "rescore": rescore,

@@ -7,10 +7,11 @@ the request is the same; a changed prompt is asked again. A last line that a kil
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from vesalius.benchmarks.base import Benchmark, Item
@@ -85,7 +86,12 @@ class Exam:
     """Yields the items anew at every call."""
     count: int
     arm: str
+    arm_of: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Arm of a part that is not asked by `arm`."""
     shots: tuple[Item, ...] = ()
+    """Demonstrations; an item gets those of its part that are of another cluster."""
+    search: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """How the arms were chosen, for the passport."""
     decoding: Decoding | None = None
     """Laid over what the benchmark asks for; None for the benchmark's own."""
     change: Callable[[Item], Item] = field(default=lambda item: item)
@@ -93,8 +99,9 @@ class Exam:
 
     def request(self, item: Item, said: Sequence[Reply]) -> Request | None:
         """Return what is asked of an item next, named by the item and the turn."""
-        shots = [shot for shot in self.shots if shot.cluster != item.cluster]
-        request = self.benchmark.ask(self.change(item), said, arm=self.arm, shots=shots)
+        shots = [shot for shot in self.shots if shot.cluster != item.cluster and shot.part == item.part]
+        arm = self.arm_of.get(item.part, self.arm)
+        request = self.benchmark.ask(self.change(item), said, arm=arm, shots=shots)
         return None if request is None else request_of(request, item, len(said), self.decoding)
 
 

@@ -18,6 +18,7 @@ from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mea
 from vesalius.evaluation import results
 from vesalius.evaluation.answering.controls import CHANGED, KNOWING, NOTES, change_of, knowing
 from vesalius.evaluation.answering.marking import judge_requests, marked
+from vesalius.evaluation.answering.prompt_search import SearchTerms, searched
 from vesalius.evaluation.answering.replies import Exam, Replies, collect
 from vesalius.evaluation.answering.safety import probes, safety_row, wording_spread
 from vesalius.evaluation.answering.seen import NOT_CHECKED, seen_marker
@@ -77,6 +78,8 @@ def answer_benchmark(
     predictor = job.predictor(control, spec)
     folder = Path(out) if out is not None else _folder(model, predictor, bench)
     folder.mkdir(parents=True, exist_ok=True)
+    if chosen.prompt_search and control not in KNOWING:
+        exam = job.searched(exam, predictor, folder)
     systems = [_System(name="", predictor=predictor, exam=job.changed(exam, control))]
     if chosen.controls and not control:
         systems += job.controls(exam, predictor)
@@ -121,7 +124,7 @@ class _Job:
         bench, settings = self.survey.benchmark, self.settings
         arms = [arm.name for arm in bench.arms]
         arm = settings.arm or arms[0]
-        if arm not in arms:
+        if bench.arm(arm) is None:
             raise ConfigError(f"{bench.name} has no arm {arm!r}{did_you_mean(arm, arms)}")
         shots = shots_of(bench, self.survey.root, settings.shots, parts=self.survey.parts, seed=settings.seed)
         return Exam(
@@ -131,6 +134,15 @@ class _Job:
             arm=arm,
             shots=shots,
             decoding=settings.decoding,
+        )
+
+    def searched(self, exam: Exam, predictor: Predictor, folder: Path) -> Exam:
+        """Return the exam with each part's prompt chosen on validation items."""
+        settings = self.settings
+        terms = SearchTerms(count=settings.prompt_search, shots=settings.shots, seed=settings.seed)
+        store = folder / "prompt-search"
+        return searched(
+            exam, predictor, self.survey, terms, folder=store, progress=self.progress, ask=not settings.rescore
         )
 
     def predictor(self, control: str, spec: str | Path | Predictor) -> Predictor:
@@ -224,7 +236,8 @@ class _Job:
             task={
                 "name": FAMILY,
                 "benchmark": bench.name,
-                "arm": system.exam.arm,
+                "arm": dict(system.exam.arm_of) or system.exam.arm,
+                **({"prompt_search": dict(system.exam.search)} if system.exam.search else {}),
                 "shots": [shot.id for shot in system.exam.shots],
                 "rules": list(self.rules),
                 "judge": settings.judge,

@@ -27,6 +27,8 @@ class AnsweringSettings(Config):
     """Way to put the questions; the benchmark's first where none is named."""
     shots: int = 0
     """Demonstrations before every question, drawn from the training part."""
+    prompt_search: int = 0
+    """Choose each part's arm on validation items, with so many arms of each kind made from seeds; 0 chooses none."""
     limit: int = 0
     """Ask so many items only, drawn by the seed; 0 asks all."""
     conventions: tuple[str, ...] = ()
@@ -54,7 +56,7 @@ class AnsweringSettings(Config):
     command: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("resamples", "limit", "shots", "safety_items"):
+        for name in ("resamples", "limit", "shots", "prompt_search", "safety_items"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected 0 or more")
         if self.patients < 1:

@@ -142,17 +142,23 @@ def twin_of(bench: Benchmark, root: Path, *, patients: int, seed: int) -> Path:
 
 
 def shots_of(bench: Benchmark, root: Path, count: int, *, parts: Sequence[str], seed: int) -> tuple[Item, ...]:
-    """Draw demonstrations from the training part of a release.
+    """Draw so many demonstrations for each part from its training items.
 
     Raises:
-        DataError: there are not so many.
+        DataError: a part has not so many.
     """
-    if not count:
-        return ()
-    pool = {item.id: item for item in bench.items(root, parts=parts, split="train")}
-    if len(pool) < count:
-        raise DataError(f"{bench.name}: {count} demonstrations wanted, the training part holds {len(pool)} items")
-    return tuple(pool[name] for name in _drawn(pool, count, seed))
+    found: list[Item] = []
+    for part in parts if count else ():
+        names = [item.id for item in bench.items(root, parts=(part,), split="train")]
+        if len(names) < count:
+            raise DataError(
+                f"{bench.name}: {count} demonstrations wanted, part {part} has {len(names)} training items; "
+                "name other parts"
+            )
+        drawn = {name: place for place, name in enumerate(_drawn(names, count, seed))}
+        kept = [item for item in bench.items(root, parts=(part,), split="train") if item.id in drawn]
+        found += sorted(kept, key=lambda item: drawn[item.id])
+    return tuple(found)
 
 
 def _drawn(names: Iterable[str], limit: int, seed: int) -> list[str]:
