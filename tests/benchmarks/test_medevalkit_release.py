@@ -108,7 +108,7 @@ def write_list(root: Path, *rows: dict[str, Any]) -> Path:
 
 
 def test_lists_of_reports(tmp_path: Path) -> None:
-    """A study without a word is left out, patients are taken from paths, missing pictures are the harness's to name."""
+    """A study without a word is left out, patients come from paths, missing pictures are the harness's to name."""
     path = "p10/p10000032/s50414267/a.jpg"
     row = {"id": "a/b", "image": [path, "other.jpg"], "findings": "Clear.", "impression": ""}
     (item,) = items(write_list(tmp_path, row, {**row, "id": "c", "findings": " "}), "mimic_cxr")

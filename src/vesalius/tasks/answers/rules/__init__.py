@@ -10,6 +10,7 @@ from vesalius.tasks.answers.rules.letters import DEEPTUMORVQA, MEDICONFUSION, ME
 from vesalius.tasks.answers.rules.llava_med import BEFORE_FIX, LLAVA_MED
 from vesalius.tasks.answers.rules.lmms_slake import LMMS_SLAKE
 from vesalius.tasks.answers.rules.medevalkit import MEDEVALKIT, MEDEVALKIT_SLAKE
+from vesalius.tasks.answers.rules.medical_adaptation import MEDICAL_ADAPTATION
 from vesalius.tasks.answers.rules.mmmu import MMMU
 from vesalius.tasks.answers.rules.sets import MEDREGA, SET_RECALL
 from vesalius.tasks.answers.rules.smmile import SMMILE, SMMILE_MEDGEMMA, SMMILE_MEDVLM_R1, SMMILE_QWEN
@@ -24,6 +25,7 @@ RULES: Mapping[str, Rule] = {
     "medevalkit": MEDEVALKIT,
     "medevalkit_slake": MEDEVALKIT_SLAKE,
     "mmmu": MMMU,
+    "medical_adaptation": MEDICAL_ADAPTATION,
     "lmms_slake": LMMS_SLAKE,
     "vlmevalkit": VLMEVALKIT,
     "omnimed_qa": OMNIMED_QA,
