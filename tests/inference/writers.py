@@ -131,7 +131,7 @@ KINDS = {"llava": llava, "qwen": qwen, "internvl": internvl, "llama": llama}
 
 
 def saved(name: str, folder: Path) -> Path:
-    """Build a model with weights of a fixed seed, twenty times as large as is usual so that answers differ, and save it."""
+    """Build a model with weights of a fixed seed, 25 times as wide as is usual so that answers differ, and save."""
     with torch.random.fork_rng(devices=[]):
         # With seed 0 LLaVA finds two words 5e-6 apart, which is how differently two sizes of a batch are rounded.
         torch.manual_seed(1)

@@ -6,7 +6,7 @@ Letters: N items, F features, D joint width, C concepts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vesalius.errors import CapabilityError, DataError
 from vesalius.inference.predictor import BasePredictor, ImageEmbeddings, Predictor, unit_rows
+from vesalius.inference.requests import Reply, Request
 from vesalius.tasks.base import Encoded
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "CONTROLS",
     "MajorityPredictor",
     "RandomPredictor",
+    "SayingPredictor",
     "blind",
     "derangement",
     "frequencies",
@@ -49,7 +51,7 @@ class RandomPredictor(BasePredictor):
     """Random embeddings that depend only on the seed and on the content of an image or text."""
 
     name = "control:random"
-    capabilities = frozenset({"embed_image", "embed_text", "score"})
+    capabilities = frozenset({"embed_image", "embed_text", "score", "generate"})
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
@@ -74,6 +76,23 @@ class RandomPredictor(BasePredictor):
         """Random joint embeddings of N texts, the same for equal texts, (N, D)."""
         return unit_rows(np.stack([self._draw(text.encode()) for text in texts]))
 
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Pick one of the choices, or of the stated options, by the digest of the request; without any, fail."""
+        if "generate" not in self.capabilities:
+            raise self.cannot("generate")
+        return self._picks(requests)
+
+    def _picks(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        for request in requests:
+            choices = request.choices or tuple(request.option_texts)
+            if not choices:
+                yield Reply(
+                    id=request.id, finish="error", error="nothing to pick from: the request states no choices"
+                )
+                continue
+            digest = hashlib.sha256(self.seed.to_bytes(8, "big") + bytes.fromhex(request.key)).digest()
+            yield Reply(id=request.id, text=choices[int.from_bytes(digest[:8], "big") * len(choices) >> 64])
+
     def _draw(self, content: bytes) -> NDArray[np.float64]:
         digest = hashlib.sha256(self.seed.to_bytes(8, "big") + content).digest()
         return np.random.default_rng(int.from_bytes(digest, "big")).standard_normal(_WIDTH)
@@ -83,11 +102,38 @@ class MajorityPredictor(RandomPredictor):
     """The same embedding for every image: only texts and frequencies are left to predict from."""
 
     name = "control:majority"
+    capabilities = frozenset({"embed_image", "embed_text", "score"})
 
     def encode_image(self, images: Sequence[Pixels]) -> ImageEmbeddings:
         """One fixed row for each of N images, (N, D)."""
         rows = np.repeat(unit_rows(self._draw(b"every image")[None]), len(images), axis=0)
         return ImageEmbeddings(rows, rows)
+
+
+class SayingPredictor(BasePredictor):
+    """Says the same of everything, or what was said last in the conversation."""
+
+    capabilities = frozenset({"generate"})
+
+    def __init__(self, text: str | None = None) -> None:
+        """Hold the text; None repeats the last answer of the conversation, such as that of a demonstration."""
+        self._text = text
+        self.name = "control:copy-last" if text is None else "control:constant"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Kind, and what is said."""
+        said = {} if self._text is None else {"says": self._text}
+        return {"kind": "control", "name": self.name, "weights_sha256": "none", **said}
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer each request at once; without an answer in the conversation there is nothing to repeat."""
+        for request in requests:
+            said = [message.text for message in request.messages if message.role == "assistant"]
+            if self._text is None and not said:
+                yield Reply(id=request.id, finish="error", error="no answer in the conversation to repeat")
+            else:
+                yield Reply(id=request.id, text=said[-1] if self._text is None else self._text)
 
 
 def untrained(predictor: Predictor, *, seed: int) -> Predictor:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import copy
 import hashlib
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vesalius.inference.choosing import choose
 from vesalius.inference.predictor import BasePredictor, ImageEmbeddings, unit_rows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from vesalius.data.readers import Pixels
+    from vesalius.inference.requests import Reply, Request
 
 __all__ = ["DualPredictor", "ImagePass", "pick_device", "weights_sha256"]
 
@@ -122,6 +124,17 @@ class DualPredictor(BasePredictor):
             raise self.cannot("similarity_map")
         cosine: NDArray[np.float32] = unit_rows(_numpy(done.joint_tokens[0])) @ self.embed_text([text])[0]
         return cosine.reshape(done.grid)
+
+    @property
+    def takes_volumes(self) -> bool:
+        """Whether a volume is taken whole."""
+        return False
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Choose among the options of each request by what the encoders make of them; see `choosing`."""
+        if "generate" not in self.capabilities:
+            raise self.cannot("generate")
+        return choose(self, requests, volumes=self.takes_volumes)
 
     def untrained(self, seed: int) -> DualPredictor:
         """Return the same architecture and preprocessing with random weights drawn from `seed`."""

@@ -53,7 +53,7 @@ class GeneratingPredictor(BasePredictor):
 
     capabilities = frozenset({"generate"})
     batch = 8
-    """Requests a pass; halved for good when memory does not suffice. Another batch is rounded otherwise, and an answer
+    """Requests a pass; halved for good when memory does not suffice. Another batch is rounded otherwise, and answers
     whose words are tied within the rounding may differ: about 1e-5 of a logit in float32, far more in bfloat16."""
     planes = 8
     """Slices of a volume or frames of a clip that are shown."""

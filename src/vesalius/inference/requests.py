@@ -53,7 +53,7 @@ class Request:
     by_likelihood: bool = False
     """The choices are not written but weighed: the reply holds the log-probability of each."""
     question: str = ""
-    """The question alone, without options and instructions: for models that compare or classify and follow no words."""
+    """The question alone, without options and instructions: for models that compare or classify."""
     option_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """What each letter stands for, for such models; others read it in the messages."""
 

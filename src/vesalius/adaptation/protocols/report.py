@@ -119,10 +119,14 @@ class Report(Protocol):
 
     def measured(self, examples: Examples, outputs: Outputs) -> Outputs:
         """Return what was written and what was said, as texts, (N,) each."""
-        tokenizer = self.trunk.tokenizer
-        said = tokenizer.batch_decode(self._ended(outputs["written"]), skip_special_tokens=True)
+        said = self.texts(outputs["written"])
         truth = [self._text(example) for example in examples.chosen]
         return {name: np.array(texts, dtype=object) for name, texts in (("written", said), ("reference", truth))}
+
+    def texts(self, written: NDArray[Any]) -> list[str]:
+        """Return the words of token numbers (B, L) before the first end of each."""
+        texts: list[str] = self.trunk.tokenizer.batch_decode(self._ended(written), skip_special_tokens=True)
+        return texts
 
     def _ended(self, written: NDArray[Any]) -> list[list[int]]:
         """Tokens before the first end of each row."""

@@ -215,14 +215,17 @@ class VQA(Protocol):
             "own_answer": np.array(self.own[branch].get(right, -1)),
             "branch": np.array(branch),
         }
+        return {**found, **self.question(asked(example.question))}
+
+    def question(self, text: str) -> Target:
+        """Return the tokens and their mask, or the words, of a question, (L,) each; a longer one loses its end."""
         if self.settings.by_words:
-            text = asked(example.question)
-            return {**found, "words": word_numbers(text, self.words, length=self.settings.question_length)}
+            return {"words": word_numbers(text, self.words, length=self.settings.question_length)}
         length = min(self.settings.question_length, self.trunk.model.settings.text_length)
         tokens = self.trunk.tokenizer(
-            asked(example.question), padding="max_length", truncation=True, max_length=length, return_tensors="np"
+            text, padding="max_length", truncation=True, max_length=length, return_tensors="np"
         )
-        return {**found, "input_ids": tokens["input_ids"][0], "attention_mask": tokens["attention_mask"][0]}
+        return {"input_ids": tokens["input_ids"][0], "attention_mask": tokens["attention_mask"][0]}
 
     def loss(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Binary cross-entropy of the answers of each question, plus the routes' and the weighted autoencoder's."""

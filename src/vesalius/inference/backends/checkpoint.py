@@ -36,9 +36,14 @@ def claims(spec: str) -> bool:
 
 
 def open_model(spec: str, *, device: str) -> Predictor:
-    """Load the model of a run or model folder, offline."""
+    """Load the model of a run or model folder, offline, with the head that stands beside it where one was fitted."""
+    from vesalius.adaptation.saved import HEAD_CARD
     from vesalius.training.checkpoint import load_model
 
+    if (Path(spec) / HEAD_CARD).is_file():
+        from vesalius.inference.adapted import open_head
+
+        return open_head(spec, device=device)
     return CheckpointPredictor(load_model(spec), device=device)
 
 
@@ -55,11 +60,17 @@ class CheckpointPredictor(DualPredictor):
         self.processor = loaded.processor
         self.info = dict(loaded.info)
         self.method = loaded.method.to(self.device).float().eval()
-        self.capabilities = frozenset(loaded.method.capabilities)
+        compares = {"generate"} if {"embed_text", "match"} & loaded.method.capabilities else set()
+        self.capabilities = frozenset(loaded.method.capabilities | compares)
         self.temperature = float(1.0 / loaded.method.model.logit_scale.detach().exp())
         self.text_length = loaded.method.model.settings.text_length
         self.text_roles = _roles(folder.parent / _RECIPE) if of_run else ()
         """Roles of the texts that the model learnt from; empty where its run is not beside it."""
+
+    @property
+    def takes_volumes(self) -> bool:
+        """Whether the images that it learnt from were volumes."""
+        return len(self.processor.shape) == 4
 
     def pixel_values(self, images: Sequence[Pixels]) -> Tensor:
         """Preprocess N images as in training, without augmentation, (N, C, H, W)."""

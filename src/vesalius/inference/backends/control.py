@@ -1,7 +1,8 @@
 """``control:NAME``: models that know nothing, to be evaluated like any other.
 
 ``control:random`` and ``control:majority`` stand alone; ``control:untrained:MODEL`` is the architecture of a
-model with random weights. A seed goes after ``#``, as in ``control:random#3``.
+model with random weights; ``control:constant:TEXT`` says the text to every question, and ``control:copy-last`` the
+last answer of the conversation. A seed goes after ``#``, as in ``control:random#3``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from vesalius.inference.predictor import Predictor, open_predictor
 __all__ = ["claims", "open_model"]
 
 _SCHEME = "control:"
+_CONSTANT = f"{_SCHEME}constant:"
+_NAMES = ("random", "majority", "untrained", "copy-last", "constant:TEXT")
 _BESIDE = ("shuffled", "text-only")
 
 
@@ -27,6 +30,8 @@ def open_model(spec: str, *, device: str) -> Predictor:
     Raises:
         ConfigError: no such control; offers the nearest names.
     """
+    if spec.startswith(_CONSTANT):
+        return controls.SayingPredictor(spec.removeprefix(_CONSTANT))
     body, _, seed_text = spec.removeprefix(_SCHEME).partition("#")
     name, _, model = body.partition(":")
     if seed_text and not seed_text.isdecimal():
@@ -36,6 +41,8 @@ def open_model(spec: str, *, device: str) -> Predictor:
         return controls.RandomPredictor(seed=seed)
     if name == "majority":
         return controls.MajorityPredictor(seed=seed)
+    if name == "copy-last" and not model:
+        return controls.SayingPredictor()
     if name == "untrained" and model:
         return controls.untrained(open_predictor(model, device=device), seed=seed)
     if name == "untrained":
@@ -45,4 +52,4 @@ def open_model(spec: str, *, device: str) -> Predictor:
             f"control:{name} is made from the embeddings of a model: it is computed beside every evaluation, "
             "and is no model of its own"
         )
-    raise ConfigError(f"unknown control {name!r}{did_you_mean(name, ('random', 'majority', 'untrained', *_BESIDE))}")
+    raise ConfigError(f"unknown control {name!r}{did_you_mean(name, (*_NAMES, *_BESIDE))}")

@@ -100,7 +100,7 @@ class HuggingFacePredictor(DualPredictor):
         super().__init__(module, name=name, device=device)
         self.tokenizer = tokenizer
         self.processor = processor
-        self.capabilities = frozenset({"embed_image", "embed_text", "score"})
+        self.capabilities = frozenset({"embed_image", "embed_text", "score", "generate"})
         self._projects_patches = hasattr(module, "visual_projection") and hasattr(module, "vision_model")
         if self._projects_patches:
             self.capabilities |= {"similarity_map"}
