@@ -251,6 +251,9 @@ def run_key(recipe: Recipe, *, corpus_hash: str, code: str) -> str:
     values = recipe.to_dict()
     values["data"] = {**values["data"], "corpus": corpus_hash}
     values["run"] = {key: value for key, value in values["run"].items() if key not in ("out", "name")}
+    if not values["optimisation"]["rates"]:
+        # A recipe of one rate is named as where the key is not known, so that its stored runs are found.
+        del values["optimisation"]["rates"]
     text = json.dumps({"recipe": values, "code": code}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -23,6 +23,7 @@ from vesalius.models.dual import DualEncoder
 from vesalius.models.text.tokenizer import tokenizer_for
 from vesalius.training import distributed
 from vesalius.training.checkpoint import TrainedOn, written_whole
+from vesalius.training.rates import require_parts
 from vesalius.training.recipe import Recipe
 
 __all__ = ["PairLoader", "Parts", "assemble"]
@@ -162,7 +163,8 @@ def assemble(recipe: Recipe, folder: Path, *, model: Callable[[], DualEncoder] |
         model: gives the dual encoder to start from, instead of a new one from the recipe.
 
     Raises:
-        ConfigError: no corpus is named. DataError: it has no such split, or too few pairs.
+        ConfigError: no corpus is named, or a rate is for no part. DataError: it has no such split, or
+            too few pairs.
     """
     if not recipe.data.corpus:
         raise ConfigError(f"recipe {recipe.name}: no data; name a corpus by data=FOLDER")
@@ -183,6 +185,7 @@ def assemble(recipe: Recipe, folder: Path, *, model: Callable[[], DualEncoder] |
     if recipe.optimisation.recompute_activations:
         encoder.recompute_activations()
     method.prepare(tokenizer)
+    require_parts(method, recipe.optimisation.rates)
     train.view, train.words = method.view, method.words
     return Parts(
         recipe=recipe,

@@ -25,6 +25,7 @@ from vesalius.training.callbacks.metrics import Meter, MetricsLog
 from vesalius.training.callbacks.progress import Progress, ProgressBar
 from vesalius.training.callbacks.stopping import BestScore, Interruption
 from vesalius.training.memory import TrainingStep, cached_step
+from vesalius.training.rates import rate_groups
 from vesalius.training.validation import validate
 from vesalius.training.window import open_window
 
@@ -89,19 +90,17 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         return self.parts.train_loader()
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Make AdamW with weight decay on weights of two or more dimensions only."""
+        """Make AdamW with the recipe's rates and weight decay, see `vesalius.training.rates`."""
         if self.optimizer is None:
             chosen = self.parts.recipe.optimisation
-            weights = [weight for weight in (model or self.model).parameters() if weight.requires_grad]
-            groups = [
-                {
-                    "params": [weight for weight in weights if weight.ndim >= 2],
-                    "weight_decay": chosen.weight_decay,
-                },
-                {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
-            ]
+            named = (model or self.model).named_parameters()
             self.optimizer = torch.optim.AdamW(
-                [group for group in groups if group["params"]],
+                rate_groups(
+                    [(name.split("method.", 1)[-1], weight) for name, weight in named],
+                    lr=chosen.lr,
+                    rates=chosen.rates,
+                    weight_decay=chosen.weight_decay,
+                ),
                 lr=chosen.lr,
                 betas=chosen.betas,
                 eps=chosen.epsilon,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from vesalius.config import Config
@@ -88,6 +90,8 @@ class OptimisationSettings(Config):
     """Keep only the inputs of the encoders' blocks, compute the rest again for the gradient: slower, less memory."""
     lr: float = 1e-3
     """Peak learning rate."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Multiples of `lr` for parts of the method or its model by name, such as ``{fusion: 5}``; 1 for all others."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up: cosine to zero at the last step, or constant."""
     warmup: float = 0.05
@@ -135,6 +139,12 @@ class OptimisationSettings(Config):
             found.append(f"key 'ema': {self.ema} is not a decay from 0 to below 1")
         if not all(0 <= beta < 1 for beta in self.betas):
             found.append(f"key 'betas': {self.betas} are not from 0 to below 1")
+        found += [
+            f"key 'rates.{part}': {multiple} must be above 0; what does not learn is said by "
+            "model.frozen_vision_layers and model.frozen_text_layers"
+            for part, multiple in self.rates.items()
+            if not 0 < multiple < inf
+        ]
         if self.score not in SCORES:
             found.append(f"key 'score': unknown score {self.score!r}{did_you_mean(self.score, SCORES)}")
         if isinstance(self.workers, int) and self.workers < 0:

@@ -19,6 +19,7 @@ from vesalius.training.assembly import Parts, assemble
 from vesalius.training.callbacks.progress import Progress
 from vesalius.training.method_trainer import MethodTrainer
 from vesalius.training.plan import Plan, plan_of
+from vesalius.training.rates import part_rates
 from vesalius.training.recipe import Recipe, load_recipe, parse_recipe
 from vesalius.training.run import Run, environment, new_folder
 
@@ -81,7 +82,7 @@ def train(
         chosen = replace(chosen, optimisation=replace(chosen.optimisation, precision=precision.name))
         parts = assemble(chosen, folder)
         if distributed.rank() == 0:
-            _write_head(chosen, folder)
+            _write_head(parts, folder)
         speak(plan_of(parts, precision=precision, probe=state is None).text())
         _run(parts, folder, precision.name, state=state, progress=progress, say=speak)
     return Run(folder)
@@ -162,10 +163,13 @@ def _resumed(recipe: Recipe | str | Path | None, folder: Path, overrides: Iterab
     return parse_recipe(wanted, name=saved.name)
 
 
-def _write_head(recipe: Recipe, folder: Path) -> None:
-    recipe.save(folder / "recipe.yaml")
-    text = json.dumps(environment(), indent=2) + "\n"
-    (folder / "environment.json").write_text(text, encoding="utf-8")
+def _write_head(parts: Parts, folder: Path) -> None:
+    """Write the resolved recipe, and what the run depends on beside it, with what each part learns at."""
+    chosen = parts.recipe.optimisation
+    parts.recipe.save(folder / "recipe.yaml")
+    rates = part_rates(parts.method, lr=chosen.lr, rates=chosen.rates)
+    facts = {**environment(), "rates": {part: rate._asdict() for part, rate in rates.items()}}
+    (folder / "environment.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def _run(
