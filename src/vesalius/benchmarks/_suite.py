@@ -17,12 +17,12 @@ from vesalius.virtual.twin import virtual_patients
 
 __all__ = [
     "Part",
+    "dialogues",
     "folders_at",
     "media_of_study",
     "question_item",
     "questions",
     "studies",
-    "unanswered",
     "write_suite",
 ]
 
@@ -49,6 +49,8 @@ class Part:
     """Names of what stands in `Dialogue.source` behind the data set's name, between slashes."""
     language: str = ""
     """Only questions in this language; all where none is named."""
+    source: str = ""
+    """Only questions whose `Dialogue.source` begins so."""
 
 
 def write_suite(root: Path, names: Sequence[str], *, patients: int, seed: int) -> None:
@@ -91,15 +93,17 @@ def studies(part: Part, root: Path, *, split: str) -> Iterator[Study]:
 
 def questions(part: Part, root: Path, *, split: str) -> Iterator[Item]:
     """Yield the questions of a part of a suite; those without an answer, such as hidden ones, are left out."""
+    for study, dialogue in dialogues(part, root, split=split):
+        yield question_item(part, study, dialogue)
+
+
+def dialogues(part: Part, root: Path, *, split: str) -> Iterator[tuple[Study, Dialogue]]:
+    """Yield the answered questions of a part as the data set's reader has them."""
     for study in studies(part, root, split=split):
         for dialogue in study.dialogues:
-            if (not part.language or dialogue.language == part.language) and not unanswered(dialogue):
-                yield question_item(part, study, dialogue)
-
-
-def unanswered(dialogue: Dialogue) -> bool:
-    """Say whether a release keeps the answer of a question to itself, or lost it."""
-    return not dialogue.answer.strip()
+            spoken = not part.language or dialogue.language == part.language
+            if spoken and dialogue.source.startswith(part.source) and dialogue.answer.strip():
+                yield study, dialogue
 
 
 def question_item(part: Part, study: Study, dialogue: Dialogue) -> Item:

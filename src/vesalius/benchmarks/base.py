@@ -162,8 +162,8 @@ class Benchmark(ABC):
         """Return a way to put the questions by its name, also one that a seed makes and `arms` does not list."""
         return next((arm for arm in self.arms if arm.name == name), None)
 
-    def searched_arms(self, count: int) -> tuple[str, ...]:
-        """Return the arms that validation chooses from; `count` of each kind where seeds make them."""
+    def searched_arms(self, part: str, arm: str, count: int) -> tuple[str, ...]:
+        """Return the arms that validation chooses from; where seeds make them, `count` of each kind like `arm`."""
         return tuple(arm.name for arm in self.arms)
 
     def parts_at(self, root: Path) -> tuple[str, ...]:
@@ -204,8 +204,8 @@ class Benchmark(ABC):
         return () if asked is None else (asked,)
 
     def judged_by(self, item: Item, mark: Mark, verdicts: Sequence[Reply]) -> Mark:
-        """Add what the judge said to each of `judges` to a mark."""
-        return self.judged(item, mark, verdicts[0])
+        """Add what the judge said to each of `judges` to a mark; no verdicts where none was asked for."""
+        return self.judged(item, mark, verdicts[0]) if verdicts else mark
 
 
 @cache

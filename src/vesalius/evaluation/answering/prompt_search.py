@@ -117,7 +117,7 @@ def search_prompts(
     for part in asked.parts:
         held = survey(bench, asked.root, parts=(part,), split=_SPLIT, limit=terms.items, seed=terms.seed)
         validation[part] = held.revision
-        ways = [(arm, draw) for arm in bench.searched_arms(terms.count) for draw in terms.draws]
+        ways = [(arm, draw) for arm in bench.searched_arms(part, exam.arm, terms.count) for draw in terms.draws]
         for number, (arm, draw) in enumerate(ways):
             shots = shots_of(bench, asked.root, terms.shots, parts=(part,), seed=draw)
             trial = replace(exam, items=held.items, count=len(held.ids), arm=arm, shots=shots)
