@@ -35,6 +35,7 @@ _EXTRA_OF = {
     "tensorboard": "train",
     "sklearn": "eval",
     "matplotlib": "eval",
+    "httpx2": "eval",
 }
 
 

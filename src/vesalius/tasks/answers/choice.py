@@ -1,6 +1,6 @@
 """The option that a reply chooses, or the options.
 
-Source of the rule: shared/metrics "VQA answer scoring", section 6, point 3: forms of a letter first, then an option's
+The rule: forms of a letter first, then an option's
 text where it is the only one in the reply; nothing is matched by likeness.
 """
 

@@ -1,6 +1,6 @@
 """Yes or no in a reply.
 
-Source of the rule: shared/metrics "VQA answer scoring", section 6, point 2: whole words yes, no, true and false; the
+The rule: whole words yes, no, true and false; the
 first clause decides where it starts with one; both elsewhere is ambiguous; none is unparsed.
 """
 

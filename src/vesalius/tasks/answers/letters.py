@@ -1,8 +1,8 @@
 """Letters of options in a reply: where each is named, claimed or ruled out.
 
 "A" is also an English article and "I" a pronoun: they count only alone, in brackets, before ``.``, ``:`` or ``)``, in
-a list with other letters, or behind words such as "answer" and "option". Source: shared/metrics "VQA answer scoring",
-section 5. A letter behind a noun that takes one ("hepatitis B", "grade C") is no option, nor is a genus ("E. coli").
+a list with other letters, or behind words such as "answer" and "option". A letter behind a noun that takes one
+("hepatitis B", "grade C") is no option, nor is a genus ("E. coli").
 """
 
 from __future__ import annotations
