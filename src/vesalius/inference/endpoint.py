@@ -22,6 +22,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from vesalius.config import Config
+from vesalius.data.messages import media_of
 from vesalius.errors import DataError, EndpointError
 from vesalius.inference.chat import ChatForm, WrongContentError, body_of, read_reply, tokens_at_most
 from vesalius.inference.pace import Budget, Rate, Usage, full_jitter, retry_after
@@ -155,10 +156,9 @@ class Endpoint:
 
     async def _ask(self, request: Request) -> Reply:
         try:
-            prepared: tuple[bytes, str, Reply | None] = await self._in_reader(self._prepared, request)
+            body, key, kept = await self._preparing(request)
         except DataError as error:
             return Reply(id=request.id, finish="error", error=str(error))
-        body, key, kept = prepared
         if kept is not None:
             return kept
         most = tokens_at_most(request, per_image=self._settings.tokens_per_image, planes=self._settings.planes)
@@ -177,6 +177,13 @@ class Endpoint:
         if key and self._cache is not None:
             await self._in_reader(self._cache.put, key, reply)
         return reply
+
+    async def _preparing(self, request: Request) -> tuple[bytes, str, Reply | None]:
+        """Prepare a request of words here, and one that reads files in a thread that may wait."""
+        if self._cache is None and not media_of(request.messages):
+            return self._prepared(request)
+        prepared: tuple[bytes, str, Reply | None] = await self._in_reader(self._prepared, request)
+        return prepared
 
     async def _in_reader(self, call: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)

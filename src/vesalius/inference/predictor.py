@@ -175,7 +175,7 @@ def open_predictor(spec: str | Path | Predictor, *, device: str = "auto") -> Pre
 
     Args:
         spec: a run folder (its best model, else its last), a folder with `vesalius.json`, a Hugging Face
-            folder or hub id of a dual encoder, ``openai:URL#model``, or ``control:NAME``.
+            folder or hub id of a dual encoder or of a model that writes, ``openai:URL#model``, or ``control:NAME``.
         device: "cpu", "cuda", or "auto" for the accelerator where there is one.
 
     Raises:
