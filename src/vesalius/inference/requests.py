@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from vesalius.data.messages import Message
+from vesalius.data.messages import Media, Message
 from vesalius.errors import DataError
 
 __all__ = ["Decoding", "Reply", "Request"]
@@ -66,13 +66,19 @@ class Request:
     @property
     def key(self) -> str:
         """SHA-256 of all that the answer depends on, except the model; equal for equal content, whatever the id."""
-        document = asdict(replace(self, option_texts={}))
-        del document["id"], document["option_texts"]
-        if not self.question:
-            del document["question"]
-        if self.option_texts:
-            document["option_texts"] = list(self.option_texts.items())
+        document = {
+            "messages": [[one.role, [_plain(part) for part in one.parts]] for one in self.messages],
+            "decoding": asdict(self.decoding),
+            "choices": self.choices,
+            "by_likelihood": self.by_likelihood,
+            "question": self.question,
+            "option_texts": list(self.option_texts.items()),
+        }
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(part: str | Media) -> str | list[object]:
+    return part if isinstance(part, str) else [part.kind, part.path, part.frame, part.edits]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
