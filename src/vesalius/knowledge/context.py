@@ -87,8 +87,8 @@ def judge(words: Sequence[Token], mentions: Sequence[tuple[int, int]]) -> list[J
     cues = [found for found in _cues(words) if not inside & set(range(found.first, found.last))]
     hidden = [found for found in cues if found.cue.kind == "pseudo"]
     cues = [found for found in cues if not any(_within(found, other) for other in hidden)]
-    stops = _stops(words)
-    judged = [_judged(words, span, cues, stops, mentions) for span in mentions]
+    stops, starts = _stops(words), tuple(_new_starts(words, cues, mentions))
+    judged = [_judged(words, span, cues, stops, starts, mentions) for span in mentions]
     for place, (one, other) in enumerate(pairwise(mentions)):
         between = [token.word for token in words[one[1] : other[0]]]
         either = next((word for word in between if word in _EITHER), "")
@@ -101,10 +101,10 @@ def judge(words: Sequence[Token], mentions: Sequence[tuple[int, int]]) -> list[J
 
 def _judged(
     words: Sequence[Token], span: tuple[int, int], cues: Iterable[_Found], stops: Sequence[int],
-    mentions: Sequence[tuple[int, int]],
+    starts: Sequence[int], mentions: Sequence[tuple[int, int]],
 ) -> Judgement:  # fmt: skip
     first, last = span
-    low = max((stop for stop in stops if stop < first), default=-1)
+    low = max((stop for stop in (*stops, *starts) if stop < first), default=-1)
     high = min((stop for stop in stops if stop >= last), default=len(words))
     near: dict[Kind, tuple[int, str]] = {}
     for found in cues:
@@ -158,6 +158,17 @@ def _stops(words: Sequence[Token]) -> list[int]:
         if _matches(words, place, phrase)
     ]
     return sorted(found)
+
+
+def _new_starts(
+    words: Sequence[Token], cues: Sequence[_Found], mentions: Sequence[tuple[int, int]]
+) -> Iterator[int]:  # fmt: skip
+    """Yield commas after a mention from which a cue speaks of what follows: "cannot exclude A, no B" denies B."""
+    ends = {last for _, last in mentions}
+    for found in cues:
+        comma = found.first - 1
+        if found.cue.before and found.cue.kind in _STATUS and comma in ends and words[comma].word == ",":
+            yield comma
 
 
 def _answers(words: Sequence[Token], place: int) -> bool:
