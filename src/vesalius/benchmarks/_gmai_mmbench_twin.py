@@ -126,7 +126,7 @@ def _row(
         "index": 0, "image": encode_png(drawn(pixels, region, level)),
         "question": f"Which {thing} {_MARKED[level]} ({asked['modality']})?", **letters,
         "answer": "ABCDE"[options.index(label.replace("_", " "))], "category": label.replace("_", " "),
-        "l2-category": asked["clinical vqa task"], "split": "val", **asked,
+        "l2-category": asked["clinical vqa task"], "split": "val", "patient": patient.id, **asked,
     }  # fmt: skip
 
 

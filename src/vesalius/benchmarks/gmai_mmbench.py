@@ -7,7 +7,8 @@ New: one label is asked at four granularities (whole picture, box, mask, contour
 branches are benchmarks of their own (`lexical_tree`, `write_branch`).
 Differs here: only the validation table holds answers, and it is what is asked as "test"; the eleven test tables are
 the split "hidden", whose replies are kept and unmarked. Rows without a group value are a group "None" of their own,
-whose mean the released scorer does not find (`means_by_group`). A picture is the unit of resampling.
+whose mean the released scorer does not find (`means_by_group`). The release names no patients, so a picture is the
+unit of resampling; the twin's tables have a column of patients besides.
 """
 
 from __future__ import annotations
@@ -266,7 +267,7 @@ def _item(row: Row, *, hidden: bool) -> Item:
         question=row.text("question"),
         options=options,
         truth="".join(sorted(truth)),
-        cluster=Path(shown[0]).stem,
+        cluster=row.optional("patient") or Path(shown[0]).stem,
         media=tuple(Media(path=path) for path in shown),
         fields={level: row.optional(level) or _NONE for level in dict.fromkeys((*_GROUPS, *LEVELS))},
         more={"hint": row.optional("hint")},
