@@ -337,3 +337,47 @@ def test_seen_items_are_scored_apart(colours: Colours, tmp_path: Path) -> None:
     seen = done.score("colours/red", "accuracy", "seen=yes")
     assert seen is not None
     assert seen["n"] == 2
+
+
+class Unsure(Looking):
+    """Is wrong half of the time where answers are drawn, and says how sure it is where it is asked."""
+
+    def _say(self, request: Request) -> str:
+        said = super()._say(request)
+        small = any(request.id.startswith(f"{part}-{number}/") for part in ("red", "blue") for number in range(3))
+        return "no" if request.decoding.temperature and small and request.decoding.seed % 2 else said
+
+
+def test_confidence_is_the_agreement_of_drawn_answers(colours: Colours, tmp_path: Path) -> None:
+    done = evaluated(Unsure(), colours, tmp_path / "out", controls=False, confidence="agreement", samples=4)
+    assert value(done) == 1, "the greedy answer is what is scored"
+    table = done.predictions().to_pylist()
+    sure = {row["item"]: row["probability"] for row in table if row["label"] == "accuracy" and "red" in row["task"]}
+    assert sure["red-1"] == 0.5
+    assert sure["red-2"] == sure["red-9"] == 1
+    brier = done.score("colours/red", "brier", "all")
+    assert brier is not None
+    assert brier["value"] == pytest.approx(0.25 / 10)
+
+
+def test_confidence_is_stated_where_it_is_asked_for(colours: Colours, tmp_path: Path) -> None:
+    class Stating(Looking):
+        def _say(self, request: Request) -> str:
+            assert "Confidence: <0 to 100>%" in request.messages[-1].text
+            return super()._say(request) + "\nConfidence: 80%"
+
+    done = evaluated(
+        Stating(), colours, tmp_path / "out", controls=False, confidence="stated", conventions=("substring",)
+    )
+    row = next(one for one in done.predictions().to_pylist() if one["label"] == "accuracy")
+    assert row["probability"] == 0.8
+
+
+def test_a_failed_request_is_wrong_under_every_rule(colours: Colours, tmp_path: Path) -> None:
+    class Generous(Colours):
+        def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
+            return Mark(values={"accuracy": 1.0})
+
+    lenient = Generous(colours.folder)
+    done = evaluated(Looking(broken="red-3/0"), lenient, tmp_path / "out", controls=False, conventions=("all",))
+    assert value(done) == value(done, task="colours/red@substring") == 0.9

@@ -50,6 +50,9 @@ def evaluate(
     limit: Annotated[int, typer.Option(help="Benchmark: ask so many items only, drawn by the seed.")] = 0,
     conventions: Annotated[str, typer.Option(help="Benchmark: rules beside ours, or 'all'.")] = "",
     rescore: Annotated[bool, typer.Option("--rescore", help="Benchmark: mark stored replies, ask nothing.")] = False,
+    confidence: Annotated[
+        str, typer.Option(help="Benchmark: 'stated' in words or 'agreement' of drawn answers.")
+    ] = "",
     safety_items: Annotated[int, typer.Option(help="Benchmark: items of the safety sheet; 0 for none.")] = 100,
     base: Annotated[str, typer.Option(help="Benchmark: model that this one was adapted from, for a pair.")] = "",
     judge: Annotated[str, typer.Option(help="Benchmark: model that judges free answers.")] = "",
@@ -82,6 +85,7 @@ def evaluate(
             "conventions": _split(conventions),
             "rescore": rescore,
             "judge": judge,
+            "confidence": confidence,
             "safety_items": safety_items,
             "contamination": contamination,
         }

@@ -11,6 +11,7 @@ import pyarrow as pa
 from vesalius.benchmarks.base import Benchmark, Item, Mark
 from vesalius.evaluation.answering.replies import Exam, Replies, request_of, said_so_far
 from vesalius.inference.requests import Reply, Request
+from vesalius.tasks.answers import parse_confidence
 from vesalius.tasks.base import detail, predictions
 from vesalius.tasks.questions import TEXT, text_detail
 
@@ -22,8 +23,17 @@ _PARSED = "accuracy_parsed"
 _COLUMNS = ("task", "item", "patient", "label", "score", "detail", "probability", "target")
 
 
+Sample = tuple[Exam, Replies]
+"""The same questions with answers drawn by chance, and the replies to them."""
+
+
 def marks_of(
-    exam: Exam, replies: Replies, *, convention: str, verdicts: Replies | None = None
+    exam: Exam,
+    replies: Replies,
+    *,
+    convention: str,
+    verdicts: Replies | None = None,
+    samples: Sequence[Sample] = (),
 ) -> Iterator[tuple[Item, Mark]]:
     """Mark every item that has a reply, by one rule; a request that failed is wrong under all of them.
 
@@ -32,15 +42,24 @@ def marks_of(
         replies: what was answered.
         convention: name of the rule.
         verdicts: what a judge said of the replies; None for no judge.
+        samples: drawn answers; the share that agrees with the marked one is its confidence.
     """
-    return exam.benchmark.gather(_each(exam, replies, convention, verdicts), convention=convention)
+    each = _each(exam, replies, convention, verdicts, samples)
+    return exam.benchmark.gather(each, convention=convention)
 
 
-def marked(exam: Exam, replies: Replies, *, conventions: Sequence[str], verdicts: Replies | None = None) -> pa.Table:
-    """Return the table of a system: a row an item, rule and metric, of the schema `PREDICTIONS`."""
+def marked(
+    exam: Exam,
+    replies: Replies,
+    *,
+    conventions: Sequence[str],
+    verdicts: Replies | None = None,
+    samples: Sequence[Sample] = (),
+) -> pa.Table:
+    """Return the table of a system: a row an item, rule and metric, of the schema `PREDICTIONS`; see `marks_of`."""
     columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
     for place, convention in enumerate(conventions):
-        for item, mark in marks_of(exam, replies, convention=convention, verdicts=verdicts):
+        for item, mark in marks_of(exam, replies, convention=convention, verdicts=verdicts, samples=samples):
             task = f"{exam.benchmark.name}/{item.part}" + (f"@{convention}" if place else "")
             _add(columns, task, item, mark, exam.benchmark.text_metrics if not place else ())
     tasks = columns.pop("task")
@@ -56,17 +75,20 @@ def judge_requests(exam: Exam, replies: Replies) -> Iterator[Request]:
             yield from _judge_requests(exam.benchmark, item, said)
 
 
-def _each(exam: Exam, replies: Replies, convention: str, verdicts: Replies | None) -> Iterator[tuple[Item, Mark]]:
+def _each(
+    exam: Exam, replies: Replies, convention: str, verdicts: Replies | None, samples: Sequence[Sample]
+) -> Iterator[tuple[Item, Mark]]:
     for item in exam.items():
         said = said_so_far(exam, replies, item)
         if not said:
             continue
         mark = exam.benchmark.mark(exam.change(item), said, convention=convention)
         if said[-1].finish == "error":
-            mark = replace(mark, status="failed", said="", rule=said[-1].error)
+            mark = _failed(mark, said[-1].error)
         elif verdicts is not None:
             mark = _judged(exam.benchmark, item, mark, said, verdicts)
-        yield item, _with_confidence(_with_rates(mark), said[-1])
+        sure = _agreement(item, mark, samples, convention) if samples else _stated_by(exam, said[-1])
+        yield item, _with_rates(mark if mark.confidence is not None else replace(mark, confidence=sure))
 
 
 def _judge_requests(benchmark: Benchmark, item: Item, said: Sequence[Reply]) -> list[Request]:
@@ -74,10 +96,10 @@ def _judge_requests(benchmark: Benchmark, item: Item, said: Sequence[Reply]) -> 
 
 
 def _judged(benchmark: Benchmark, item: Item, mark: Mark, said: Sequence[Reply], verdicts: Replies) -> Mark:
-    """Add the verdicts to a mark where the judge was asked and gave all of them."""
+    """Add the verdicts to a mark where the judge gave all that were asked for; none may be needed."""
     found = [verdicts.get(request) for request in _judge_requests(benchmark, item, said)]
     given = [verdict for verdict in found if verdict is not None]
-    return benchmark.judged_by(item, mark, given) if given and len(given) == len(found) else mark
+    return benchmark.judged_by(item, mark, given) if len(given) == len(found) else mark
 
 
 def _with_rates(mark: Mark) -> Mark:
@@ -88,12 +110,32 @@ def _with_rates(mark: Mark) -> Mark:
     return replace(mark, values=values)
 
 
-def _with_confidence(mark: Mark, reply: Reply) -> Mark:
-    """Add the share that the likeliest of the weighed choices has, where choices were weighed."""
-    if mark.confidence is not None or not reply.log_probabilities:
-        return mark
-    weights = np.exp(np.array(list(reply.log_probabilities.values())) - max(reply.log_probabilities.values()))
-    return replace(mark, confidence=float(weights.max() / weights.sum()))
+def _failed(mark: Mark, error: str) -> Mark:
+    """Count a request without a reply as wrong, also under rules that give an empty reply a point."""
+    values = {name: 0.0 if name == "accuracy" else value for name, value in mark.values.items()}
+    return replace(mark, values=values, status="failed", said="", rule=error)
+
+
+def _stated_by(exam: Exam, reply: Reply) -> float | None:
+    """Return the share of the likeliest weighed choice, else what the reply states where it was asked to."""
+    if reply.log_probabilities:
+        logits = np.array(list(reply.log_probabilities.values()))
+        weights = np.exp(logits - logits.max())
+        return float(weights.max() / weights.sum())
+    if not exam.closing:
+        return None
+    stated = parse_confidence(reply.text)
+    return float(stated.value) if stated.status == "answered" else None
+
+
+def _agreement(item: Item, mark: Mark, samples: Sequence[Sample], convention: str) -> float | None:
+    """Return the share of the drawn answers that say what the marked one says."""
+    agree = []
+    for exam, replies in samples:
+        said = said_so_far(exam, replies, item)
+        if said and said[-1].finish != "error":
+            agree.append(exam.benchmark.mark(item, said, convention=convention).said == mark.said)
+    return float(np.mean(agree)) if agree else None
 
 
 def _add(columns: dict[str, list[object]], task: str, item: Item, mark: Mark, text_metrics: Iterable[str]) -> None:

@@ -94,15 +94,26 @@ class Exam:
     """How the arms were chosen, for the passport."""
     decoding: Decoding | None = None
     """Laid over what the benchmark asks for; None for the benchmark's own."""
+    drawn: int = 0
+    """Seed of an answer that is drawn by chance; 0 for the benchmark's own decoding."""
+    closing: str = ""
+    """Words after the last message, such as those that ask for a confidence."""
     change: Callable[[Item], Item] = field(default=lambda item: item)
-    """What a control does to an item before it is put; the truth is never touched."""
+    """What a control or probe does to an item before it is put and marked."""
 
     def request(self, item: Item, said: Sequence[Reply]) -> Request | None:
         """Return what is asked of an item next, named by the item and the turn."""
         shots = [shot for shot in self.shots if shot.cluster != item.cluster and shot.part == item.part]
         arm = self.arm_of.get(item.part, self.arm)
         request = self.benchmark.ask(self.change(item), said, arm=arm, shots=shots)
-        return None if request is None else request_of(request, item, len(said), self.decoding)
+        if request is None:
+            return None
+        if self.closing:
+            *before, last = request.messages
+            request = replace(request, messages=(*before, replace(last, parts=(*last.parts, self.closing))))
+        if self.drawn:
+            request = replace(request, decoding=replace(request.decoding, temperature=1.0, seed=self.drawn))
+        return request_of(request, item, len(said), self.decoding)
 
 
 def request_of(request: Request, item: Item, turn: int, decoding: Decoding | None) -> Request:

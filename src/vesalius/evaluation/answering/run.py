@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from vesalius import __version__
 from vesalius.benchmarks.base import Benchmark, benchmark
+from vesalius.benchmarks.prompts import prompts
 from vesalius.config import validate
 from vesalius.data.disk import not_full
 from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mean
@@ -134,6 +135,7 @@ class _Job:
             arm=arm,
             shots=shots,
             decoding=settings.decoding,
+            closing=prompts("confidence")["stated"] if settings.confidence == "stated" else "",
         )
 
     def searched(self, exam: Exam, predictor: Predictor, folder: Path) -> Exam:
@@ -189,7 +191,20 @@ class _Job:
         elif not len(replies):
             raise DataError(f"{replies.path} holds no reply to mark again; evaluate without --rescore first")
         verdicts = self.judged(system, replies, folder)
-        return marked(system.exam, replies, conventions=self.rules, verdicts=verdicts)
+        samples = self.samples(system, folder)
+        return marked(system.exam, replies, conventions=self.rules, verdicts=verdicts, samples=samples)
+
+    def samples(self, system: _System, folder: Path) -> list[tuple[Exam, Replies]]:
+        """Draw further answers of the model by chance, where its confidence is their agreement."""
+        if self.settings.confidence != "agreement" or system.name:
+            return []
+        found = []
+        for seed in range(1, self.settings.samples + 1):
+            exam, replies = replace(system.exam, drawn=seed), Replies(folder / _file("replies", f"drawn-{seed}"))
+            if not self.settings.rescore:
+                collect(exam, system.predictor, replies, title=f"Draw answer {seed}", progress=self.progress)
+            found.append((exam, replies))
+        return found
 
     def judged(self, system: _System, replies: Replies, folder: Path) -> Replies | None:
         """Let the judge read the replies, where one is named and the benchmark asks for one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vesalius.config import Config
 from vesalius.errors import ConfigError
@@ -37,6 +38,10 @@ class AnsweringSettings(Config):
     """Mark the stored replies again and ask nothing."""
     judge: str = ""
     """Model that judges what a rule cannot, by its spec."""
+    confidence: Literal["", "stated", "agreement"] = ""
+    """How sure the model is: it says so in words, or by how many drawn answers agree with the greedy one."""
+    samples: int = 5
+    """Drawn answers of an item, for the agreement."""
     decoding: Decoding | None = None
     """Laid over what the benchmark asks for."""
     controls: bool = True
@@ -59,5 +64,7 @@ class AnsweringSettings(Config):
         for name in ("resamples", "limit", "shots", "prompt_search", "safety_items"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if self.samples < 1:
+            raise ConfigError(f"samples is {self.samples}; an agreement needs at least 1 drawn answer")
         if self.patients < 1:
             raise ConfigError(f"patients is {self.patients}; a twin needs at least 1")
