@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from math import isqrt
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vesalius.errors import CheckpointError
-from vesalius.models.convert import Rule, renamed
+from vesalius.models.convert import Rule, load_whole, renamed
 
-__all__ = ["RULES", "published_state"]
+__all__ = ["GRAPH_RULES", "PROMPT_RULES", "RULES", "load_published", "published_state"]
 
 _VISUAL = "vision_encoder.visual."
 _BLOCK = {
@@ -87,6 +87,87 @@ RULES: tuple[Rule, ...] = (
 )
 """For a method that calls its parts `model`, `fusion`, `words_head`, `pixels_head` and `match_head`."""
 
+PROMPT_RULES: tuple[Rule, ...] = (
+    (r"pseudo_vision_token_pool", "image_pool.rows"),
+    (r"pseudo_language_token_pool", "text_pool.rows"),
+    (r"itc_head\.vision_ln\.(.*)", r"image_head.0.\1"),
+    (r"itc_head\.vision_proj\.(.*)", r"image_head.1.\1"),
+    (r"itc_head\.language_ln\.(.*)", r"text_head.0.\1"),
+    (r"itc_head\.language_proj\.(.*)", r"text_head.1.\1"),
+    (r"(train|val|test)_(itc|umlm|umim)_.*", None),
+)
+"""For a method with pools of prompts and heads for each side alone: names of PTUnifier's authors."""
+
+
+def _attention_of_graph(theirs: str, ours: str) -> list[Rule]:
+    """Rules of torch_geometric's GATConv, whose matrix goes by several names in its versions."""
+    return [
+        (rf"align_head\.{theirs}\.att_src", f"bank.encoder.{ours}.as_source"),
+        (rf"align_head\.{theirs}\.att_dst", f"bank.encoder.{ours}.as_target"),
+        (rf"align_head\.{theirs}\.(lin|lin_src)\.weight", f"bank.encoder.{ours}.project.weight"),
+        (rf"align_head\.{theirs}\.lin_dst\.weight", None),
+        (rf"align_head\.{theirs}\.bias", f"bank.encoder.{ours}.bias"),
+    ]
+
+
+_ENTITY_LAYER = {
+    r"knowledge_attention\.self\.(query|key|value)": r"self_attention.\2",
+    r"knowledge_attention\.output\.(dense)": "self_attention.out",
+    r"knowledge_attention\.output\.(LayerNorm)": "self_attention.norm",
+    r"knowledge_crossattention\.self\.(query|key|value)": r"cross_attention.\2",
+    r"knowledge_crossattention\.output\.(dense)": "cross_attention.out",
+    r"knowledge_crossattention\.output\.(LayerNorm)": "cross_attention.norm",
+    r"(image2knowledge)": "image_project",
+    r"(knowledge2text)": "text_project",
+    r"knowledge_fusion_output\.(dense)": "fuse",
+    r"knowledge_fusion_output\.(LayerNorm)": "fuse_norm",
+    r"knowledge_intermediate\.(dense)": "expand",
+    r"knowledge_output\.(dense)": "contract",
+    r"knowledge_output\.(LayerNorm)": "norm",
+}
+
+GRAPH_RULES: tuple[Rule, ...] = (
+    *(
+        (rf"multi_modal_language_layers\.(\d+)\.{key}\.(weight|bias)", rf"stream.layers.\1.{name}.\3")
+        for key, name in _ENTITY_LAYER.items()
+    ),
+    (r"align_head\.x", "bank.vectors"),
+    (r"align_head\.edge_index", None),
+    (r"align_head\.embedding_ln\.(.*)", r"bank.encoder.norm.\1"),
+    *_attention_of_graph("conv1", "first"),
+    *_attention_of_graph("conv2", "second"),
+    (r"align_head\.img_linear1\.(.*)", r"bank.image_head.0.\1"),
+    (r"align_head\.img_linear2\.(.*)", r"bank.image_head.2.\1"),
+    (r"align_head\.txt_linear1\.(.*)", r"bank.text_head.0.\1"),
+    (r"align_head\.txt_linear2\.(.*)", r"bank.text_head.2.\1"),
+    (r"(train|val|test)_align_.*", None),
+)
+"""For a method with a bank of entities and a stream of them beside the text: names of ARL's authors.
+
+Their edges are left out: those of the graph that the method is built with stand, and its entities must be theirs.
+"""
+
+
+def load_published(
+    method: nn.Module, state: Mapping[str, Tensor], *, rules: Sequence[Rule] = (), where: str = "checkpoint"
+) -> None:
+    """Load the weights of a published model into a method that has its parts.
+
+    The method's model is a compact ViT and an ``hf:`` text encoder without a joint space (``vision_pool=cls``,
+    ``embedding_norm``, ``quick_gelu``, ``projection=none``); its temperature stays.
+
+    Args:
+        method: with the settings of the checkpoint.
+        state: by the authors' names.
+        rules: of what the model has beside METER's parts: `PROMPT_RULES` or `GRAPH_RULES`.
+        where: what a message calls the state.
+
+    Raises:
+        CheckpointError: keys are unknown, missing or of another shape; they are named.
+    """
+    own = {name: value for name, value in method.state_dict().items() if name.startswith("model.logit_")}
+    load_whole(method, {**published_state(state, rules=rules, where=where), **own}, where=where)
+
 
 def published_state(
     state: Mapping[str, Tensor], *, rules: Sequence[Rule] = (), where: str = "checkpoint"
@@ -104,7 +185,8 @@ def published_state(
     out = renamed(_embedding(dict(state), where=where), [*rules, *RULES], where=where)
     if "pixels_head.hidden_token" in out:
         out["pixels_head.hidden_token"] = out["pixels_head.hidden_token"].flatten()
-    return out
+    # Attention vectors of a graph, (1, H, F) to (H, F).
+    return {name: value[0] if name.endswith((".as_source", ".as_target")) else value for name, value in out.items()}
 
 
 def _embedding(state: dict[str, Tensor], *, where: str) -> dict[str, Tensor]:
