@@ -21,6 +21,7 @@ from vesalius.evaluation.answering.safety import probes
 from vesalius.evaluation.compare import compare
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.run import rescore
+from vesalius.evaluation.why import why
 from vesalius.inference.predictor import BasePredictor
 from vesalius.inference.requests import Reply, Request
 
@@ -125,7 +126,7 @@ def evaluated(model: Any, colours: Colours, out: Path, **settings: Any) -> Evalu
     )
 
 
-def value(evaluation: Evaluation, metric: str = "accuracy", *, task: str = "colours/red", label: str = "all",
+def value(evaluation: Evaluation, metric: str = "accuracy", *, task: str = "colours.red", label: str = "all",
     control: str = "") -> float:  # fmt: skip
     score = evaluation.score(task, metric, label, control=control)
     assert score is not None
@@ -137,7 +138,7 @@ def test_a_model_that_looks_is_right_and_one_that_does_not_is_at_the_base_rate(
 ) -> None:
     done = evaluated(Looking(), colours, tmp_path / "out")
     assert (
-        value(done) == value(done, task="colours/blue") == value(done, task="colours", label="mean over parts") == 1
+        value(done) == value(done, task="colours.blue") == value(done, task="colours", label="mean over parts") == 1
     )
     assert value(done, label="mean over size") == value(done, label="size=small") == 1
     for control in ("majority", "question-only", "blank"):
@@ -146,7 +147,7 @@ def test_a_model_that_looks_is_right_and_one_that_does_not_is_at_the_base_rate(
     assert value(done, "unparsed") == value(done, "failed") == 0
     majority = {row["control"] for row in done.controls}
     assert majority == {"majority", "random", "question-only", "blank", "other"}
-    score = done.score("colours/red", "accuracy", "all")
+    score = done.score("colours.red", "accuracy", "all")
     assert score is not None
     assert (score["n"], score["n_patients"]) == (10, 10)
 
@@ -211,7 +212,7 @@ def test_rules_are_laid_over_stored_replies(colours: Colours, tmp_path: Path) ->
     done = evaluated(
         Looking(stop_after=0), colours, tmp_path / "out", controls=False, rescore=True, conventions=("all",)
     )
-    assert value(done, task="colours/red@substring") == 1
+    assert value(done, task="colours.red@substring") == 1
     assert value(done) == 0
     with pytest.raises(ConfigError, match="did you mean 'substring'"):
         evaluated(Looking(), colours, tmp_path / "out", conventions=("substrng",))
@@ -225,7 +226,7 @@ def test_scores_can_be_computed_again_and_compared_in_pairs(colours: Colours, tm
     again = rescore(tmp_path / "one", resamples=50)
     assert again.scores == one.scores
     found = compare([one, other], resamples=200)
-    row = next(row for row in found.primary() if row["task"] == "colours/red" and row["label"] == "all")
+    row = next(row for row in found.primary() if row["task"] == "colours.red" and row["label"] == "all")
     assert row["difference"] == 0.5
     assert row["n"] == 10
     assert 0 < row["p_permutation"] < 0.2
@@ -334,7 +335,7 @@ def test_seen_items_are_scored_apart(colours: Colours, tmp_path: Path) -> None:
     marks = Contamination(train="t", test="c", test_hash="0", kinds={"3": ("pixels",), "5_test": ("pixels",)})
     path = marks.write(tmp_path / "marks.json")
     done = evaluated(Looking(), colours, tmp_path / "out", controls=False, contamination=str(path))
-    seen = done.score("colours/red", "accuracy", "seen=yes")
+    seen = done.score("colours.red", "accuracy", "seen=yes")
     assert seen is not None
     assert seen["n"] == 2
 
@@ -355,7 +356,7 @@ def test_confidence_is_the_agreement_of_drawn_answers(colours: Colours, tmp_path
     sure = {row["item"]: row["probability"] for row in table if row["label"] == "accuracy" and "red" in row["task"]}
     assert sure["red-1"] == 0.5
     assert sure["red-2"] == sure["red-9"] == 1
-    brier = done.score("colours/red", "brier", "all")
+    brier = done.score("colours.red", "brier", "all")
     assert brier is not None
     assert brier["value"] == pytest.approx(0.25 / 10)
 
@@ -380,4 +381,16 @@ def test_a_failed_request_is_wrong_under_every_rule(colours: Colours, tmp_path: 
 
     lenient = Generous(colours.folder)
     done = evaluated(Looking(broken="red-3/0"), lenient, tmp_path / "out", controls=False, conventions=("all",))
-    assert value(done) == value(done, task="colours/red@substring") == 0.9
+    assert value(done) == value(done, task="colours.red@substring") == 0.9
+
+
+def test_why_shows_what_a_rule_changes(colours: Colours, tmp_path: Path) -> None:
+    evaluated(Looking(words="."), colours, tmp_path / "out", controls=False, conventions=("all",))
+    told = why(
+        f"{tmp_path / 'out'}#colours.red/accuracy/all", f"{tmp_path / 'out'}#colours.red@substring/accuracy/all"
+    )
+    ours, theirs = told.rules
+    assert (ours.more, theirs.more) == (0, 10)
+    assert theirs.words == "the word anywhere in the reply"
+    assert theirs.examples[0] == ("red-0", "no.", "no.")
+    assert "the difference is the rule and not the model" in told.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,7 +10,16 @@ from typing import Any, NamedTuple
 from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation.results import Evaluation, open_evaluation
 
-__all__ = ["Difference", "Explanation", "ScoreName", "differences", "find_score", "read_score_name", "why"]
+__all__ = [
+    "Difference",
+    "Explanation",
+    "RuleChange",
+    "ScoreName",
+    "differences",
+    "find_score",
+    "read_score_name",
+    "why",
+]
 
 
 class _Effect(NamedTuple):
@@ -29,6 +39,16 @@ _EFFECTS: Mapping[str, _Effect] = {
     "dataset.virtual": _Effect(True, "virtual and real patients are not to be compared"),
     "dataset.name": _Effect(False, "the corpora have other names; what they hold is compared by revision"),
     "task.name": _Effect(True, "another question is asked"),
+    "dataset.parts": _Effect(True, "other parts of the benchmark were asked"),
+    "dataset.left_out": _Effect(True, "items were left out, for their files are missing"),
+    "task.benchmark": _Effect(True, "another benchmark"),
+    "task.arm": _Effect(True, "the questions were put in another way"),
+    "task.arms": _Effect(True, "the questions of a part were put in another way"),
+    "task.search": _Effect(False, "prompts were chosen on other validation items, or not chosen"),
+    "task.shots": _Effect(True, "other demonstrations stood before the questions"),
+    "task.rules": _Effect(False, "more or fewer rules were laid over the same replies; each score says its own"),
+    "task.judge": _Effect(True, "another judge, or none, read the free answers"),
+    "model.decoding": _Effect(False, "answers are drawn in another way, which belongs to the model as it is asked"),
     "task.settings": _Effect(True, "the question is put or answered under other settings"),
     "task.prompts": _Effect(
         True, "other sentences were shown to the model: wording alone moves zero-shot scores, often by points"
@@ -51,6 +71,10 @@ _EFFECTS: Mapping[str, _Effect] = {
     "command": _Effect(False, "nothing by itself"),
 }
 """Longest matching start of a field's dotted name decides; `blocks` means that a comparison is refused."""
+
+
+_EXAMPLES = 8
+"""Items that are shown of those on which two rules do not agree."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +106,27 @@ class ScoreName:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RuleChange:
+    """One of two rules that marked the same replies."""
+
+    side: str
+    name: str
+    words: str
+    more: int
+    """Items to which this rule gives more than the other."""
+    examples: tuple[tuple[str, str, str], ...]
+    """Item and what each rule read, of a few of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """Two scores and everything in which their passports differ."""
 
     first: Mapping[str, Any]
     second: Mapping[str, Any]
     differences: tuple[Difference, ...]
+    rules: tuple[RuleChange, ...] = ()
+    """What the two rules of marking say, and the items on which they do not agree, where the replies are the same."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -96,12 +135,15 @@ class Explanation:
             "first": dict(self.first),
             "second": dict(self.second),
             "differences": rows,
+            "rules": [vars(rule) for rule in self.rules],
             "verdict": self.verdict,
         }
 
     @property
     def verdict(self) -> str:
         """One sentence on whether the two numbers may be set side by side."""
+        if self.rules:
+            return "The same replies under two rules: the difference is the rule and not the model."
         blocking = [difference.field for difference in self.differences if difference.blocks]
         named = [self.first[key] == self.second[key] for key in ("task", "metric", "label")]
         if not all(named):
@@ -119,6 +161,9 @@ class Explanation:
             mark = "!" if difference.blocks else "-"
             lines += ["", f"{mark} {difference.field}: {difference.effect}"]
             lines += [f"    A  {_short(difference.first)}", f"    B  {_short(difference.second)}"]
+        for rule in self.rules:
+            lines += ["", f"  {rule.side}  {rule.name}: {rule.words}", f"     more by this rule: {rule.more} items"]
+            lines += [f"       {item}: A read {first!r}, B read {second!r}" for item, first, second in rule.examples]
         return "\n".join(lines)
 
 
@@ -146,7 +191,33 @@ def why(first: str, second: str) -> Explanation:
         )
     score_b, passport_b = find_score(open_evaluation(other.path), other)
     found = differences(passport_a, passport_b)
-    return Explanation(first=score_a, second=score_b, differences=tuple(found))
+    rules = () if found else _rules(open_evaluation(one.path), (score_a, score_b), control=one.control)
+    return Explanation(first=score_a, second=score_b, differences=tuple(found), rules=rules)
+
+
+def _rules(
+    evaluation: Evaluation, scores: tuple[Mapping[str, Any], Mapping[str, Any]], *, control: str
+) -> tuple[RuleChange, ...]:
+    """Compare two rules on the same replies, item by item; nothing where the scores are of one rule."""
+    names = [str(score["task"]).partition("@") for score in scores]
+    conventions = evaluation.document.get("conventions", {})
+    if names[0][0] != names[1][0] or names[0][2] == names[1][2] or scores[0]["metric"] != scores[1]["metric"]:
+        return ()
+    marks: list[dict[str, tuple[float, str]]] = [{}, {}]
+    for row in evaluation.predictions(control=control).to_pylist():
+        for side, score in enumerate(scores):
+            if (row["task"], row["label"]) == (score["task"], score["metric"]):
+                marks[side][row["item"]] = (row["score"], json.loads(row["detail"])["said"])
+    shared = sorted(marks[0].keys() & marks[1].keys())
+    made = []
+    for side, other in ((0, 1), (1, 0)):
+        more = [item for item in shared if marks[side][item][0] > marks[other][item][0]]
+        name = names[side][2] or next(iter(conventions), "")
+        examples = tuple((item, marks[0][item][1], marks[1][item][1]) for item in more[:_EXAMPLES])
+        made.append(
+            RuleChange(side="AB"[side], name=name, words=conventions.get(name, ""), more=len(more), examples=examples)
+        )
+    return tuple(made)
 
 
 def read_score_name(text: str) -> ScoreName:

@@ -121,7 +121,7 @@ def cases(adapted: Evaluation, base: Evaluation, *, resamples: int = RESAMPLES, 
     for task in dict.fromkeys(tasks.tolist()):
         rows = np.flatnonzero((tasks == task) & np.isfinite(values[0]) & np.isfinite(values[1]))
         if "@" not in task and len(rows):
-            named = names | {"part": str(task).rpartition("/")[2]}
+            named = names | {"part": str(task).partition(".")[2]}
             first, second = (side[rows] for side in values)
             clusters = patients[rows].tolist()
             found.append(case_of(first, second, clusters, names=named, resamples=resamples, seed=seed))

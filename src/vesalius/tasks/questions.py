@@ -1,6 +1,6 @@
 """Answers of a model to the questions of a benchmark, as the benchmark's rules marked them.
 
-A row is a value of one item under one rule: the task is ``benchmark/part``, with ``@rule`` after it where the rule is
+A row is a value of one item under one rule: the task is ``benchmark.part``, with ``@rule`` after it where the rule is
 a published scorer's, and the label is the metric. Every metric is a mean over items, over each value of each field of
 the items, and over these means; metrics of whole texts are taken from what each text adds to them. An interval takes
 all items of a cluster (a patient, a picture, the permutations of a problem) together.
@@ -129,7 +129,7 @@ def _macros(scores: list[Score], weights: PatientWeights) -> list[Score]:
         if mark:
             groups.setdefault((score.task, score.metric, f"mean over {field}"), []).append(score)
         if score.label == "all":
-            name, _, part = score.task.partition("/")
+            name, _, part = score.task.partition(".")
             rule = part.partition("@")[2]
             whole = f"{name}@{rule}" if rule else name
             groups.setdefault((whole, score.metric, "mean over parts"), []).append(score)

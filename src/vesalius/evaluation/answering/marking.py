@@ -60,7 +60,7 @@ def marked(
     columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
     for place, convention in enumerate(conventions):
         for item, mark in marks_of(exam, replies, convention=convention, verdicts=verdicts, samples=samples):
-            task = f"{exam.benchmark.name}/{item.part}" + (f"@{convention}" if place else "")
+            task = f"{exam.benchmark.name}.{item.part}" + (f"@{convention}" if place else "")
             _add(columns, task, item, mark, exam.benchmark.text_metrics if not place else ())
     tasks = columns.pop("task")
     table = predictions("", columns)

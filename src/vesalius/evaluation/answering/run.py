@@ -316,7 +316,7 @@ def headlines_of(bench: Benchmark, parts: Sequence[str]) -> list[tuple[str, str,
         for part in [headline.part] if headline.part else parts:
             if part in parts:
                 words = f"{part}, {headline.metric}" + (f", {label}" if headline.over else "")
-                rows.append((f"{bench.name}/{part}", headline.metric, label, words))
+                rows.append((f"{bench.name}.{part}", headline.metric, label, words))
     return rows
 
 

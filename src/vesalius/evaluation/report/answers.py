@@ -94,7 +94,7 @@ def leaderboard(evaluation: Evaluation) -> list[list[str]]:
         cells = [evaluation.score(task, metric, label, control=control) for task, metric, label, _ in names]
         rows.append([control or str(evaluation.document["model"]["name"]), *(_value(cell) for cell in cells)])
     for model, found in _published(evaluation.document).items():
-        numbers_of = [found.get((task.rpartition("/")[2], metric)) for task, metric, *_ in names]
+        numbers_of = [found.get((task.partition(".")[2], metric)) for task, metric, *_ in names]
         if any(value is not None for value in numbers_of):
             rows.append([f"{model} (published)", *("" if value is None else f"{value:.3f}" for value in numbers_of)])
     return rows
