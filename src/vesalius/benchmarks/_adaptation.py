@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from types import MappingProxyType
 import numpy as np
 
 from vesalius.benchmarks._grammar import DEFAULT, Template, sampled_system, sampled_template
-from vesalius.benchmarks._suite import Part, dialogues, folders_at, question_item
+from vesalius.benchmarks._suite import Part, dialogues, folders_at, question_item, write_suite
 from vesalius.benchmarks.base import Arm, Benchmark, Headline, Item, Mark
 from vesalius.benchmarks.prompts import prompts
 from vesalius.data.datasets.mmlu_med import MORE_SUBJECTS
@@ -133,6 +134,14 @@ class AdaptationStudy(Benchmark):
                     chosen = _as_choice(part, dialogue)
                     if chosen is not None:
                         yield question_item(part, study, chosen)
+
+    def write_data_sets(self, root: Path, *, patients: int, seed: int) -> None:
+        """Write the layouts of all data sets; subjects of MMLU that its twin lacks get the questions of others."""
+        write_suite(root, tuple(dict.fromkeys(part.dataset for part in self.suite)), patients=patients, seed=seed)
+        for more, subject in zip(MORE_SUBJECTS, MMLU, strict=False):
+            for part in ("dev", "val", "test"):
+                folder = root / "mmlu_med" / part
+                shutil.copyfile(folder / f"{subject}_{part}.csv", folder / f"{more}_{part}.csv")
 
     def ask(self, item: Item, said: Sequence[Reply], *, arm: str, shots: Sequence[Item]) -> Request | None:
         """Put system prompt, demonstrations as turns, and the question with the beginning of its answer."""

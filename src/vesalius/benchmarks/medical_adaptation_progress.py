@@ -9,16 +9,13 @@ questions that are not yes or no are read from the question by a rule; the autho
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from vesalius.benchmarks._adaptation import TEXT_PARTS, VISUAL_PARTS, AdaptationStudy
-from vesalius.benchmarks._suite import write_suite
 from vesalius.benchmarks.base import Published
-from vesalius.data.datasets.mmlu_med import MORE_SUBJECTS, SUBJECTS
 from vesalius.paper import Paper
 
-__all__ = ["BENCHMARK", "PAPER", "MedicalAdaptationProgress", "write_questions_of_suite"]
+__all__ = ["BENCHMARK", "PAPER", "MedicalAdaptationProgress"]
 
 PAPER = Paper(
     slug="medical-adaptation-progress",
@@ -45,16 +42,7 @@ class MedicalAdaptationProgress(AdaptationStudy):
 
     def write_twin(self, root: Path, *, patients: int, seed: int) -> None:
         """Write the layout of every data set of the suite."""
-        write_questions_of_suite(root, tuple(dict.fromkeys(part.dataset for part in self.suite)), patients, seed)
+        self.write_data_sets(root, patients=patients, seed=seed)
 
 
 BENCHMARK = MedicalAdaptationProgress()
-
-
-def write_questions_of_suite(root: Path, names: tuple[str, ...], patients: int, seed: int) -> None:
-    """Write the layouts of data sets; the subjects of MMLU that its twin lacks get the questions of others."""
-    write_suite(root, names, patients=patients, seed=seed)
-    for more, subject in zip(MORE_SUBJECTS, SUBJECTS, strict=False):
-        for part in ("dev", "val", "test"):
-            folder = root / "mmlu_med" / part
-            shutil.copyfile(folder / f"{subject}_{part}.csv", folder / f"{more}_{part}.csv")
