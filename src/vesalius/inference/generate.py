@@ -226,11 +226,11 @@ class GeneratingPredictor(BasePredictor):
         )
 
     def _weighed(self, prompts: list[_Prompt]) -> list[Reply]:
-        """Weigh choices by teacher forcing; the first token of all choices comes from one pass of the batch."""
+        """Weigh choices by forcing them; the first token of all choices comes from one pass of the batch."""
         inputs = self._inputs(prompts)
         counts = [int(count) for count in inputs["attention_mask"].sum(dim=1)]
         fits = [self._room(count) >= 1 for count in counts]
-        if (self._lead or not all(fits)) and len(prompts) > 1:
+        if not all(fits) and len(prompts) > 1:
             return [self._weighed([prompt])[0] for prompt in prompts]
         if not all(fits):
             return [self._too_long(prompts[0], counts[0])]
@@ -251,7 +251,7 @@ class GeneratingPredictor(BasePredictor):
         alone = self._inputs([prompt]) if longest > 1 else {}
         weights = {}
         for choice, tokens in ids.items():
-            rows = self._log_probabilities(alone, tokens[:-1]) if len(tokens) > 1 else first[None]
+            rows = self._log_probabilities(alone, tokens) if len(tokens) > 1 else first[None]
             weights[choice] = math.fsum(float(row[token]) for row, token in zip(rows, tokens, strict=True))
         return Reply(
             id=request.id,
@@ -265,37 +265,36 @@ class GeneratingPredictor(BasePredictor):
         """Log-probabilities of the first token of an answer, (B, V)."""
         import torch
 
-        if self._lead:
-            return self._log_probabilities(inputs, [])
         made = self.module.generate(
-            **inputs, max_new_tokens=1, do_sample=False, output_logits=True, return_dict_in_generate=True
-        )
-        return torch.log_softmax(made.logits[0].float(), dim=-1)
+            **inputs, max_new_tokens=1 + len(self._lead), do_sample=False, output_logits=True,
+            return_dict_in_generate=True,
+        )  # fmt: skip
+        return torch.log_softmax(made.logits[-1].float(), dim=-1)
 
     def _log_probabilities(self, inputs: Mapping[str, Tensor], said: list[int]) -> Tensor:
-        """Log-probabilities of the token after one prompt and after each of those said, (1 + len(said), V)."""
+        """Log-probability of every token at each place of what is said after one prompt, (len(said), V).
+
+        The model is made to write it, so that positions and masks are those of its own writing, whatever its kind.
+        """
         import torch
 
-        more = torch.tensor([[*self._lead, *said]], dtype=torch.long, device=self.device)
-        if self._two_sided:
-            logits = self.module(**inputs, decoder_input_ids=more).logits[0, len(self._lead) - 1 :]
-            return torch.log_softmax(logits.float(), dim=-1)
-        longer = dict(inputs)
-        longer["input_ids"] = torch.cat([inputs["input_ids"], more], dim=1)
-        for name, value in (("attention_mask", 1), ("mm_token_type_ids", 0), ("token_type_ids", 0)):
-            if name in inputs:
-                longer[name] = torch.cat(
-                    [inputs[name], torch.full_like(more, value, dtype=inputs[name].dtype)], dim=1
-                )
-        logits = self.module(**longer).logits[0, -(len(said) + 1) :]
-        return torch.log_softmax(logits.float(), dim=-1)
+        forced = [*self._lead, *said]
+        start = 1 if self._two_sided else inputs["input_ids"].shape[1]
+        made = self.module.generate(
+            **inputs,
+            max_new_tokens=len(forced),
+            do_sample=False,
+            output_logits=True,
+            return_dict_in_generate=True,
+            prefix_allowed_tokens_fn=lambda _, written: [forced[len(written) - start]],
+        )
+        return torch.log_softmax(torch.cat(made.logits[len(self._lead) :]).float(), dim=-1)
 
     @cached_property
     def _lead(self) -> tuple[int, ...]:
-        """Tokens with which a decoder of its own begins every answer; none where one model reads and writes."""
-        settings = self.module.generation_config
-        lead = (settings.decoder_start_token_id, settings.forced_bos_token_id) if self._two_sided else ()
-        return tuple(token for token in lead if token is not None)
+        """Tokens that a decoder of its own is made to write before every answer."""
+        forced = self.module.generation_config.forced_bos_token_id if self._two_sided else None
+        return () if forced is None else (forced,)
 
     def _inputs(self, prompts: Sequence[_Prompt]) -> dict[str, Tensor]:
         """Return tokens, mask and pictures of B prompts on the device."""
