@@ -35,6 +35,7 @@ from vesalius.virtual.population import make
 
 VECTORS, WIDTH, PLANTED, COSINE = 100_000, 512, 500, 0.95
 PATIENTS = {"chest": 300, "mixed": 200}
+PARTS = ("embeddings", *(f"images_{preset}" for preset in PATIENTS), "reports")
 SIZE = 256
 REPORTS = 1000
 DEVELOPMENT_SEED = 11
@@ -44,17 +45,23 @@ SEED = 90731
 
 
 def main() -> None:
-    """Measure all; ``--less 10`` divides the sizes for a short run."""
+    """Measure all, or the parts that ``--parts`` names; ``--less 10`` divides the sizes for a short run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--less", type=int, default=1)
     parser.add_argument("--seed", type=int, default=SEED, help=f"{DEVELOPMENT_SEED} is that of the choice")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_known_args()[0]
-    less, seed = options.less, options.seed
-    found: dict[str, Any] = {"seed": seed, "embeddings": embeddings(VECTORS // less)}
+    less, seed, parts = options.less, options.seed, options.parts
+    found: dict[str, Any] = {"seed": seed}
+    if "embeddings" in parts:
+        found["embeddings"] = embeddings(VECTORS // less)
     with tempfile.TemporaryDirectory() as folder:
         for preset, patients in PATIENTS.items():
-            found[f"images_{preset}"] = images(Path(folder) / preset, preset, max(20, patients // less), seed=seed)
-        found["reports"] = reports(Path(folder) / "reports", max(50, REPORTS // less), seed=seed)
+            name, number = f"images_{preset}", max(20, patients // less)
+            if name in parts:
+                found[name] = images(Path(folder) / preset, preset, number, seed=seed)
+        if "reports" in parts:
+            found["reports"] = reports(Path(folder) / "reports", max(50, REPORTS // less), seed=seed)
     save("dedup", found)
 
 
