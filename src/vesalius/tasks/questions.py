@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,15 +99,17 @@ def _parts(rows: Rows) -> Iterable[_Part]:
 
 
 def _means(parts: list[_Part], values: Floats, weights: PatientWeights) -> list[Score]:
-    """Score the mean of each part; sums of many parts are resampled in one pass."""
+    """Score the mean of each part; sums of many parts, a cluster a row, are resampled in one pass."""
     scores = []
+    clusters = replace(weights, codes=np.arange(weights.num_groups))
     for start in range(0, len(parts), _COLUMNS):
         block = parts[start : start + _COLUMNS]
-        sums = np.zeros((weights.num_items, 2 * len(block)))
+        sums = np.zeros((weights.num_groups, 2 * len(block)))
         for place, part in enumerate(block):
-            sums[part.rows, 2 * place] = values[part.rows]
-            sums[part.rows, 2 * place + 1] = 1
-        drawn = weights.sums(sums)
+            codes = weights.codes[part.rows]
+            sums[:, 2 * place] = np.bincount(codes, values[part.rows], weights.num_groups)
+            sums[:, 2 * place + 1] = np.bincount(codes, minlength=weights.num_groups)
+        drawn = clusters.sums(sums)
         with np.errstate(invalid="ignore", divide="ignore"):
             draws = drawn[:, ::2] / drawn[:, 1::2]
         for place, part in enumerate(block):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,8 @@ __all__ = ["RATES", "judge_requests", "marked", "marks_of"]
 RATES = {"unparsed": ("unparsed", "ambiguous"), "refused": ("refused",), "empty": ("empty",), "failed": ("failed",)}
 """Shares that every rule's table has beside its own metrics, and the statuses that they count."""
 _PARSED = "accuracy_parsed"
+_ROWS_AT_ONCE = 20_000
+"""Rows that are held as Python objects."""
 _COLUMNS = ("task", "item", "patient", "label", "score", "detail", "probability", "target")
 
 
@@ -57,14 +59,16 @@ def marked(
     samples: Sequence[Sample] = (),
 ) -> pa.Table:
     """Return the table of a system: a row an item, rule and metric, of the schema `PREDICTIONS`; see `marks_of`."""
+    tables = [predictions("", {name: [] for name in _COLUMNS[1:]})]
     columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
     for place, convention in enumerate(conventions):
         for item, mark in marks_of(exam, replies, convention=convention, verdicts=verdicts, samples=samples):
             task = f"{exam.benchmark.name}.{item.part}" + (f"@{convention}" if place else "")
             _add(columns, task, item, mark, exam.benchmark.text_metrics if not place else ())
-    tasks = columns.pop("task")
-    table = predictions("", columns)
-    return table.set_column(0, table.schema.field("task"), pa.array(tasks, pa.string()))
+            if len(columns["task"]) >= _ROWS_AT_ONCE:
+                tables.append(_table(columns))
+                columns = {name: [] for name in _COLUMNS}
+    return pa.concat_tables([*tables, _table(columns)])
 
 
 def judge_requests(exam: Exam, replies: Replies) -> Iterator[Request]:
@@ -136,6 +140,11 @@ def _agreement(item: Item, mark: Mark, samples: Sequence[Sample], convention: st
         if said and said[-1].finish != "error":
             agree.append(exam.benchmark.mark(item, said, convention=convention).said == mark.said)
     return float(np.mean(agree)) if agree else None
+
+
+def _table(columns: Mapping[str, list[object]]) -> pa.Table:
+    table = predictions("", {name: values for name, values in columns.items() if name != "task"})
+    return table.set_column(0, table.schema.field("task"), pa.array(columns["task"], pa.string()))
 
 
 def _add(columns: dict[str, list[object]], task: str, item: Item, mark: Mark, text_metrics: Iterable[str]) -> None:

@@ -111,27 +111,36 @@ def search_prompts(
     Raises:
         DataError: a part has no validation items, or none of them has a reply.
     """
-    bench = asked.benchmark
-    trials: list[Trial] = []
-    validation = {}
+    found = []
     for part in asked.parts:
-        held = survey(bench, asked.root, parts=(part,), split=_SPLIT, limit=terms.items, seed=terms.seed)
-        validation[part] = held.revision
-        ways = [(arm, draw) for arm in bench.searched_arms(part, exam.arm, terms.count) for draw in terms.draws]
-        for number, (arm, draw) in enumerate(ways):
-            shots = shots_of(bench, asked.root, terms.shots, parts=(part,), seed=draw)
-            trial = replace(exam, items=held.items, count=len(held.ids), arm=arm, shots=shots)
-            replies = Replies(folder / f"{part}-{number}.jsonl")
-            if ask:
-                folder.mkdir(parents=True, exist_ok=True)
-                collect(trial, predictor, replies, title=f"Try {part}, {arm}", progress=progress)
-            accuracy, n = _accuracy(trial, replies)
-            trials.append(Trial(part=part, arm=arm, draw=draw, accuracy=accuracy, n=n))
-    chosen = {
-        part: max((trial for trial in trials if trial.part == part), key=lambda trial: trial.accuracy)
-        for part in asked.parts
-    }
-    return PromptSearch(chosen=chosen, trials=tuple(trials), validation=validation)
+        held = survey(asked.benchmark, asked.root, parts=(part,), split=_SPLIT, limit=terms.items, seed=terms.seed)
+        found.append((held, _trials(exam, predictor, held, terms, folder=folder, progress=progress, ask=ask)))
+    return PromptSearch(
+        chosen={held.parts[0]: max(trials, key=lambda trial: trial.accuracy) for held, trials in found},
+        trials=tuple(trial for _, trials in found for trial in trials),
+        validation={held.parts[0]: held.revision for held, _ in found},
+    )
+
+
+def _trials(
+    exam: Exam, predictor: Predictor, held: Survey, terms: SearchTerms, *, folder: Path, progress: Progress | None,
+    ask: bool,
+) -> list[Trial]:  # fmt: skip
+    """Ask the validation items of one part, held in memory, in every way."""
+    bench, (part,) = held.benchmark, held.parts
+    items = list(held.items())
+    shots = {draw: shots_of(bench, held.root, terms.shots, parts=(part,), seed=draw) for draw in terms.draws}
+    ways = [(arm, draw) for arm in bench.searched_arms(part, exam.arm, terms.count) for draw in terms.draws]
+    trials = []
+    for number, (arm, draw) in enumerate(ways):
+        trial = replace(exam, items=lambda: items, count=len(items), arm=arm, shots=shots[draw])
+        replies = Replies(folder / f"{part}-{number}.jsonl")
+        if ask:
+            folder.mkdir(parents=True, exist_ok=True)
+            collect(trial, predictor, replies, title=f"Try {part}, {arm}", progress=progress)
+        accuracy, n = _accuracy(trial, replies)
+        trials.append(Trial(part=part, arm=arm, draw=draw, accuracy=accuracy, n=n))
+    return trials
 
 
 def _accuracy(exam: Exam, replies: Replies) -> tuple[float, int]:
