@@ -197,3 +197,13 @@ def test_sure_vqa_categories(reply: str, correct: float) -> None:
 )
 def test_temmed_reads_first_letters(reply: str, read: str | None) -> None:
     assert score_closed("Yes.", reply, mode="compat:temmed").parsed.value == read
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [("So my answer is B.", "B"), ("My answer is **c.**", "C"), ("My answer is as follows: B", "A"),
+     ("My answer is [B]", None), ("B", None), ("My answer is C, my answer is B", "B"), ("my answer is d", "D")],
+)  # fmt: skip
+def test_temmed_reads_the_closing_phrase(reply: str, letter: str | None) -> None:
+    parsed = parse_choice(reply, {"A": "first", "B": "second", "C": "third"}, mode="compat:temmed")
+    assert (parsed.value, parsed.status) == (letter, "answered" if letter else "unparsed")

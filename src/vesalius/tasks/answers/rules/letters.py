@@ -1,4 +1,4 @@
-"""Letters as single benchmarks read them: MediConfusion, MedQ-Bench, DeepTumorVQA, and TemMed-Bench's yes/no.
+"""Letters as single benchmarks read them: MediConfusion, MedQ-Bench, DeepTumorVQA, TemMed-Bench.
 
 Sources: AIF4S/MediConfusion, utils/answering.py; open-compass/VLMEvalKit, medqbench_mcq.py; Schuture/DeepTumorVQA,
 eval/metrics.py; Levi-ZJY/TemMed-Bench. Their false hits are kept: "Because" is B, an article at the start is A,
@@ -95,6 +95,16 @@ def _temmed(gold: str, reply: str, candidates: Sequence[str]) -> ScoredAnswer:
     return ScoredAnswer(correct=float(read[0] == read[1]), parsed=_answered(read[1], "first letters"))
 
 
+def _temmed_choice(reply: str, options: Mapping[str, str]) -> Parsed:
+    """Look for the closing phrase of each letter in turn; without one the release stops, which is unparsed here."""
+    text = reply.lower()
+    for letter in "ABCD":
+        small = letter.lower()
+        if f"my answer is {small}" in text or any(f"my answer is **{small}{end}**" in text for end in ("", ".")):
+            return _answered(letter, "closing phrase")
+    return Parsed(status="unparsed", rule="no closing phrase")
+
+
 MEDICONFUSION = Rule(
     does="choice of two: A or B as a token of a few fixed forms between blanks; both or none is invalid.",
     choice=chooses(_mediconfusion),
@@ -114,4 +124,10 @@ DEEPTUMORVQA = Rule(
     choice=chooses(_deeptumorvqa),
     parse=_deeptumorvqa,
 )
-TEMMED = Rule(does="yes/no: the reply begins with the letters yes or no, so that Normal is no.", closed=_temmed)
+TEMMED = Rule(
+    does="yes/no: the reply begins with the letters yes or no, so that Normal is no; choice: the first of A to D "
+    "whose phrase 'my answer is X', plain or bold, stands in the reply, so that 'as follows' is A.",
+    closed=_temmed,
+    choice=chooses(_temmed_choice),
+    parse=_temmed_choice,
+)
