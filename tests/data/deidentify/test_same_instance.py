@@ -34,7 +34,7 @@ def pixels(root: Path) -> list[bytes]:
     return sorted(dcmread(path).PixelData for path in root.rglob("*.dcm"))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_other_content_of_one_instance_is_kept(workers: int, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (source / "table.csv").write_text("mrn,image\nHOSP-778899,a/1.dcm\nHOSP-778899,b/1.dcm\nHOSP-778899,c/1.dcm\n")
