@@ -126,7 +126,53 @@ def _degraded(picture: Picture, words: str) -> Picture:
     return _rgb(done.picture.pixels.astype(np.uint8))
 
 
+def _blurred(picture: Picture, words: str) -> Picture:
+    """``gaussian-blur:SIZE``: a Gaussian window of odd size, its width by the size, mirrored at the edge.
+
+    Source: OpenCV, getGaussianKernel with sigma 0: .3 ((size - 1) / 2 - 1) + .8, binomial-like windows up to 7.
+    """
+    size = int(words)
+    distance = np.arange(size) - size // 2
+    sigma = 0.3 * ((size - 1) / 2 - 1) + 0.8
+    window = np.array(_WINDOWS.get(size) or np.exp(-(distance**2) / (2 * sigma**2)))
+    window /= window.sum()
+    blurred: NDArray[np.float64] = picture.astype(np.float64)
+    for axis in (0, 1):
+        edges = [(size // 2, size // 2) if one == axis else (0, 0) for one in range(3)]
+        padded = np.pad(blurred, edges, mode="reflect" if picture.shape[axis] > size // 2 else "edge")
+        length = picture.shape[axis]
+        blurred = np.zeros_like(blurred)
+        for start, weight in enumerate(window):
+            blurred += weight * padded.take(range(start, start + length), axis=axis)
+    return _eight_bits(np.rint(blurred))
+
+
+def _brightened(picture: Picture, words: str) -> Picture:
+    """``brightness:FACTOR``: every value times a factor, white where it goes beyond."""
+    return _eight_bits(np.rint(picture * float(words)))
+
+
+def _noisy(picture: Picture, words: str) -> Picture:
+    """``gaussian-noise:MEAN:SEED``: grey Gaussian noise of variance .01 and a mean, white being 1."""
+    mean, _, seed = words.partition(":")
+    digest = hashlib.sha256(f"{seed}/{picture.shape}".encode()).digest()
+    grey = np.random.default_rng(int.from_bytes(digest[:8], "big")).normal(float(mean), 0.1, picture.shape[:2])
+    return _eight_bits(picture + 255 * grey[:, :, None])
+
+
+def _eight_bits(values: NDArray[np.float64]) -> Picture:
+    """Cut values to 0 … 255 and leave their fractions out."""
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+_WINDOWS = {
+    3: (0.25, 0.5, 0.25), 5: (0.0625, 0.25, 0.375, 0.25, 0.0625),
+    7: (0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125),
+}  # fmt: skip
 EDITS: Mapping[str, Callable[[Picture, str], Picture]] = MappingProxyType(
-    {"blank": _blank, "noise": _noise, "degrade": _degraded}
-)
+    {
+        "blank": _blank, "noise": _noise, "degrade": _degraded, "gaussian-blur": _blurred,
+        "brightness": _brightened, "gaussian-noise": _noisy,
+    }
+)  # fmt: skip
 """What can be done to a picture (H, W, 3): ``name`` or ``name:words`` in `Media.edits`."""
