@@ -301,7 +301,7 @@ def test_the_twin_is_marked_end_to_end(tmp_path: Path) -> None:
         "control:oracle", on=BENCHMARK, data=tmp_path / "twin", out=tmp_path / "out", resamples=20, report=False,
         conventions=("all",),
     )  # fmt: skip
-    for task in ("mediconfusion/pairs", "mediconfusion/swapped", "mediconfusion/pairs@as-released"):
+    for task in ("mediconfusion.pairs", "mediconfusion.swapped", "mediconfusion.pairs@as-released"):
         found = done.score(task, "set_accuracy", "all")
         assert found is not None
         assert found["value"] == 1

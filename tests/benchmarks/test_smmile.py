@@ -194,7 +194,7 @@ class Copying(BasePredictor):
 
 
 def value(done: Evaluation, metric: str, part: str, label: str = "all") -> float:
-    score = done.score(f"smmile/{part}", metric, label)
+    score = done.score(f"smmile.{part}", metric, label)
     assert score is not None, (metric, part, label)
     return float(score["value"])
 
@@ -223,7 +223,7 @@ def test_copying_and_order(release: Path, tmp_path: Path) -> None:
         assert value(done[True], metric, part) == value(done[True], "copy_last", part)
         assert value(done[True], "order_sensitivity", part) == pytest.approx(most)
         assert value(done[False], "order_sensitivity", part) == value(done[False], "order_flips", part) == 0
-    score = done[True].score("smmile/plusplus-open", "exact_match", "all")
+    score = done[True].score("smmile.plusplus-open", "exact_match", "all")
     assert score is not None
     orders = sum(len(one) for one in shown.values())
     assert (score["n"], score["n_patients"]) == (orders, len(shown)), "permutations are one cluster"
