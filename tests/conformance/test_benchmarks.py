@@ -13,14 +13,15 @@ from vesalius.data.messages import text_of
 from vesalius.evaluation.answering.run import answer_benchmark, headlines_of
 from vesalius.evaluation.answering.survey import twin_of
 from vesalius.evaluation.paired import LOWER_IS_BETTER
+from vesalius.inference.mock import MockEndpoint, MockSettings
 from vesalius.inference.requests import Reply, Request
 
 PATIENTS = 24
-MOST_ITEMS = 60
+OF_A_KIND = 2
 HOSTILE = {
     "empty": "",
     "blank": " \n\t ",
-    "endless": "the lung " * 20_000,
+    "endless": "the lung " * 2_000,
     "foreign": "是的，左肺有积液。 نعم",
     "html": "<html><body><p>yes</p></body></html>",
     "json": 'Here you are: {"answer": "A", "score": 4, "box": [9, 9, 1, 1]} as asked.',
@@ -40,6 +41,14 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def items(bench: Benchmark, root: Path) -> list[Item]:
     return list(bench.items(root, parts=bench.parts, split="test"))
+
+
+def some(bench: Benchmark, root: Path) -> list[Item]:
+    """A few items of every part and kind of answer."""
+    found: dict[tuple[str, str], list[Item]] = {}
+    for item in items(bench, root):
+        found.setdefault((item.part, item.kind), []).append(item)
+    return [item for group in found.values() for item in group[:OF_A_KIND]]
 
 
 def requests(bench: Benchmark, item: Item, arm: str) -> Iterator[tuple[Request, list[Reply]]]:
@@ -70,7 +79,7 @@ def test_every_arm_asks_without_the_answer_and_without_pictures(case: tuple[Benc
     from dataclasses import replace
 
     bench, root = case
-    for item in items(bench, root)[:MOST_ITEMS]:
+    for item in some(bench, root):
         for arm in bench.arms:
             asked = list(requests(bench, item, arm.name))
             assert asked, f"{item.id}: arm {arm.name} asks nothing"
@@ -82,7 +91,7 @@ def test_every_arm_asks_without_the_answer_and_without_pictures(case: tuple[Benc
 
 def test_hostile_replies_are_marked_and_never_right_by_accident(case: tuple[Benchmark, Path]) -> None:
     bench, root = case
-    for item in items(bench, root)[:MOST_ITEMS]:
+    for item in some(bench, root):
         for name, words in HOSTILE.items():
             for convention in bench.conventions:
                 said = [Reply(id=item.id, text=words) for _ in range(bench.turns)]
@@ -128,3 +137,15 @@ def test_the_oracle_is_best(case: tuple[Benchmark, Path], tmp_path: Path, reques
         assert values["oracle"] == pytest.approx(best), f"{words}: {values}"
     failed = [row for row in done["oracle"].scores if row["metric"] == "failed" and row["value"]]
     assert not failed
+
+
+def test_an_endpoint_that_stumbles_is_asked_to_the_end(case: tuple[Benchmark, Path], tmp_path: Path) -> None:
+    bench, root = case
+    settings = MockSettings(faults={"429": 0.1, "broken": 0.1, "dropped": 0.1}, fault_tries=1)
+    with MockEndpoint(answer="letter", settings=settings) as mock:
+        done = answer_benchmark(
+            f"openai:{mock.address}#mock?backoff_s=0.01", on=bench, data=root, out=tmp_path, resamples=20, limit=12,
+            controls=False, safety_items=0, report=False,
+        )  # fmt: skip
+    assert mock.counts["ok"] >= 12
+    assert {row["value"] for row in done.scores if row["metric"] == "failed"} == {0.0}
