@@ -66,10 +66,9 @@ def _medq_bench(reply: str) -> float | None:
     try:
         value = json.loads(text)
         if isinstance(value, Mapping):
-            value = next(
-                (value[key] for key in ("score", "Score") if key in value and 0 <= float(value[key]) <= 2), None
-            )
-        if isinstance(value, int | float | str) and 0 <= float(value) <= 2:
+            marks = (float(value[key]) for key in ("score", "Score") if key in value)
+            value = next((mark for mark in marks if 0 <= mark <= 2), None)
+        if isinstance(value, int | float) and 0 <= value <= 2:
             return float(value)
     except (ValueError, TypeError, RecursionError):
         pass
