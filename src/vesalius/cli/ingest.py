@@ -68,6 +68,10 @@ def ingest(
     dataset: Annotated[
         str, typer.Option(help="Source is the release of this data set, such as nih_cxr14; its files are linked.")
     ] = "",
+    twin: Annotated[
+        bool, typer.Option("--twin", help="Write the data set's twin, of virtual patients, into the source first.")
+    ] = False,
+    patients: Annotated[int, typer.Option(help="Virtual patients of the twin.")] = 20,
     format_: Annotated[
         str,
         typer.Option(
@@ -83,9 +87,13 @@ def ingest(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a corpus; bad files are listed with reasons in ingest-report.json, the rest goes in."""
+    if twin and not dataset:
+        raise ConfigError("--twin needs --dataset: it is the twin of a data set that is written")
     if dataset and format_:
         raise ConfigError("--dataset and --format exclude each other: a data set has a layout of its own")
     if dataset:
+        if twin:
+            _write_twin(dataset, source, patients)
         _ingest_dataset(dataset, source, out, as_json)
         return
     if format_:
@@ -110,6 +118,17 @@ def ingest(
         progress=None if as_json else progress,
     )
     emit(report.as_dict(), as_json, report.text)
+
+
+def _write_twin(name: str, source: str, patients: int) -> None:
+    """Write the twin once; a twin that is there already is taken as it is."""
+    from pathlib import Path
+
+    from vesalius.data.datasets.base import VIRTUAL_NOTE
+    from vesalius.virtual.twin import write_twin
+
+    if not (Path(source) / VIRTUAL_NOTE).exists():
+        write_twin(name, source, patients=patients, progress=progress)
 
 
 def _ingest_dataset(name: str, source: str, out: str, as_json: bool) -> None:
