@@ -105,7 +105,6 @@ class GmaiMmBench(Benchmark):
         return Request(
             id=item.id,
             messages=(Message(role="user", parts=(*item.media, text)),),
-            choices=tuple(item.options) if item.kind == "choice" else (),
             question=item.question,
             option_texts=item.options,
         )

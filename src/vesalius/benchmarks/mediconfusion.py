@@ -134,7 +134,7 @@ class MediConfusion(Benchmark):
         return Request(
             id=item.id,
             messages=(Message(role="user", parts=(*item.media, words)),),
-            choices=weighed or (() if arm == "ff" else tuple(options)),
+            choices=weighed,
             by_likelihood=bool(weighed),
             decoding=Decoding(max_tokens=256 if arm == "ff" else 32),
         )

@@ -114,7 +114,6 @@ class OmniBrainBench(Benchmark):
         return Request(
             id=item.id,
             messages=(Message(role="user", parts=(*parts, words)),),
-            choices=tuple(item.options) if way == "direct" else (),
             decoding=Decoding(max_tokens=8192),
             question=item.question,
             option_texts=item.options,

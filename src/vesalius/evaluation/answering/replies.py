@@ -102,12 +102,21 @@ class Exam:
     """What a control or probe does to an item before it is put and marked."""
 
     def request(self, item: Item, said: Sequence[Reply]) -> Request | None:
-        """Return what is asked of an item next, named by the item and the turn."""
+        """Return what is asked of an item next, named by the item and the turn.
+
+        Models that follow no words are told the bare question and what the letters stand for, where the benchmark
+        has not told them.
+        """
         shots = [shot for shot in self.shots if shot.cluster != item.cluster and shot.part == item.part]
         arm = self.arm_of.get(item.part, self.arm)
-        request = self.benchmark.ask(self.change(item), said, arm=arm, shots=shots)
+        changed = self.change(item)
+        request = self.benchmark.ask(changed, said, arm=arm, shots=shots)
         if request is None:
             return None
+        if not said and not request.question:
+            request = replace(request, question=changed.question)
+        if not said and not request.option_texts:
+            request = replace(request, option_texts=changed.options)
         if self.closing:
             *before, last = request.messages
             request = replace(request, messages=(*before, replace(last, parts=(*last.parts, self.closing))))
