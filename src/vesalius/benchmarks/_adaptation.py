@@ -49,7 +49,7 @@ VISUAL_PARTS = (
     Part(name="path_vqa", dataset="path_vqa", fields=("question_type",)),
     Part(name="slake", dataset="slake", settings={"language": "en"}, fields=("base_type", "content_type")),
     *(
-        Part(name=f"mmmu_{name.lower()}", dataset="mmmu_med", splits={**_VAL, **_DEV}, source=f"mmmu_med/{name}/")
+        Part(name=f"mmmu_{name.lower()}", dataset="mmmu_med", splits={**_VAL, **_DEV}, settings={"subjects": (name,)})
         for name in MMMU
     ),
 )
@@ -206,7 +206,7 @@ def letter_probabilities(log_probabilities: Mapping[str, float]) -> dict[str, fl
 
 
 def alternatives(question: str, answer: str) -> tuple[str, ...]:
-    """Return what a closed question offers: yes and no, or what stands around "or", as many words as the answer has.
+    """Return what a closed question offers: yes and no, or what stands around "or", about as long as the answer.
 
     "Is it hyperdense or hypodense?" offers both words; "spleen, left kidney or liver" three. Nothing is returned
     where the answer is not among what is found.
@@ -219,7 +219,8 @@ def alternatives(question: str, answer: str) -> tuple[str, ...]:
         return ()
     length = len(said.split())
     listed = [part.strip() for part in before.split(",")]
-    last = " ".join(listed[-1].split()[-length:]) if len(listed[-1].split()) > length else listed[-1]
+    words = listed[-1].split()
+    last = listed[-1] if len(words) <= length + 1 else " ".join(words[-length:])
     first = " ".join(after.replace(",", " ").split()[:length])
     options = tuple(dict.fromkeys([*(part for part in listed[1:-1] if part), last, first]))
     return options if said in options and len(options) > 1 else ()

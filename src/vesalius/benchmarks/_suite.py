@@ -47,10 +47,6 @@ class Part:
     """Further arguments of the data set's ``read``."""
     fields: tuple[str, ...] = ()
     """Names of what stands in `Dialogue.source` behind the data set's name, between slashes."""
-    language: str = ""
-    """Only questions in this language; all where none is named."""
-    source: str = ""
-    """Only questions whose `Dialogue.source` begins so."""
 
 
 def write_suite(root: Path, names: Sequence[str], *, patients: int, seed: int) -> None:
@@ -101,8 +97,7 @@ def dialogues(part: Part, root: Path, *, split: str) -> Iterator[tuple[Study, Di
     """Yield the answered questions of a part as the data set's reader has them."""
     for study in studies(part, root, split=split):
         for dialogue in study.dialogues:
-            spoken = not part.language or dialogue.language == part.language
-            if spoken and dialogue.source.startswith(part.source) and dialogue.answer.strip():
+            if dialogue.answer.strip():
                 yield study, dialogue
 
 

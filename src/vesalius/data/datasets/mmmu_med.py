@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from vesalius.data.releases.pictures import picture_in
 from vesalius.data.releases.questions import asked
 from vesalius.data.releases.rows import Row, parquet_rows
 from vesalius.data.releases.twins import QUESTION_FAMILIES, asked_of, identity, picture_bytes
+from vesalius.errors import ConfigError, did_you_mean
 
 __all__ = ["ABOUT", "SUBJECTS", "TWIN", "read", "write"]
 
@@ -46,14 +47,21 @@ _HIDDEN = "?"
 _LONGEST_OPTIONS = 100_000
 
 
-def read(root: Path) -> Iterator[Sample]:
+def read(root: Path, *, subjects: Sequence[str] = SUBJECTS) -> Iterator[Sample]:
     """Yield one study for each question, in "dev", "val" or "test", subject by subject.
 
     `Dialogue.source` is ``mmmu_med/<subject>/<subfield>/<topic_difficulty>``.
+
+    Args:
+        root: folder with a folder for each subject.
+        subjects: which.
     """
+    for name in subjects:
+        if name not in SUBJECTS:
+            raise ConfigError(f"no health subject {name!r}{did_you_mean(name, SUBJECTS)}")
     root = root.absolute()
-    require_files(root, [*SUBJECTS], ABOUT)
-    for subject in SUBJECTS:
+    require_files(root, [*subjects], ABOUT)
+    for subject in subjects:
         for theirs, part in _PARTS.items():
             rows = parquet_rows(sorted((root / subject).glob(f"{theirs}-*.parquet")), _COLUMNS)
             yield from _samples(rows, root, subject, part, provenance(root, ABOUT))
