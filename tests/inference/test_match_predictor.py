@@ -108,7 +108,8 @@ def test_predict_goes_by_the_match_where_no_text_is_embedded(predictor: Checkpoi
     np.testing.assert_allclose(found[1].probability, 1 / (1 + np.exp(-logits[0])), rtol=1e-5)
     prompts = load_prompts("convirt")
     apart = [
-        predictor.match([pixels(0)], side).mean() for side in (prompts.positive("edema"), prompts.negative("edema"))
+        predictor.match([readers.read(tmp_path / "a.png")], side).mean()
+        for side in (prompts.positive("edema"), prompts.negative("edema"))
     ]
     np.testing.assert_allclose(found[0].score, apart[0] - apart[1], rtol=1e-3, atol=1e-5)
 
