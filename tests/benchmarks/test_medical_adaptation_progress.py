@@ -232,9 +232,9 @@ def test_base_and_adapted_model_are_asked_in_their_own_prompts(release: Path, tm
         ("vqa_rad", "tie", 0),
     }
     task = next(iter(own["general"].document["passports"].values()))["task"]
-    assert task["arm"] == {part: trial["arm"] for part, trial in task["prompt_search"]["chosen"].items()}
-    assert task["prompt_search"]["trials_a_part"] == 11
-    assert all(len(digest) == 64 for digest in task["prompt_search"]["validation"].values())
+    assert task["arms"] == {part: trial["arm"] for part, trial in task["search"]["chosen"].items()}
+    assert task["search"]["trials_a_part"] == 11
+    assert all(len(digest) == 64 for digest in task["search"]["validation"].values())
     with pytest.raises(DataError, match="searched differently"):
         cases(own["medical"], one_prompt["general"])
     with pytest.raises(ConfigError, match="no arm 'gramar'"):

@@ -132,7 +132,9 @@ def _against(base: str, found: Any, *, settings: dict[str, Any]) -> Any:
     other = answer_benchmark(
         base, on=corpus["name"], data=corpus["root"], out=found.folder / "base", progress=progress, **asked
     )
-    return compare([found, other], out=found.folder / "against-base", progress=progress)
+    own_prompts = bool(settings["prompt_search"])
+    folder = found.folder / "against-base"
+    return compare([found, other], out=folder, progress=progress, allow_different=own_prompts)
 
 
 def _corpus(

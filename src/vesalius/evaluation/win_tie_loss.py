@@ -184,7 +184,7 @@ def _same_budget(adapted: Evaluation, base: Evaluation) -> None:
     Raises:
         DataError: they were not, or only one was.
     """
-    one, other = (_task(evaluation).get("prompt_search", {}) for evaluation in (adapted, base))
+    one, other = (_task(evaluation).get("search", {}) for evaluation in (adapted, base))
     apart = [name for name in _BUDGET if one.get(name) != other.get(name)]
     if apart:
         raise DataError(
@@ -204,6 +204,6 @@ def _model(evaluation: Evaluation) -> str:
 
 def _way(evaluation: Evaluation) -> str:
     task = _task(evaluation)
-    search = task.get("prompt_search", {})
+    search = task.get("search", {})
     arm = f"best of {search['trials_a_part']} prompts" if search else str(task.get("arm", ""))
     return f"{arm}, {len(task.get('shots', ()))} demonstrations in all"

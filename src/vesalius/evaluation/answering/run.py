@@ -251,8 +251,12 @@ class _Job:
             task={
                 "name": FAMILY,
                 "benchmark": bench.name,
-                "arm": dict(system.exam.arm_of) or system.exam.arm,
-                **({"prompt_search": dict(system.exam.search)} if system.exam.search else {}),
+                "arm": system.exam.arm,
+                **(
+                    {"arms": dict(system.exam.arm_of), "search": dict(system.exam.search)}
+                    if system.exam.search
+                    else {}
+                ),
                 "shots": [shot.id for shot in system.exam.shots],
                 "rules": list(self.rules),
                 "judge": settings.judge,
