@@ -247,16 +247,25 @@ def _rules(evaluation: Evaluation) -> Section:
         if any(one is not None for one in beside):
             rows.append((score, beside))
     heads = [Cell("Score"), *(Cell(name, kind="n") for name in (ours, *others))]
-    body = [
-        [Cell(f"{score['task']}, {score['metric']}"), *(Cell(_value(one), kind="n") for one in (score, *beside))]
-        for score, beside in rows
-    ]
+    apart = [row for row in rows if any(one is not None and one["value"] != row[0]["value"] for one in row[1])]
+    alike = [row for row in rows if row not in apart]
+    shown_rows = (
+        table(heads, _rule_rows(apart)) if apart else paragraph("All rules give the same values.", kind="note")
+    )
+    rest = details(f"{len(alike)} scores on which the rules agree", table(heads, _rule_rows(alike))) if alike else ""
     return Section(
         anchor="rules",
         title="Rules",
         lead="The same replies, marked by each convention. What lies between the columns is the rule, not the model.",
-        body=table(heads, body) + definitions(conventions.items()),
+        body=shown_rows + rest + definitions(conventions.items()),
     )
+
+
+def _rule_rows(rows: Sequence[tuple[Mapping[str, Any], list[dict[str, Any] | None]]]) -> list[list[Cell]]:
+    return [
+        [Cell(f"{score['task']}, {score['metric']}"), *(Cell(_value(one), kind="n") for one in (score, *beside))]
+        for score, beside in rows
+    ]
 
 
 def _subgroups(evaluation: Evaluation) -> Section:
