@@ -54,7 +54,7 @@ def test_icc_of_shrout_and_fleiss() -> None:
     expected = (0.165741768, 0.289763780, 0.714840715, 0.620050548, 0.909315542)
     np.testing.assert_allclose(icc(SHROUT), expected, atol=1e-9)
     # a constant of each rater: absolute agreement falls, consistency does not
-    shifted = np.array(SHROUT) + [0, 5, 0, 0]
+    shifted = np.array(SHROUT) + np.array([0, 5, 0, 0])
     assert icc(shifted).single_fixed == pytest.approx(expected[2], abs=1e-9)
     assert icc(shifted).single_random != pytest.approx(expected[1], abs=1e-3)
 

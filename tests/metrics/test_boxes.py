@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vesalius.errors import DataError
 from vesalius.metrics.bootstrap import patient_weights
 from vesalius.metrics.boxes import (
     IOU_THRESHOLDS,
@@ -13,7 +14,10 @@ from vesalius.metrics.boxes import (
     average_precision_draws,
     iou,
     matches,
+    overlap,
     ranked_of,
+    union_iou,
+    valid,
 )
 
 Pictures = list[tuple[list[list[float]], list[float], list[list[float]]]]
@@ -87,3 +91,72 @@ def test_resamples_are_those_of_repeated_pictures() -> None:
     for place in range(12):
         repeated = [picture for number, picture in enumerate(TWO) for _ in range(counts[number, place])]
         assert draws[place] == pytest.approx(average_precision(ranked(repeated, 0.5)))
+
+
+@pytest.mark.parametrize(
+    ("hits", "rule", "expected"),
+    [
+        ((1, 0, 1, 1), "voc_2007", 0.840909091),
+        ((1, 0, 1, 1), "voc_2010", 0.833333333),
+        ((1, 0, 1, 1), "steps", 0.805555556),
+        ((1, 0, 1, 0), "voc_2007", 0.545454545),
+        ((1, 0, 1, 0), "voc_2010", 0.555555556),
+        ((1, 0, 1, 0), "steps", 0.555555556),
+    ],
+)
+def test_other_rules_of_average_precision(hits, rule, expected) -> None:
+    found = Ranked(np.array([0.9, 0.8, 0.7, 0.6]), np.array(hits, bool), np.zeros(4, np.intp), np.array([3.0]))
+    assert average_precision(found, rule=rule) == pytest.approx(expected, abs=1e-9)
+
+
+def test_overlaps_of_the_card() -> None:
+    """Columns: IoU, GIoU, DIoU, CIoU, share of the said box, share of the true one."""
+    said = [[0, 0, 10, 10]] * 3
+    truth = [[5, 0, 15, 10], [5, 5, 15, 25], [20, 0, 30, 10]]
+    expected = [
+        [1 / 3, 1 / 3, 0.256410256, 0.256410256, 0.5, 0.5],
+        [0.090909091, -0.175757576, -0.056149733, -0.058000686, 0.25, 0.125],
+        [0, -1 / 3, -0.4, -0.4, 0, 0],
+    ]
+    np.testing.assert_allclose(np.stack(overlap(said, truth), axis=1), expected, atol=1e-9)
+    reversed_box = overlap([[10, 10, 0, 0]], [[0, 0, 10, 10]])
+    assert (reversed_box.iou[0], reversed_box.giou[0], reversed_box.of_said[0]) == (0, 0, 0)
+    assert valid([[10, 10, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, np.nan, 1]]).tolist() == [
+        False,
+        True,
+        False,
+        False,
+    ]
+    with pytest.raises(DataError, match="one true box"):
+        overlap(said, truth[:2])
+
+
+def test_solid_boxes() -> None:
+    """Half of each cube shared: 500 of 1500."""
+    assert iou([[0, 0, 0, 10, 10, 10]], [[5, 0, 0, 15, 10, 10]])[0, 0] == pytest.approx(1 / 3)
+    assert iou([], [[0, 0, 0, 1, 1, 1]]).shape == (0, 1)
+    with pytest.raises(DataError, match="flat"):
+        iou([[0, 0, 1, 1]], [[0, 0, 0, 1, 1, 1]])
+    with pytest.raises(DataError, match="4 numbers"):
+        iou([[0, 0, 1]], [[0, 0, 1, 1]])
+
+
+def test_union_of_several_boxes() -> None:
+    """Two said boxes overlap in 50: they cover 150; the truth covers 100, all inside. On a grid ends fall down."""
+    assert union_iou([[0, 0, 10, 10], [5, 0, 15, 10]], [[0, 0, 10, 10]]) == pytest.approx(100 / 150)
+    assert union_iou([], []) == 0
+    # x ends .999 and .5 on 4 pixels: 3 and 2 columns
+    assert union_iou([[0, 0, 0.999, 1]], [[0, 0, 0.5, 1]], grid=4) == pytest.approx(2 / 3)
+
+
+def test_union_against_a_drawing() -> None:
+    stream = np.random.default_rng(0)
+    for _ in range(10):
+        sets = [np.sort(stream.integers(0, 30, (3, 2, 2)), axis=1).reshape(3, 4).astype(float) for _ in range(2)]
+        drawn = np.zeros((2, 30, 30), bool)
+        for mask, boxes in zip(drawn, sets, strict=True):
+            for left, top, right, bottom in boxes.astype(int):
+                mask[left:right, top:bottom] = True
+        either = (drawn[0] | drawn[1]).sum()
+        expected = (drawn[0] & drawn[1]).sum() / either if either else 0
+        assert union_iou(*sets) == pytest.approx(expected)

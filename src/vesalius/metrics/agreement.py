@@ -214,12 +214,12 @@ def _of_table(table: Floats, weights: Weights) -> TwoRaters:
 def _apart(values: Floats, total: Floats, level: Level) -> Floats:
     """Squared distance of each two values, (K, K); `total` ratings of each value."""
     if level == "nominal":
-        return 1 - np.eye(len(values))
+        return np.asarray(1 - np.eye(len(values)))
     if level == "interval":
-        return (values[:, None] - values[None, :]) ** 2
+        return np.asarray((values[:, None] - values[None, :]) ** 2)
     # ratings between two values, their own half: Krippendorff 2011, ordinal metric
     middle = np.cumsum(total) - total / 2
-    return (middle[:, None] - middle[None, :]) ** 2
+    return np.asarray((middle[:, None] - middle[None, :]) ** 2)
 
 
 def _share(above: float, below: float) -> float:

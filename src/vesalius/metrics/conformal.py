@@ -1,7 +1,7 @@
 """Sets of answers and intervals of numbers that hold the truth with a stated probability, and bounds on a risk.
 
-Split conformal prediction: scores of calibration items (larger is worse) give a limit; a candidate whose score does not
-pass it is in the set. The coverage of 1 - alpha holds over draws of exchangeable items, on average over calibration
+Split conformal prediction: scores of calibration items (larger is worse) give a limit; a candidate whose score does
+not pass it is in the set. The coverage of 1 - alpha holds over draws of exchangeable items, on average over calibration
 sets; not across hospitals, and not within patients: calibrate on one item a patient.
 
 Letters: n calibration items, N test items, K classes, L settings.
@@ -100,7 +100,7 @@ def aps_scores(
     order = np.argsort(-table, axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
     # rounded so that .7 + .2 + .1 is 1
-    mass = np.round(np.take_along_axis(np.cumsum(np.take_along_axis(table, order, axis=1), axis=1), rank, axis=1), 12)
+    mass: Floats = np.round(np.take_along_axis(np.cumsum(np.take_along_axis(table, order, axis=1), axis=1), rank, axis=1), 12)
     if uniform is not None:
         mass = mass - np.asarray(uniform, dtype=np.float64)[:, None] * table
     return np.asarray(mass + penalty * np.maximum(0, rank + 1 - free), dtype=np.float64)

@@ -159,7 +159,7 @@ def coverage_with_bound(
 
 def abstention(outcomes: Sequence[Outcome]) -> Abstention:
     """Return the shares of the four outcomes."""
-    counts = {name: 0 for name in get_args(Outcome)}
+    counts = dict.fromkeys(get_args(Outcome), 0)
     for outcome in outcomes:
         if outcome not in counts:
             raise DataError(f"outcome {outcome!r}; expected one of {', '.join(counts)}")
