@@ -25,7 +25,7 @@ from vesalius.benchmarks.sure_vqa import (
     relative_robustness,
     robustness,
 )
-from vesalius.data.messages import text_of
+from vesalius.data.messages import Media, text_of
 from vesalius.data.releases.twins import write_json
 from vesalius.errors import DataError
 from vesalius.evaluation.answering.run import answer_benchmark
@@ -355,6 +355,8 @@ def test_corruptions(release: Path) -> None:
             worse = shown(asked_of[0].messages[0].media[0])[0]
             change[level].append(float(np.abs(worse - plain).mean()))
     assert len(change["low"]) > 5
+    edits = {media.edits for one in items for media in _media(one)}
+    assert len(edits) > 3, "pictures of one file name are drawn for apart"
     assert all(low < medium < high for low, medium, high in zip(*change.values(), strict=True))
     kinds = {
         level: [[edit.split(":")[0] for edit in corruptions(str(n), level)] for n in range(200)] for level in LEVELS
@@ -364,6 +366,12 @@ def test_corruptions(release: Path) -> None:
     share = np.mean(["brightness" in one for one in kinds["low"]])
     assert abs(share - (0.5 + 0.125 / 3)) < 0.1  # by chance, or as the one that is taken where none came
     assert corruptions("1", "low", seed=1) != corruptions("1", "low", seed=2)
+
+
+def _media(one: Item) -> tuple[Media, ...]:
+    request = BENCHMARK.ask(one, (), arm="low", shots=())
+    assert request is not None
+    return request.messages[0].media
 
 
 def test_faults_of_a_release_are_named(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class SureVqa(Benchmark):
             return None
         media = item.media
         if arm in LEVELS:
-            media = tuple(one.edited(*corruptions(Path(one.path).name, arm)) for one in media)
+            media = tuple(one.edited(*corruptions(f"{item.cluster}/{Path(one.path).name}", arm)) for one in media)
         return Request(
             id=item.id,
             messages=(Message(role="user", parts=(*media, _words(item))),),
@@ -262,7 +262,7 @@ def corruptions(picture: str, level: str, *, seed: int = 0) -> tuple[str, ...]:
     edits = (
         f"gaussian-blur:{_SIZES[level]}",
         f"brightness:{_between(_FACTORS[level], shares[0]):.6f}",
-        f"gaussian-noise:{_between(_MEANS[level], shares[1]):.6f}:{seed}/{picture}",
+        f"gaussian-noise:{_between(_MEANS[level], shares[1]):.6f}:{digest.hex()[:12]}",
     )
     return tuple(edit for edit, taken in zip(edits, chosen, strict=True) if taken) or (edits[one],)
 
