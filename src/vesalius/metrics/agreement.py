@@ -194,7 +194,7 @@ def swapped(as_given: ArrayLike, turned: ArrayLike) -> Floats:
     one, other = np.asarray(as_given, dtype=np.float64), np.asarray(turned, dtype=np.float64)
     if one.shape != other.shape or not np.isin([*one, *other], (-1, 0, 1)).all():
         raise DataError("preferences must be two lists of one length with 1, 0 or -1 for each item")
-    return (one != -other).astype(np.float64)
+    return np.asarray(one != -other, dtype=np.float64)
 
 
 def length_bias(scores: ArrayLike, lengths: ArrayLike) -> float:

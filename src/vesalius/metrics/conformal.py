@@ -100,7 +100,8 @@ def aps_scores(
     order = np.argsort(-table, axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
     # rounded so that .7 + .2 + .1 is 1
-    mass: Floats = np.round(np.take_along_axis(np.cumsum(np.take_along_axis(table, order, axis=1), axis=1), rank, axis=1), 12)
+    running = np.cumsum(np.take_along_axis(table, order, axis=1), axis=1)
+    mass = np.asarray(np.round(np.take_along_axis(running, rank, axis=1), 12), dtype=np.float64)
     if uniform is not None:
         mass = mass - np.asarray(uniform, dtype=np.float64)[:, None] * table
     return np.asarray(mass + penalty * np.maximum(0, rank + 1 - free), dtype=np.float64)

@@ -140,8 +140,8 @@ def coco_scores(pictures: Sequence[Picture], *, num_classes: int) -> CocoScores:
     whole = tables["all"]
     return CocoScores(
         _mean(whole), _mean(whole[:, 0]), _mean(whole[:, 5]),
-        *(_mean(tables[area]) for area in ("small", "medium", "large")),
-        recall(1), recall(10), recall(100), by_class=whole.mean(axis=1),
+        _mean(tables["small"]), _mean(tables["medium"]), _mean(tables["large"]),
+        recall(1), recall(10), recall(100), whole.mean(axis=1),
     )  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def first_hits(inside: ArrayLike, scores: ArrayLike, *, repeats_count: bool = Fa
 
 def within(points: ArrayLike, truths: ArrayLike, *, radius: float) -> Flags:
     """Say which points lie at most `radius` from which true ones, in their unit, (D, T)."""
-    return _distances(points, truths) <= radius
+    return np.asarray(_distances(points, truths) <= radius, dtype=bool)
 
 
 def froc(ranked: Ranked, *, rates: Sequence[float] = FROC_RATES, between: Between = "step") -> Floats:
@@ -226,7 +226,8 @@ def precision_recall_f1(counts: ArrayLike) -> Floats:
     """Return precision, recall and F1, (…, 3), of summed `counted_pairs`, (…, 3); NaN where not defined."""
     found, said, wanted = np.moveaxis(np.asarray(counts, dtype=np.float64), -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.stack([found / said, found / wanted, 2 * found / (said + wanted)], axis=-1)
+        shares: Floats = np.stack([found / said, found / wanted, 2 * found / (said + wanted)], axis=-1)
+    return shares
 
 
 def mean_hit_distance(points: ArrayLike, truths: ArrayLike) -> Floats:
@@ -292,4 +293,4 @@ def _distances(points: ArrayLike, truths: ArrayLike) -> Floats:
     ours, theirs = (np.atleast_2d(np.asarray(one, dtype=np.float64)) for one in (points, truths))
     if not ours.size or not theirs.size:
         return np.zeros((len(ours) if ours.size else 0, len(theirs) if theirs.size else 0))
-    return np.sqrt(np.sum((ours[:, None] - theirs[None]) ** 2, axis=2))
+    return np.asarray(np.sqrt(np.sum((ours[:, None] - theirs[None]) ** 2, axis=2)), dtype=np.float64)

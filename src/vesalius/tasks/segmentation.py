@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import DataError
+from vesalius.metrics import masks
 from vesalius.tasks._labels import Rows, label_rows
 from vesalius.tasks._means import mean_scores
 from vesalius.tasks.base import Score, TaskData, detail, predictions
@@ -31,11 +32,12 @@ def overlap(pixels: Floats) -> dict[str, Floats]:
     Both are NaN where there is no truth; `dice_all` is there 1 for an empty answer and else 0.
     """
     both, said, truth = np.moveaxis(np.asarray(pixels, dtype=np.float64), -1, 0)
-    there = truth > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        dice = np.where(there, 2 * both / (said + truth), np.nan)
-        iou = np.where(there, both / (said + truth - both), np.nan)
-    return {"dice": dice, "iou": iou, "dice_all": np.where(there, dice, said == 0)}
+    apart = np.stack([both, said - both, truth - both], axis=-1)
+    return {
+        "dice": masks.dice(apart, empty="truth_only"),
+        "iou": masks.iou(apart, empty="truth_only"),
+        "dice_all": masks.dice(apart, empty="one"),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
