@@ -1,8 +1,9 @@
-"""The harness of benchmarks without a model's time: asking, marking and scoring 10 000 and 50 000 items, and a kill.
+"""The harness of benchmarks without a model's time: asking, marking, scoring 10 000 and 50 000 items, and a kill.
 
-Each figure is of a process of its own. `score` marks stored replies again and computes every score with 1000 resamples
-of 3-item clusters, over two parts and two fields; `page` writes the page of all items too. `kill` ends the process by
-SIGKILL half way and starts it again: `repeated` is how many requests were made twice, of a model that has 16 under way.
+Each figure is of a process of its own. `score` marks stored replies again and computes every score with 1000
+resamples of 3-item clusters, over two parts and two fields; `page` writes the page of all items too. `kill` ends the
+process by SIGKILL half way and starts it again: `repeated` is how many requests were made twice, of a model that has
+16 under way.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class ImageRetrieval:
 
     def _scores(self, rows: Rows, weights: PatientWeights, k: int) -> list[Score]:
         at_k = rows.having("k", str(k)) & np.isfinite(rows.score)
-        named = {"task": self.name, "metric": f"p_at_{k}"}
+        metric = f"p_at_{k}"
         scores, values, draws = [], [], []
         for number, label in enumerate(rows.labels):
             chosen = np.flatnonzero(at_k & (rows.label == number))
@@ -61,14 +61,17 @@ class ImageRetrieval:
             beside = rows.variants[rows.variant[chosen[0]]]
             extra = {"gallery": beside["gallery"], "chance": beside["chance"]}
             interval = percentile(values[-1], draws[-1], weights=seen)
-            scores.append(Score.of(interval, label=label, extra=extra, draws=draws[-1], **named))
+            scores.append(
+                Score.of(interval, task=self.name, metric=metric, label=label, extra=extra, draws=draws[-1])
+            )
         if values:
             macro = resampled.macro(np.stack(draws, axis=1)).draws
             every = np.flatnonzero(at_k)
             distinct = every[np.unique(rows.item[every], return_index=True)[1]]
             interval = percentile(float(np.mean(values)), macro, weights=weights.select(distinct))
             chance = float(np.mean([score.extra["chance"] for score in scores]))
-            scores.append(Score.of(interval, label="macro", extra={"chance": chance}, draws=macro, **named))
+            extra = {"chance": chance}
+            scores.append(Score.of(interval, task=self.name, metric=metric, label="macro", extra=extra, draws=macro))
         return scores
 
     def _table(self, test: Encoded, place: int, patients: np.ndarray[Any, Any]) -> pa.Table:
