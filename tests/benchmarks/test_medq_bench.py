@@ -128,7 +128,9 @@ def test_prompts() -> None:
         item = described("It is blurred. Overall bad.", part)
         asked = BENCHMARK.judges(item, [Reply(id="1", text="It is sharp. Overall good.")])
         assert [text_of(one.messages) for one in asked] == [golden[f"{part}_{axis}"] for axis in AXES]
-    assert BENCHMARK.judges(choice(["Yes", "No"], "A"), [Reply(id="1", text="A")]) == ()
+    closed = choice(["Yes", "No"], "A")
+    assert BENCHMARK.judges(closed, [Reply(id="1", text="A")]) == ()
+    assert BENCHMARK.judged_by(closed, mark(closed, "A"), []) == mark(closed, "A")
 
 
 def test_words_of_a_description_cannot_stand_for_a_place() -> None:

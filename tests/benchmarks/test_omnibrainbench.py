@@ -18,6 +18,7 @@ from vesalius.benchmarks.omnibrainbench import BENCHMARK, released_bleu, text_sc
 from vesalius.data.messages import Media, text_of
 from vesalius.data.releases.twins import write_json
 from vesalius.errors import DataError
+from vesalius.evaluation.answering.survey import survey
 from vesalius.inference.requests import Reply, Request
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -121,6 +122,19 @@ def test_numbers_go_with_their_pictures(tmp_path: Path) -> None:
     assert _brightest(asked(item)) == _brightest(asked(item, "reversed")) == "5"
     assert asked(item).messages[0].parts[:2] == ("<image_1>: ", item.media[0])
     assert asked(item, "reversed").messages[0].parts[:2] == ("<image_8>: ", item.media[7])
+
+
+@pytest.mark.evidence(
+    "omnibrainbench", "L2", "an item whose pictures are missing is left out by name, not asked blind"
+)
+def test_missing_pictures_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / twin.FOLDERS["closed"]
+    folder.mkdir()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(folder / "a.png")
+    items_of(tmp_path, [row("A"), row("B", id=2, image_path=["a.png", "gone.png"])])
+    found = survey(BENCHMARK, tmp_path, parts=("closed",))
+    assert found.ids == {"closed-1"}
+    assert found.left_out == (("closed-2", str(folder / "gone.png")),)
 
 
 def _brightest(request: Request) -> str:

@@ -161,6 +161,8 @@ class MedqBench(Benchmark):
 
     def judged_by(self, item: Item, mark: Mark, verdicts: Sequence[Reply]) -> Mark:
         """Add the axes; one that cannot be read is left out of its mean and counted."""
+        if not verdicts:
+            return mark
         read = [parse_judge(verdict.text, judge="medq_bench") for verdict in verdicts]
         marks = [float(one.value) if one.status == "answered" else math.nan for one in read]
         lost = sum(math.isnan(one) for one in marks)

@@ -150,7 +150,7 @@ class OmniBrainBench(Benchmark):
         if tagged(verdict.text, "judge") not in ("0", "1"):
             return replace(mark, values=values, status="unparsed", rule="judge gave neither 0 nor 1")
         values["accuracy"] = float(parse_judge(verdict.text, judge="medevalkit").value)
-        return replace(mark, values=values, rule="judge")
+        return replace(mark, values=values, status="answered" if mark.said else mark.status, rule="judge")
 
 
 BENCHMARK = OmniBrainBench()
