@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
 from vesalius.benchmarks import _notes
 from vesalius.benchmarks._notes import NOTE_PARTS, folder_of, note_items
@@ -18,9 +19,10 @@ from vesalius.benchmarks._notes_twin import write_notes
 from vesalius.benchmarks._suite import write_suite
 from vesalius.benchmarks.base import Item
 from vesalius.benchmarks.limited_impact_adaptation import BENCHMARK
+from vesalius.cli.main import app
 from vesalius.data.messages import text_of
 from vesalius.data.releases.twins import write_json
-from vesalius.errors import DataError
+from vesalius.errors import ConfigError, DataError
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.win_tie_loss import cases, rates, table
 from vesalius.inference.predictor import BasePredictor
@@ -129,7 +131,7 @@ def evaluated(root: Path, out: Path, model: Reader, **settings: Any) -> Any:
 
 @pytest.mark.evidence(
     "limited-impact-adaptation",
-    "L3",
+    "L2",
     "a planted effect is a win on its task and a tie elsewhere; a model ties with itself",
 )
 def test_a_planted_effect_is_found_and_nothing_else(tmp_path: Path) -> None:
@@ -146,6 +148,22 @@ def test_a_planted_effect_is_found_and_nothing_else(tmp_path: Path) -> None:
     assert {(case.verdict, case.difference, case.low, case.high) for case in itself} == {("tie", 0, 0, 0)}
     shown = table(found)
     assert all(f"{case.part:<32}{case.n:>6}" in shown for case in found)
+
+
+def test_cases_are_printed_from_the_command_line(release: Path, tmp_path: Path) -> None:
+    parts = ("obesity_asthma",)
+    for name in ("adapted", "base"):
+        evaluated(
+            release, tmp_path, Reader(name, reads_histories if name == "adapted" else lambda words: ""), parts=parts
+        )
+    folders = [str(tmp_path / "adapted"), str(tmp_path / "base")]
+    done = CliRunner().invoke(app, ["compare", *folders, "--win-tie-loss", "--resamples", "200", "--json"])
+    (row,) = json.loads(done.stdout)
+    assert (row["part"], row["adapted"], row["base"]) == ("obesity_asthma", "adapted", "base")
+    assert row["adapted_value"] == 1
+    odd = CliRunner().invoke(app, ["compare", folders[0], "--win-tie-loss"])
+    assert odd.exit_code
+    assert isinstance(odd.exception, ConfigError)
 
 
 def test_broken_rows_are_named(tmp_path: Path) -> None:

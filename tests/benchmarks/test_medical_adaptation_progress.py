@@ -210,7 +210,7 @@ def test_a_part_without_validation_items_is_named(release: Path, tmp_path: Path)
 
 
 @pytest.mark.evidence(
-    "medical-adaptation-progress", "L3", "base and adapted model end to end: own prompts, passports, cases, budget"
+    "medical-adaptation-progress", "L2", "base and adapted model end to end: own prompts, passports, cases, budget"
 )
 def test_base_and_adapted_model_are_asked_in_their_own_prompts(release: Path, tmp_path: Path) -> None:
     """Two models of equal knowledge that like different marks: a win by one prompt for both, a tie by own ones."""
