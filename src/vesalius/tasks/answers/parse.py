@@ -14,7 +14,7 @@ from vesalius.metrics.answers import answer_words
 from vesalius.tasks.answers.choice import check_options, parse_choice_text, parse_choices_text, parse_order_text
 from vesalius.tasks.answers.closed import parse_closed_text
 from vesalius.tasks.answers.number import first_number, last_numbers, parse_number_text, quantities
-from vesalius.tasks.answers.regions import Scale, parse_regions
+from vesalius.tasks.answers.regions import Corners, Scale, parse_regions
 from vesalius.tasks.answers.reply import Parsed, empty, final_content, refusal
 from vesalius.tasks.answers.rules import RULES
 from vesalius.tasks.answers.rules.base import Rule
@@ -165,15 +165,16 @@ def parse_numbers(reply: str, count: int, *, mode: str = STRICT) -> Parsed:
     return Parsed(status="ambiguous" if len(found) > count else "unparsed", rule=rule)
 
 
-def parse_boxes(reply: str, *, size: tuple[int, int], scale: Scale) -> Parsed:
+def parse_boxes(reply: str, *, size: tuple[int, int], scale: Scale, corners: Corners = "xyxy") -> Parsed:
     """Read boxes as pixels (x1, y1, x2, y2), (n, 4).
 
     Args:
         reply: what the model wrote.
         size: width and height of the image in pixels.
         scale: what the model's coordinates mean: pixels, shares of the side (0 to 1) or thousandths of it.
+        corners: two corners, or a corner with width and height.
     """
-    return parse_regions(reply, size=size, scale=scale, numbers=4)
+    return parse_regions(reply, size=size, scale=scale, numbers=4, corners=corners)
 
 
 def parse_points(reply: str, *, size: tuple[int, int], scale: Scale) -> Parsed:

@@ -19,9 +19,10 @@ from vesalius.errors import ConfigError
 from vesalius.tasks.answers.embedded import find_json
 from vesalius.tasks.answers.reply import Parsed, empty, refusal, without_reasoning
 
-__all__ = ["Scale", "parse_image_number", "parse_regions"]
+__all__ = ["Corners", "Scale", "parse_image_number", "parse_regions"]
 
 Scale = Literal["pixel", "unit", "thousand"]
+Corners = Literal["xyxy", "xywh"]
 Floats = NDArray[np.float64]
 
 _LARGEST = {"unit": 1.0, "thousand": 1000.0}
@@ -65,12 +66,14 @@ _IMAGE = re.compile(
 )
 
 
-def parse_regions(reply: str, *, size: tuple[int, int], scale: Scale, numbers: int) -> Parsed:
+def parse_regions(
+    reply: str, *, size: tuple[int, int], scale: Scale, numbers: int, corners: Corners = "xyxy"
+) -> Parsed:
     """Read all boxes (`numbers` 4) or points (2) of a reply as pixels, (n, 4) or (n, 2).
 
     Reversed corners are sorted, what lies partly outside the image is cut off at its edge, what lies outside is
     dropped; the rule says so. Coordinates that cannot be of the stated scale are ambiguous. "none" and ``[]`` are no
-    box at all.
+    box at all. `corners` is "xywh" where a box is its corner with width and height.
 
     Raises:
         ConfigError: the scale is not known or the image has no size.
@@ -93,6 +96,8 @@ def parse_regions(reply: str, *, size: tuple[int, int], scale: Scale, numbers: i
         return Parsed(status="unparsed", rule=f"no {numbers} numbers of a region")
     if not len(found):
         return Parsed(status="answered", value=found, rule=f"{form}: none")
+    if corners == "xywh":
+        found = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
     return _placed(found, size=size, scale=scale, form=form)
 
 
