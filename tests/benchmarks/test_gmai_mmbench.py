@@ -231,3 +231,4 @@ def test_a_row_without_a_picture_is_left_out_by_name(tmp_path: Path) -> None:
     found = list(BENCHMARK.items(tmp_path, parts=BENCHMARK.parts, split="test"))
     assert found[0].media[0].path == "/missing picture of row 5"
     assert found[0].fields["department"] == "None"
+    assert write_branch(tmp_path, tmp_path / "branch", {"department": ["None"]}) == 1

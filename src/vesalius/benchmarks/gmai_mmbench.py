@@ -221,12 +221,9 @@ def write_branch(root: Path, out: Path, where: Mapping[str, Iterable[str]]) -> i
     if target.exists():
         raise DataError(f"{target} is there already; choose another folder")
     ids = {item.id for item in select_branch(BENCHMARK.items(root, parts=BENCHMARK.parts, split="test"), where)}
-    rows = []
-    for row in picture_rows(root.absolute() / twin.VALIDATION, ("question",)):
-        if _id(row) in ids:
-            rows.append({**row.cells, "image": Path(row.cells["image"][0]).read_bytes()})
-    write_picture_table(target, rows)
-    return len(rows)
+    rows = (row for row in picture_rows(root.absolute() / twin.VALIDATION, ("question",)) if _id(row) in ids)
+    write_picture_table(target, ({**row.cells, "image": _picture(row)} for row in rows))
+    return len(ids)
 
 
 def means_by_group(hits: Sequence[float], groups: Sequence[str], *, released: bool = False) -> dict[str, float]:
@@ -271,6 +268,10 @@ def _item(row: Row, *, hidden: bool) -> Item:
         fields={level: row.optional(level) or _NONE for level in dict.fromkeys((*_GROUPS, *LEVELS))},
         more={"hint": row.optional("hint")},
     )
+
+
+def _picture(row: Row) -> bytes | None:
+    return Path(row.cells["image"][0]).read_bytes() if row.cells["image"] else None
 
 
 def _id(row: Row) -> str:

@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,14 @@ def picture_rows(path: Path, columns: Sequence[str], *, pictures: Sequence[str] 
 
 def write_picture_table(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a table; bytes become base64, and None an empty cell. All rows have the keys of the first."""
-    held = list(rows)
-    cells = [
-        [base64.b64encode(one).decode() if isinstance(one, bytes) else one for one in row.values()] for row in held
-    ]
-    write_csv(path, list(held[0]), cells, delimiter="\t")
+    every = iter(rows)
+    first = next(every)
+    cells = ([_cell(one) for one in row.values()] for row in chain([first], every))
+    write_csv(path, list(first), cells, delimiter="\t")
+
+
+def _cell(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _state(path: Path) -> dict[str, Any]:
