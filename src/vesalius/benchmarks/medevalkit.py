@@ -5,6 +5,8 @@ New: shared prompts in two languages, direct or with the answer in a box; free a
 Differs here: replies are read by the one parser and never guessed, each item counts once; ``medevalkit`` is the
 release's reading. All pictures of an MMMU question are shown, not the first alone. MMLU's class of the release cannot
 run; its questions are put as PubMedQA's without a context. A judge reads a rubric's line once and is not asked again.
+Direct answers may have 1,024 tokens, not 8,192. Of its report metrics BLEU and ROUGE are here too; METEOR by WordNet
+and CIDEr with COCO's rarities are not.
 """
 
 from __future__ import annotations
