@@ -28,12 +28,14 @@ from vesalius.metrics.lexical import lexical_scores
 from vesalius.tasks._labels import Rows
 from vesalius.tasks.base import Score, TaskData
 
-__all__ = ["TASK", "TEXT", "Questions", "text_detail"]
+__all__ = ["BY_RULE", "TASK", "TEXT", "Questions", "text_detail"]
 
 Floats = NDArray[np.float64]
 
 TEXT = "text"
 """Label of a row that holds a written text and what it is compared with, in its detail."""
+BY_RULE = "accuracy_by_rule"
+"""Label of a row that says what the rule made of an answer that a judge has read."""
 _BINS = 10
 """Of equal width, for the calibration error of stated confidence."""
 _COLUMNS = 64
@@ -74,7 +76,7 @@ class Questions:
         weights = rows.weights(resamples=resamples, seed=seed)
         scores = _means(list(_parts(rows)), rows.score, weights)
         scores += _macros(scores, weights)
-        return scores + _confidence(rows, weights) + _texts(rows, weights)
+        return scores + _confidence(rows, weights) + _judges(rows, weights) + _texts(rows, weights)
 
 
 TASK = Questions
@@ -170,6 +172,36 @@ def _confidence(rows: Rows, weights: PatientWeights) -> list[Score]:
             interval = percentile(value, draws, weights=seen)
             scores.append(Score.of(interval, task=task, metric=metric, label="all", draws=draws, rows=places))
     return scores
+
+
+def _judges(rows: Rows, weights: PatientWeights) -> list[Score]:
+    """Score the agreement of the judge with the rule, Cohen's kappa, on the answers that both have read."""
+    if BY_RULE not in rows.labels or "accuracy" not in rows.labels:
+        return []
+    scores = []
+    judge, rule = rows.labels.index("accuracy"), rows.labels.index(BY_RULE)
+    for number, task in enumerate(rows.tasks):
+        places = np.flatnonzero((rows.task == number) & (rows.label == rule))
+        of_item = {rows.item[row]: row for row in np.flatnonzero((rows.task == number) & (rows.label == judge))}
+        if not len(places):
+            continue
+        both = np.array([[rows.score[row], rows.score[of_item[rows.item[row]]]] for row in places]) > 0
+        cells = np.column_stack([both[:, 0] & both[:, 1], both[:, 0], both[:, 1], np.ones(len(both))]).astype(float)
+        seen = weights.select(places)
+        draws = _kappa(seen.sums(cells))
+        interval = percentile(float(_kappa(cells.sum(axis=0)[None])[0]), draws, weights=seen)
+        scores.append(Score.of(interval, task=task, metric="judge_kappa", label="all", draws=draws, rows=places))
+    return scores
+
+
+def _kappa(sums: Floats) -> Floats:
+    """Return Cohen's kappa from sums of: both right, right by the first, right by the second, all; (B, 4) to (B,)."""
+    both, first, second, count = sums.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        agree = (2 * both - first - second + count) / count
+        chance = (first * second + (count - first) * (count - second)) / count**2
+        kappa: Floats = (agree - chance) / (1 - chance)
+    return kappa
 
 
 def _texts(rows: Rows, weights: PatientWeights) -> list[Score]:

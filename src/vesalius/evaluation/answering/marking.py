@@ -13,7 +13,7 @@ from vesalius.evaluation.answering.replies import Exam, Replies, request_of, sai
 from vesalius.inference.requests import Reply, Request
 from vesalius.tasks.answers import parse_confidence
 from vesalius.tasks.base import detail, predictions
-from vesalius.tasks.questions import TEXT, text_detail
+from vesalius.tasks.questions import BY_RULE, TEXT, text_detail
 
 __all__ = ["RATES", "judge_requests", "marked", "marks_of"]
 
@@ -100,10 +100,18 @@ def _judge_requests(benchmark: Benchmark, item: Item, said: Sequence[Reply]) -> 
 
 
 def _judged(benchmark: Benchmark, item: Item, mark: Mark, said: Sequence[Reply], verdicts: Replies) -> Mark:
-    """Add the verdicts to a mark where the judge gave all that were asked for; none may be needed."""
+    """Add the verdicts to a mark where the judge gave all that were asked for; none may be needed.
+
+    What the rule said is kept beside the judge's accuracy, so that their agreement can be told.
+    """
     found = [verdicts.get(request) for request in _judge_requests(benchmark, item, said)]
     given = [verdict for verdict in found if verdict is not None]
-    return benchmark.judged_by(item, mark, given) if len(given) == len(found) else mark
+    if len(given) != len(found):
+        return mark
+    judged = benchmark.judged_by(item, mark, given)
+    if not given or not {"accuracy"} <= mark.values.keys() & judged.values.keys():
+        return judged
+    return replace(judged, values={**judged.values, BY_RULE: mark.values["accuracy"]})
 
 
 def _with_rates(mark: Mark) -> Mark:
