@@ -16,6 +16,7 @@ from vesalius.errors import ConfigError, DataError
 from vesalius.evaluation.compare import COMPARISON_FILE, compare
 from vesalius.evaluation.paired import Pair, align, compare_scores, permutation_p
 from vesalius.evaluation.run import evaluate
+from vesalius.evaluation.summary import comparison_text, detectable_words
 from vesalius.metrics.classification import auroc
 from vesalius.metrics.significance import swap_test
 from vesalius.tasks.base import Score, detail, make_task, predictions
@@ -231,3 +232,22 @@ def test_equal_models_rarely_win() -> None:
         decided += found.verdict in ("win", "loss") and found.p < 0.05
     # Binomial(200, .05): 99.9 % of the time at most 21.
     assert decided <= 21
+
+
+def test_an_undecided_comparison_says_what_it_could_have_shown(folders: dict[str, Path], tmp_path: Path) -> None:
+    found = compare([folders["sharp"], folders["blurred"]], out=tmp_path)
+    macro = row(found, "auroc", "macro")
+    # patients needed grow with the square of the difference that would show
+    assert macro["patients_needed"] == pytest.approx(macro["n_patients"] * (macro["detectable"] / 0.02) ** 2)
+    assert row(found, "median_rank", "image_to_text")["patients_needed"] is None
+    brier = row(found, "brier", "macro")
+    assert brier["design_effect"] > 0
+    assert macro["design_effect"] is None
+
+    open_row = {**macro, "verdict": "undecided", "detectable": 0.0713, "n_patients": 24, "patients_needed": 304.6}
+    words = "with 24 patients a difference of 0.071 would show, for one of 0.020 it takes 305 patients"
+    assert detectable_words(open_row) == words
+    assert detectable_words({**open_row, "patients_needed": None}) == words.split(",")[0]
+    assert detectable_words({**open_row, "verdict": "tie"}) == ""
+    text = comparison_text({**found.document, "pairs": [open_row]}, folder="out")
+    assert f"undecided ({words})" in text

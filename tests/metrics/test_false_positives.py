@@ -12,7 +12,7 @@ import pytest
 from vesalius.metrics import classification, resampled, variance
 from vesalius.metrics.bootstrap import patient_weights, percentile
 from vesalius.metrics.proportions import wilson
-from vesalius.metrics.significance import adjust, delong, mcnemar, sign_flip
+from vesalius.metrics.significance import adjust, delong, mcnemar, paired_difference, sign_flip
 
 pytestmark = pytest.mark.slow
 RUNS = 4000
@@ -24,6 +24,43 @@ def rate(name: str, found: list[bool]) -> float:
     low, high = wilson(sum(found), len(found))
     print(f"{name}: {share:.3f} [{low:.3f}, {high:.3f}] of {len(found)} runs")
     return share
+
+
+def equal_models(stream: np.random.Generator, patients: int, questions: int, *, graded: bool) -> np.ndarray:
+    """Return first - second of two models of equal skill, (patients * questions,).
+
+    A patient is easy or hard for both, and each model finds other patients hard, so that a patient's answers lean
+    together, and the differences too. Graded values are the skill with some noise, else an answer is right or wrong.
+    """
+    ease = stream.normal(0.9, 0.8, (patients, 1))
+    values = []
+    for _ in range(2):
+        skill = 1 / (1 + np.exp(-(ease + stream.normal(0, 0.8, (patients, 1)))))
+        drawn = stream.random((patients, questions))
+        values.append(skill + 0.3 * drawn if graded else (drawn < skill).astype(float))
+    return (values[0] - values[1]).reshape(-1)
+
+
+@pytest.mark.parametrize(("questions", "graded"), [(1, True), (5, True), (5, False), (1, False)])
+def test_equal_models_differ_in_one_of_twenty(questions, graded):
+    """The tests that a comparison makes: .05 +- .01, which is three deviations of 4000 runs."""
+    patients, resamples = 150, 1000
+    stream = np.random.default_rng(questions)
+    names = np.repeat(np.arange(patients), questions)
+    weights = patient_weights([str(name) for name in names], resamples=resamples)
+    table = np.stack([equal_models(stream, patients, questions, graded=graded) for _ in range(RUNS)], axis=1)
+    values, draws = table.mean(axis=0), resampled.mean(table, weights)
+    found: dict[str, list[bool]] = {"paired interval": [], "bootstrap p": [], "swaps of patients": []}
+    for run in range(RUNS):
+        apart = paired_difference((values[run], 0.0), (draws[:, run], np.zeros(resamples)), weights=weights)
+        found["paired interval"].append(not apart.interval.low <= 0 <= apart.interval.high)
+        found["bootstrap p"].append(apart.p < 0.05)
+        found["swaps of patients"].append(sign_flip(table[:, run], names, swaps=999, seed=run) <= 0.05)
+    title = f"equal models, {'graded' if graded else 'right or wrong'}, {questions} a patient"
+    rates = {name: rate(f"{title}, {name}", hits) for name, hits in found.items()}
+    # whole answers of one question a patient: their sum takes steps of two, of which none may end at just .05
+    least = 0.04 if graded or questions > 1 else 0.03
+    assert all(least <= share <= 0.06 for share in rates.values())
 
 
 # seeds, cases, deviation of seeds, then rates: one seed, seed means over cases, Welch over seeds, our formula

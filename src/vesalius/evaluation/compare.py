@@ -20,10 +20,12 @@ from vesalius.evaluation.paired import PairedScore, align, compare_scores
 from vesalius.evaluation.results import PREDICTIONS_FILE, Evaluation, open_evaluation, write_json
 from vesalius.evaluation.scoring import advancing
 from vesalius.evaluation.summary import headline_names
+from vesalius.evaluation.together import together
 from vesalius.evaluation.why import differences
 from vesalius.inference.predictor import Progress
+from vesalius.metrics.over_tasks import counted
 from vesalius.metrics.significance import adjust
-from vesalius.tasks.base import PREDICTIONS, Score, make_task
+from vesalius.tasks.base import PREDICTIONS, Score, column, make_task
 
 __all__ = ["COMPARISON_FILE", "Comparison", "compare"]
 
@@ -95,6 +97,7 @@ def compare(
         "settings": {"resamples": draws, "seed": settings["seed"], "margin": margin, "adjusted": "holm"},
         "pairs": rows,
         "tally": _tally(rows),
+        "together": together(rows, _patients(opened[0])),
         "differences": told,
         "corpus": opened[0].document["corpus"],
         "code": {"vesalius": __version__},
@@ -176,6 +179,13 @@ def _by_family(evaluation: Evaluation) -> dict[str, Any]:
     return {name: table.filter(pc.equal(table["family"], name)).select(PREDICTIONS.names) for name in families}
 
 
+def _patients(evaluation: Evaluation) -> dict[str, frozenset[str]]:
+    """Patients of each task, as its scores name it."""
+    table = evaluation.predictions()
+    tasks, patients = column(table, "task"), column(table, "patient")
+    return {str(task): frozenset(patients[tasks == task].tolist()) for task in dict.fromkeys(tasks.tolist())}
+
+
 def _refused(first: Evaluation, second: Evaluation, between: str, *, allowed: bool) -> list[dict[str, Any]]:
     """Return what differs in the questions and items of two evaluations.
 
@@ -243,12 +253,11 @@ def _with_holm(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _tally(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Count wins, ties, losses and undecided primary scores of each pair."""
-    counted: dict[tuple[str, str], Counter[str]] = {}
+    verdicts: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row["primary"]:
-            counted.setdefault((row["first"], row["second"]), Counter())[row["verdict"]] += 1
-    kinds = ("win", "tie", "loss", "undecided")
-    return [{"first": a, "second": b, **{kind: count[kind] for kind in kinds}} for (a, b), count in counted.items()]
+            verdicts.setdefault((row["first"], row["second"]), []).append(row["verdict"])
+    return [{"first": a, "second": b, **counted(found)} for (a, b), found in verdicts.items()]
 
 
 def _plain(found: PairedScore) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vesalius.errors import DataError
+from vesalius.metrics.power import cases_needed, detectable, paired_power
 from vesalius.metrics.significance import paired_difference, sign_flip, swap_test, swap_test_auroc, verdict
 from vesalius.metrics.statistics import patient_weights
 from vesalius.tasks.base import Score, column
@@ -28,8 +29,8 @@ LOWER_IS_BETTER = (
 )  # fmt: skip
 """Starts of the metrics whose smaller value is better."""
 _SWAPS = 2000
-_POWER = 1.959963985 + 0.841621234
-"""Two-sided .05 and power .8, in standard errors."""
+_NO_SHARE = ("median_rank", "mae", "cider")
+"""Starts of the metrics of which two points mean nothing."""
 _VARIANT = ("matching", "k", "template", "draw")
 """What tells several answers to one item and label apart."""
 
@@ -87,8 +88,14 @@ class PairedScore:
     """NaN where the test was not made."""
     effect: float
     """Difference in standard deviations of one patient's contribution."""
+    error: float
+    """Standard deviation of the difference over the resamples."""
     detectable: float
     """Smallest difference that this many patients would show with a power of .8."""
+    patients_needed: float
+    """Patients that would show a difference of two points (.02); NaN for a metric that is no share."""
+    design_effect: float
+    """How many times more items it takes because patients have several; NaN for what is no mean of items."""
     verdict: str
     """win, tie, loss or undecided, seen from the first system."""
 
@@ -159,27 +166,46 @@ def compare_scores(
         p_bootstrap=found.p,
         p_permutation=permutation_p(one, pair, seed=seed) if tested else float("nan"),
         effect=float(gap / (error * np.sqrt(one.n_patients))) if error > 0 else float("nan"),
-        detectable=_POWER * error,
+        error=error,
+        detectable=detectable(error),
+        patients_needed=cases_needed(error, one.n_patients) if _is_share(one, other) else float("nan"),
+        design_effect=_design_effect(one, pair),
         verdict=_verdict(one.metric, (found.interval.low, found.interval.high), apart, margin=margin),
     )
 
 
 def permutation_p(score: Score, pair: Pair, *, seed: int) -> float:
     """Two-sided p of swapping the systems patient by patient; NaN for metrics without such a test."""
-    rows = pair.rows_of(score)
-    patients, labels = column(pair.first, "patient")[rows], column(pair.first, "label")[rows]
     if score.metric == "auroc":
-        return _auroc_p(pair, rows, seed=seed)
+        return _auroc_p(pair, pair.rows_of(score), seed=seed)
+    found = _item_differences(score, pair)
+    return sign_flip(*found, swaps=_SWAPS, seed=seed) if found else float("nan")
+
+
+def _item_differences(score: Score, pair: Pair) -> tuple[Floats, NDArray[np.generic]] | None:
+    """First - second and patient of each item, labels of unlike number weighing the same; None for other metrics."""
+    rows = pair.rows_of(score)
     value = partial(column, name="score") if score.plain_mean else item_values(score.metric)
     if value is None or not len(rows):
-        return float("nan")
+        return None
     apart = (value(pair.first) - value(pair.second))[rows]
     known = np.isfinite(apart)
     if not known.any():
+        return None
+    labels = column(pair.first, "label")[rows][known].astype(str)
+    names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return apart[known] / counts[codes] * (len(codes) / len(names)), column(pair.first, "patient")[rows][known]
+
+
+def _design_effect(score: Score, pair: Pair) -> float:
+    found = _item_differences(score, pair)
+    if found is None or len(np.unique(found[1])) < 2:
         return float("nan")
-    names, codes, counts = np.unique(labels[known].astype(str), return_inverse=True, return_counts=True)
-    weighted = apart[known] / counts[codes] * (len(codes) / len(names))
-    return sign_flip(weighted, patients[known], swaps=_SWAPS, seed=seed)
+    return paired_power(found[0], np.zeros(len(found[0])), found[1]).design_effect
+
+
+def _is_share(*scores: Score) -> bool:
+    return all(0 <= one.value <= 1 and not one.metric.startswith(_NO_SHARE) for one in scores)
 
 
 def _auroc_p(pair: Pair, rows: Rows, *, seed: int) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from vesalius.evaluation.paired import LOWER_IS_BETTER
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
+from vesalius.evaluation.together import together_words
 
 __all__ = ["HEADLINES", "Headline", "Standing", "headline_names", "headline_words", "headlines", "summary", "verdict"]
 
@@ -170,12 +172,22 @@ def comparison_text(document: Mapping[str, Any], *, folder: str) -> str:
             if row["low"] is not None:
                 change += f" [{row['low']:+.3f}, {row['high']:+.3f}]"
             p = "" if row["p_holm"] is None else f", p {row['p_holm']:.4f} (Holm)"
-            lines.append(f"{row['first']} - {row['second']}  {words:42} {change}{p}: {row['verdict']}")
+            told = f" ({shown})" if (shown := detectable_words(row)) else ""
+            lines.append(f"{row['first']} - {row['second']}  {words:42} {change}{p}: {row['verdict']}{told}")
     lines += ["", *comparison_words(document)]
     lines += [f"differs: {row['between']}: {row['field']}: {row['effect']}" for row in document["differences"]]
     return "\n".join(
         [*lines, f"\n{len(document['pairs'])} comparisons in {folder}/comparison.json and comparison.html"]
     )
+
+
+def detectable_words(row: Mapping[str, Any]) -> str:
+    """Say of an undecided comparison what difference it could have shown, and how many patients two points need."""
+    if row["verdict"] != "undecided" or not row["detectable"]:
+        return ""
+    words = f"with {row['n_patients']} patients a difference of {row['detectable']:.3f} would show"
+    needed = row.get("patients_needed")
+    return words if needed is None else f"{words}, for one of 0.020 it takes {math.ceil(needed):,} patients"
 
 
 def comparison_words(document: Mapping[str, Any]) -> list[str]:
@@ -186,4 +198,5 @@ def comparison_words(document: Mapping[str, Any]) -> list[str]:
         counts = [f"{row[kind]} {kind if row[kind] == 1 else many}" for kind, many in kinds.items() if row[kind]]
         total = sum(row[kind] for kind in kinds)
         words.append(f"{row['first']} against {row['second']} on {total} headline scores: {', '.join(counts)}.")
+    words += [together_words(row) for row in document.get("together", ())]
     return words or ["The models share no headline score; see all scores."]

@@ -1,8 +1,8 @@
 """Sets of answers and intervals of numbers that hold the truth with a stated probability, and bounds on a risk.
 
 Split conformal prediction: scores of calibration items (larger is worse) give a limit; a candidate whose score does
-not pass it is in the set. The coverage of 1 - alpha holds over draws of exchangeable items, on average over calibration
-sets; not across hospitals, and not within patients: calibrate on one item a patient.
+not pass it is in the set. The coverage of 1 - alpha holds over draws of exchangeable items, on average over
+calibration sets; not across hospitals, and not within patients: calibrate on one item a patient.
 
 Letters: n calibration items, N test items, K classes, L settings.
 """

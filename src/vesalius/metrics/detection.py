@@ -179,7 +179,8 @@ def froc(ranked: Ranked, *, rates: Sequence[float] = FROC_RATES, between: Betwee
         rates: false alarms a picture.
         between: operating points: "step" takes the best sensitivity at that rate or fewer, "linear" joins the points.
     """
-    return _sensitivities(ranked, np.ones((len(ranked.truths), 1)), rates, between)[0]
+    whole = np.ones((len(ranked.truths), 1))
+    return np.asarray(_sensitivities(ranked, whole, rates, between)[0], dtype=np.float64)
 
 
 def froc_draws(

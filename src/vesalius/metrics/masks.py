@@ -128,7 +128,8 @@ def surfaces(said: ArrayLike, truth: ArrayLike, *, spacing_mm: Sequence[float] |
     sides = [_surface(mask) for mask in (ours, theirs)]
     diagonal = float(np.sqrt(np.sum((np.array(ours.shape) * np.asarray(spacing_mm, dtype=np.float64)) ** 2)))
     if not sides[0].any() or not sides[1].any():
-        return Surfaces(*(np.full(int(side.sum()), np.inf) for side in sides), diagonal)
+        far = [np.full(int(side.sum()), np.inf) for side in sides]
+        return Surfaces(far[0], far[1], diagonal)
     # all surface voxels lie in this box, and so do the nearest ones
     box = tuple(slice(int(places.min()), int(places.max()) + 1) for places in np.nonzero(sides[0] | sides[1]))
     cut = [side[box] for side in sides]

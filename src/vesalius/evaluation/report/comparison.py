@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vesalius import __version__
 from vesalius.evaluation.report import VIRTUAL_NOTICE, charts, write_page
 from vesalius.evaluation.report.charts import Dot
-from vesalius.evaluation.summary import comparison_words, headline_words
+from vesalius.evaluation.summary import comparison_words, detectable_words, headline_words
 from vesalius.page import (
     Cell,
     Section,
@@ -126,7 +126,10 @@ def _how(comparison: Comparison) -> Section:
         ("p, Holm", "adjusted over all pairs of models on one score"),
         ("Win, loss", "the 95 % interval lies on one side of zero, and p after Holm is below .05"),
         ("Tie", f"the 90 % interval lies within ±{settings['margin']}, the margin stated before the run"),
-        ("Undecided", "neither; the smallest difference that this many patients would show stands beside it"),
+        (
+            "Undecided",
+            "neither; beside it the difference that would show and the patients that two points take, power .8",
+        ),
         ("Effect", "difference in standard deviations of what one patient adds to it"),
     ]
     systems = comparison.document["systems"]
@@ -136,9 +139,8 @@ def _how(comparison: Comparison) -> Section:
 
 def _p_words(row: Mapping[str, Any]) -> str:
     words = f"p {_p(row['p'])}, Holm {_p(row['p_holm'])}; {row['n']} studies of {row['n_patients']} patients."
-    if row["verdict"] == "undecided" and row["detectable"] is not None:
-        words += f" With so many patients a difference of {row['detectable']:.3f} would show."
-    return words
+    shown = detectable_words(row)
+    return f"{words} {shown[0].upper()}{shown[1:]}." if shown else words
 
 
 def _signed(value: float | None) -> str:
