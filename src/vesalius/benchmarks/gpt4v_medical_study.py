@@ -57,6 +57,7 @@ _GROUNDING = Part(name="grounding", dataset="ms_cxr")
 _SUITE = (_REPORT, _VQA, _GROUNDING)
 _EXAMPLES = {"zero-shot": (), "two-normal": (True, True), "two-abnormal": (False, False), "mixed": (True, False)}
 """Arm to its examples, each normal or not."""
+_SETTINGS = ("normal=0.4", "prevalence.pleural_effusion=0.6", "prevalence.cardiomegaly=0.5")
 _EACH = 2
 """Examples of a kind that are kept."""
 _HIT = 0.5
@@ -133,7 +134,7 @@ class GPT4VMedicalStudy(Benchmark):
     def write_twin(self, root: Path, *, patients: int, seed: int) -> None:
         """Write the three layouts with the same virtual patients, almost half of them without a finding."""
         with virtual_patients(
-            "chest-two-views", patients=patients, seed=seed, settings=("normal=0.45",), image_size=64, questions=4,
+            "chest-two-views", patients=patients, seed=seed, settings=_SETTINGS, image_size=64, questions=4,
             families=QUESTION_FAMILIES,
         ) as corpus:  # fmt: skip
             for part in _SUITE:
