@@ -1,4 +1,4 @@
-"""The vision tower of published checkpoints in the layout of transformers: timm's SigLIP."""
+"""The vision tower of published checkpoints in the layout of transformers: timm's ViT and SigLIP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vesalius.models.convert import Rule, renamed
 
-__all__ = ["siglip_tower"]
+__all__ = ["siglip_tower", "vit_tower"]
 
 _OURS = "model.vision.model."
 
@@ -27,6 +27,31 @@ _SIGLIP: tuple[Rule, ...] = (
     (r"attn_pool\.norm\.(.*)", rf"{_OURS}head.layernorm.\1"),
     (r"attn_pool\.(mlp\.fc[12]\..*)", rf"{_OURS}head.\1"),
 )
+
+_VIT: tuple[Rule, ...] = (
+    (r"cls_token", f"{_OURS}embeddings.cls_token"),
+    (r"pos_embed", f"{_OURS}embeddings.position_embeddings"),
+    (r"patch_embed\.proj\.(weight|bias)", rf"{_OURS}embeddings.patch_embeddings.projection.\1"),
+    (r"blocks\.(\d+)\.norm1\.(.*)", rf"{_OURS}layers.\1.layernorm_before.\2"),
+    (r"blocks\.(\d+)\.norm2\.(.*)", rf"{_OURS}layers.\1.layernorm_after.\2"),
+    (r"blocks\.(\d+)\.attn\.(q|k|v)\.(.*)", rf"{_OURS}layers.\1.attention.\2_proj.\3"),
+    (r"blocks\.(\d+)\.attn\.proj\.(.*)", rf"{_OURS}layers.\1.attention.o_proj.\2"),
+    (r"blocks\.(\d+)\.mlp\.(fc[12]\..*)", rf"{_OURS}layers.\1.mlp.\2"),
+    (r"norm\.(.*)", rf"{_OURS}layernorm.\1"),
+)
+
+
+def vit_tower(state: Mapping[str, Tensor], *, where: str) -> dict[str, Tensor]:
+    """Return the weights of a ViT of timm, without its layer of classes, for an ``hf:`` encoder of type vit.
+
+    Args:
+        state: by timm's names, without a prefix.
+        where: what a message calls the state.
+
+    Raises:
+        CheckpointError: a key is unknown.
+    """
+    return renamed(_parted(state, ".attn.qkv."), _VIT, where=where)
 
 
 def siglip_tower(state: Mapping[str, Tensor], *, prefix: str, where: str) -> dict[str, Tensor]:
