@@ -48,9 +48,10 @@ def test_parts_of_a_simulated_variance() -> None:
 
 
 def test_faults_are_named() -> None:
-    with pytest.raises(DataError, match="two templates or more"):
-        flipped([[1, 0, 1]])
-    with pytest.raises(DataError, match="could not be read"):
+    assert flipped([[1, 0, 1]]).tolist() == [0, 0, 0]
+    with pytest.raises(DataError, match="one template"):
+        prompt_spread([[1, 0, 1]], ["a", "b", "c"])
+    with pytest.raises(DataError, match="could be read"):
         all_right([[1, np.nan], [1, 1]])
     with pytest.raises(DataError, match="one case for each item"):
         prompt_spread(RIGHT, ["a", "b"])

@@ -48,18 +48,19 @@ class Errors:
     @property
     def absolute(self) -> Floats:
         """Absolute error; its mean is the MAE."""
-        return np.abs(self.error)
+        return np.asarray(np.abs(self.error), dtype=np.float64)
 
     @property
     def squared(self) -> Floats:
         """Squared error; the root of its mean is the RMSE."""
-        return np.asarray(self.error**2)
+        return np.asarray(self.error**2, dtype=np.float64)
 
     @property
     def relative(self) -> Floats:
         """Absolute error over the truth's size; its mean is the MRE (MAPE of counts)."""
         size = np.abs(self.truth)
-        return np.divide(self.absolute, size, out=np.full(len(size), np.nan), where=size > 0)
+        shares: Floats = np.divide(self.absolute, size, out=np.full(len(size), np.nan), where=size > 0)
+        return shares
 
     def within(self, tolerance: float) -> Floats:
         """Return 1 where the error is at most `tolerance` in the unit, 0 also without a number; 0 asks for exact."""

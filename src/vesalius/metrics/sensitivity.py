@@ -74,6 +74,8 @@ def prompt_spread(values: ArrayLike, cases: Sequence[str] | NDArray[Any], *, lev
         level: coverage.
     """
     table = _checked(values)
+    if len(table) < 2:
+        raise DataError("one template: the spread between templates is not known; ask in two or more")
     codes = np.unique(np.asarray(cases), return_inverse=True)[1]
     if codes.shape != table.shape[1:]:
         raise DataError(f"{codes.shape} cases for values of {table.shape}; give one case for each item")
@@ -98,9 +100,8 @@ def prompt_spread(values: ArrayLike, cases: Sequence[str] | NDArray[Any], *, lev
 
 def _checked(values: ArrayLike) -> Floats:
     table = np.asarray(values, dtype=np.float64)
-    if table.ndim != 2 or len(table) < 2 or not table.shape[1] or not np.isfinite(table).all():
+    if table.ndim != 2 or not table.size or not np.isfinite(table).all():
         raise DataError(
-            f"values of shape {table.shape}: give two templates or more, each with a value for every item "
-            "(0 where an answer could not be read)"
+            f"values of shape {table.shape}: give one for every template and item, 0 where none could be read"
         )
     return table

@@ -19,6 +19,7 @@ from vesalius.errors import DataError
 from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.metrics.classification import auroc
+from vesalius.metrics.sensitivity import flipped
 from vesalius.tasks._labels import Rows, choose_thresholds, label_rows, scores_of_draws
 from vesalius.tasks.base import Match, Score, TaskData, detail, predictions
 from vesalius.tasks.prompts import PromptSet
@@ -145,7 +146,7 @@ def _over_templates(
     }
     if np.isfinite(rows.probability[chosen[0]]).all():
         said = np.stack([rows.probability[places] >= 0.5 for places in chosen])
-        extra["flip_rate"] = float(np.mean(said.any(axis=0) & ~said.all(axis=0)))
+        extra["flip_rate"] = float(flipped(said).mean())
     return Score.of(interval, task=task, metric=TEMPLATES, label=label, extra=extra, draws=draws)
 
 
