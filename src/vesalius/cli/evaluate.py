@@ -1,7 +1,7 @@
 """Evaluate a model on a corpus or on benchmarks: scores with intervals, controls, passports and a report.
 
 vesalius evaluate runs/convirt --on corpora/chest
-vesalius evaluate openai:http://localhost:8000/v1#medgemma --on mediconfusion --data releases/mediconfusion
+vesalius evaluate 'openai:http://localhost:8000/v1#medgemma' --on mediconfusion --data releases/mediconfusion
 vesalius evaluate control:majority --on mediconfusion --twin
 vesalius evaluate runs/vlm --on mediconfusion --twin --rescore --conventions all
 """
