@@ -39,7 +39,7 @@ PROMPTS: dict[str, Any] = json.loads(
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("adaptation")
-    write_suite(root, ("slake", "vqa_rad", "medqa", "medmcqa", "mmmu_med"), patients=12, seed=0)
+    write_suite(root, ("slake", "vqa_rad", "medqa", "medmcqa", "mmmu_med"), patients=16, seed=0)
     return root
 
 
