@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vesalius.metrics.bootstrap import patient_weights
-from vesalius.metrics.boxes import Ranked, iou, ranked_of
+from vesalius.metrics.boxes import IOU_THRESHOLDS, Ranked, average_precision, iou, ranked_of
 from vesalius.metrics.detection import (
     Picture,
     answer_iou,
@@ -154,3 +154,17 @@ def test_threat_score() -> None:
     assert threat_score(boxes, [0.9, 0.5], [[0, 0, 20, 20]]) == pytest.approx(5 / 16)
     assert threat_score(boxes, [0.9, 0.5], []) == 0
     assert np.isnan(threat_score([], [], []))
+
+
+def test_more_detections_than_count_equal_the_coco_code() -> None:
+    """160 detections for 100 truths in each of three pictures: those beyond 100 are no false alarms (pycocotools)."""
+    stream, made = np.random.default_rng(5), []
+    for _ in range(3):
+        truths = np.c_[stream.integers(0, 900, (100, 2)), stream.integers(5, 60, (100, 2))].astype(float)
+        boxes = np.maximum(np.repeat(truths, 2, axis=0)[:160] + stream.integers(-4, 5, (160, 4)), 1)
+        scores = np.round(stream.random(160), 2)
+        for table in (boxes, truths):
+            table[:, 2:] += table[:, :2]
+        made.append(Picture(boxes=boxes, scores=scores, classes=[0] * 160, truths=truths, truth_classes=[0] * 100))
+    areas = [average_precision(ranked_class(made, 0, threshold=threshold)) for threshold in IOU_THRESHOLDS]
+    assert np.mean(areas) == pytest.approx(0.17464471100638856, abs=1e-12)
