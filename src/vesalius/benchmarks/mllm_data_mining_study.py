@@ -155,7 +155,7 @@ _TASK_OF = {
     "disc_localisation": "localisation", "pneumonia_detection": "detection", "polyp_segmentation": "segmentation",
     "impression": "report generation",
 }  # fmt: skip
-_SHARE = {"kvasir_seg": 10}
+_SHARE = {"kvasir_seg": 8}
 """One of so many virtual patients stands for a set whose pictures take long to draw."""
 
 
@@ -193,7 +193,7 @@ class MLLMDataMiningStudy(Benchmark):
         for name in dict.fromkeys(task.dataset for task in _TASKS.values()):
             module = dataset(name)
             (root / name).mkdir(parents=True)
-            count = max(patients // _SHARE.get(name, 1), 3)
+            count = max(patients // _SHARE.get(name, 1), 2)
             with virtual_patients(
                 module.TWIN.preset, patients=count, seed=seed, settings=module.TWIN.settings, image_size=64
             ) as corpus:
