@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vesalius.benchmarks.base import Benchmark, Item, Mark
 from vesalius.data.messages import Message
+from vesalius.errors import ConfigError
 from vesalius.evaluation.answering import run
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.inference.predictor import BasePredictor
@@ -69,6 +71,36 @@ class Fixed(BasePredictor):
                 yield Reply(id=request.id, text="heart" if number < 8 else "cardiac" if number < 14 else "lung")
 
 
+def test_credentialed_parts_stay_on_this_machine(tmp_path: Path) -> None:
+    class Guarded(Words):
+        credentialed = ("one",)
+
+    class Elsewhere(Fixed):
+        address = "https://api.example.org/v1"
+
+        @property
+        def identity(self) -> Mapping[str, Any]:
+            return {"name": self.name, "address": self.address}
+
+    class Here(Elsewhere):
+        address = "http://127.0.0.1:8000/v1"
+
+    def ask(model: Fixed, **settings: bool) -> int:
+        answer_benchmark(
+            model, on=Guarded(), data=tmp_path, out=tmp_path / "out", resamples=20, controls=False, safety_items=0,
+            report=False, **settings,
+        )  # fmt: skip
+        return model.asked
+
+    model = Elsewhere("model")
+    with pytest.raises(ConfigError, match="one may be had under an agreement only"):
+        ask(model)
+    assert model.asked == 0
+    assert ask(model, allow_upload=True) == ITEMS
+    (tmp_path / "out" / "replies.jsonl").unlink()
+    assert ask(Here("model")) == ITEMS
+
+
 def test_the_judge_is_asked_once_and_its_agreement_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judge = Fixed("judge")
     monkeypatch.setattr(run, "open_predictor", lambda spec, device: judge if spec == "judge" else spec)
@@ -88,3 +120,10 @@ def test_the_judge_is_asked_once_and_its_agreement_is_told(tmp_path: Path, monke
     assert value("accuracy_by_rule") == 0.4
     # Agreement 14/20 = .7; by chance .4 * .7 + .6 * .3 = .46; kappa = .24 / .54.
     assert value("judge_kappa") == pytest.approx(0.24 / 0.54)
+    assert done.document["warnings"] == []
+    unjudged = answer_benchmark(
+        Fixed("model"), on=Words(), data=tmp_path, out=tmp_path / "out", resamples=50, rescore=True, controls=False,
+        safety_items=0,
+    )  # fmt: skip
+    assert "holds 20 verdicts that are not used; name their judge by --judge" in unjudged.document["warnings"][0]
+    assert judge.asked == ITEMS

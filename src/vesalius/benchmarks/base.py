@@ -148,6 +148,8 @@ class Benchmark(ABC):
     text_metrics: tuple[str, ...] = ()
     """Names of `vesalius.metrics.lexical` that are taken over all written texts of a part."""
     published: tuple[Published, ...] = ()
+    credentialed: tuple[str, ...] = ()
+    """Parts whose files may be had after a training and an agreement only, and may not be handed on."""
     turns: int = 1
     """Most messages that a model writes about one item."""
 

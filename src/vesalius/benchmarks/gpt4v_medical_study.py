@@ -84,6 +84,7 @@ class GPT4VMedicalStudy(Benchmark):
 
     name = "gpt4v_medical_study"
     parts = tuple(part.name for part in _SUITE)
+    credentialed = ("report", "grounding")
     arms = (
         Arm(name="zero-shot", words="no example"),
         Arm(

@@ -40,6 +40,7 @@ class LimitedImpactAdaptation(AdaptationStudy):
     name = "limited_impact_adaptation"
     suite = (*TEXT_PARTS, *VISUAL_PARTS)
     parts = (*(part.name for part in suite), *NOTE_PARTS)
+    credentialed = tuple(part for part in NOTE_PARTS if part != "casi_sense")
     visual = frozenset(part.name for part in VISUAL_PARTS)
     published = tuple(
         Published(

@@ -93,6 +93,7 @@ class MedEvalKit(Benchmark):
 
     name = "medevalkit"
     parts = tuple(part.name for part in _SUITE)
+    credentialed = ("mimic_cxr", "chexpert_plus")
     arms = (
         Arm(name="direct", words="the answer at once (REASONING=False of the release)"),
         Arm(name="reasoning", words="the answer in a box after any reasoning (REASONING=True)"),

@@ -164,6 +164,7 @@ class MLLMDataMiningStudy(Benchmark):
 
     name = "mllm_data_mining_study"
     parts = tuple(_TASKS)
+    credentialed = ("impression",)
     headlines = (
         *(Headline(metric="accuracy", part=name) for name, task in _TASKS.items() if task.kind == "choice"),
         Headline(metric="f1", part="skin_classes", over="class"),

@@ -68,6 +68,9 @@ class SureVqa(Benchmark):
 
     name = "sure_vqa"
     parts = tuple(f"{shift}-{side}" for shift in sets.SHIFTS for side in ("iid", "ood"))
+    credentialed = tuple(
+        f"mimic-{shift}-{side}" for shift in ("gender", "ethnicity", "age") for side in ("iid", "ood")
+    )
     arms = (
         Arm(name="direct", words="the question, of yes/no questions with the two options"),
         *(

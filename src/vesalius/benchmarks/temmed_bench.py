@@ -79,6 +79,7 @@ class TemMedBench(Benchmark):
 
     name = "temmed_bench"
     parts = ("vqa", "report", "selection")
+    credentialed = parts
     arms = (
         Arm(name="alone", words="the pictures of both visits (the templates noRAG)"),
         Arm(name="text", words="before them the report of a retrieved pair (RAG_Report); of selection ours"),

@@ -55,6 +55,9 @@ def evaluate(
     ] = "",
     safety_items: Annotated[int, typer.Option(help="Benchmark: items of the safety sheet; 0 for none.")] = 100,
     base: Annotated[str, typer.Option(help="Benchmark: model that this one was adapted from, for a pair.")] = "",
+    allow_upload: Annotated[
+        bool, typer.Option("--allow-upload", help="Benchmark: credentialed parts may go to an endpoint elsewhere.")
+    ] = False,
     judge: Annotated[str, typer.Option(help="Benchmark: model that judges free answers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -85,6 +88,7 @@ def evaluate(
             "conventions": _split(conventions),
             "rescore": rescore,
             "judge": judge,
+            "allow_upload": allow_upload,
             "confidence": confidence,
             "safety_items": safety_items,
             "contamination": contamination,

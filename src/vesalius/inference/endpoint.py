@@ -30,7 +30,7 @@ from vesalius.inference.reply_cache import ReplyCache
 from vesalius.inference.requests import Reply, Request
 from vesalius.optional import require
 
-__all__ = ["Endpoint", "EndpointSettings"]
+__all__ = ["Endpoint", "EndpointSettings", "is_loopback"]
 
 _LARGEST_REPLY = 16 * 2**20
 _LONGEST_RETRY_AFTER_S = 900.0
@@ -281,7 +281,7 @@ class Endpoint:
             headers=headers,
             timeout=self._http.Timeout(None, connect=min(30.0, self._settings.timeout_s)),
             limits=self._http.Limits(max_connections=many, max_keepalive_connections=many),
-            trust_env=not _is_loopback(self._url),
+            trust_env=not is_loopback(self._url),
         )
 
     async def _close(self) -> None:
@@ -322,7 +322,8 @@ def _completions(address: str) -> str:
     return urlunsplit(parts._replace(path=path, fragment=""))
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Say whether an address is on this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback

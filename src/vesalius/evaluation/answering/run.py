@@ -17,6 +17,7 @@ from vesalius.config import validate
 from vesalius.data.disk import not_full
 from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mean
 from vesalius.evaluation import results
+from vesalius.evaluation.answering.access import require_permission
 from vesalius.evaluation.answering.controls import CHANGED, KNOWING, NOTES, change_of, knowing
 from vesalius.evaluation.answering.marking import judge_requests, marked
 from vesalius.evaluation.answering.prompt_search import SearchTerms, searched
@@ -25,6 +26,7 @@ from vesalius.evaluation.answering.safety import probes, safety_row, wording_spr
 from vesalius.evaluation.answering.seen import NOT_CHECKED, seen_marker
 from vesalius.evaluation.answering.settings import AnsweringSettings
 from vesalius.evaluation.answering.survey import Survey, shots_of, survey, twin_of
+from vesalius.evaluation.answering.told import left_out, unanswered, unused_verdicts
 from vesalius.evaluation.passport import Passport, prompts_of
 from vesalius.evaluation.plan import run_folder
 from vesalius.evaluation.results import Evaluation
@@ -77,6 +79,7 @@ def answer_benchmark(
     job = _Job(survey=asked, settings=chosen, rules=_rules(bench, chosen), progress=progress)
     exam = job.exam()
     predictor = job.predictor(control, spec)
+    require_permission(asked, predictor, allowed=chosen.allow_upload)
     folder = Path(out) if out is not None else _folder(model, predictor, bench)
     folder.mkdir(parents=True, exist_ok=True)
     if chosen.prompt_search and control not in KNOWING:
@@ -91,7 +94,9 @@ def answer_benchmark(
         answers.passports[system.name, FAMILY] = job.passport(system)
     scored = score_answers(answers, resamples=chosen.resamples, seed=chosen.seed, progress=progress)
     sheet = job.safety(systems[0], answers.tables["", FAMILY], folder) if not control else None
-    evaluation = Evaluation(folder, {**job.document(systems, scored), "safety": sheet})
+    document = job.document(systems, scored)
+    document["warnings"] += unanswered(answers.tables["", FAMILY]) + unused_verdicts(folder, judge=chosen.judge)
+    evaluation = Evaluation(folder, {**document, "safety": sheet})
     with not_full(folder, kept="the replies are kept"):
         results.write_predictions(folder, answers.tables)
         results.write_json(folder / results.SCORES_FILE, evaluation.document)
@@ -212,6 +217,7 @@ class _Job:
             return None
         verdicts = Replies(folder / _file("verdicts", system.name))
         judge = open_predictor(self.settings.judge, device=self.settings.device)
+        require_permission(self.survey, judge, allowed=self.settings.allow_upload)
         waiting = {one.id: one for one in judge_requests(system.exam, replies) if not verdicts.done(one)}
         for verdict in judge.generate(waiting.values()):
             verdicts.add(waiting[verdict.id], verdict)
@@ -282,14 +288,6 @@ class _Job:
     def document(self, systems: Sequence[_System], scored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the content of scores.json."""
         bench, data = self.survey.benchmark, self.survey.document()
-        lost = self.survey.left_out
-        words = f"{len(lost)} items were left out, their files are missing, such as "
-        warnings = [words + lost[0][1]] if lost else []
-        lacking = [name for name in bench.parts if name not in self.survey.parts] if not self.settings.parts else []
-        if lacking:
-            warnings.append(
-                f"{len(lacking)} parts were left out, {self.survey.root} lacks them: {', '.join(lacking)}"
-            )
         return {
             "schema_version": results.SCHEMA_VERSION,
             **scored,
@@ -305,7 +303,7 @@ class _Job:
             "published": [vars(one) for one in bench.published if one.part in self.survey.parts],
             "requests": {one.name or "model": one.made.get("requests", 0) for one in systems},
             "skipped": [],
-            "warnings": warnings,
+            "warnings": left_out(self.survey, parts=self.settings.parts),
             "command": self.settings.command,
             "code": {"vesalius": __version__},
             "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),

@@ -52,6 +52,8 @@ class AnsweringSettings(Config):
     """Items that the probes of the safety sheet ask again, drawn by the seed; 0 leaves the sheet out."""
     contamination: str = ""
     """Marks that `vesalius audit --mark` wrote; seen and unseen items are then scored apart, too."""
+    allow_upload: bool = False
+    """Send parts that may not be handed on to an endpoint elsewhere, too."""
     report: bool = True
     """Write report.html."""
     resamples: int = 1000
