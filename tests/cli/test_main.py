@@ -66,3 +66,14 @@ def test_an_error_of_ours_is_a_message_and_a_code(tmp_path: object) -> None:
     assert done.returncode == 2
     assert "did you mean 'width'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_says_that_one_may_go_on() -> None:
+    code = (
+        "import typer\nfrom vesalius.cli import main\nmain.app = typer.Typer()\n"
+        "@main.app.command()\ndef stop():\n    raise KeyboardInterrupt\nmain.run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert done.stderr.strip().endswith("the same command goes on from there")
+    assert "Traceback" not in done.stderr

@@ -14,6 +14,8 @@ __all__ = ["app", "run"]
 
 _FOLDER = Path(__file__).parent
 _PARTS = {"__init__", "main", "console"}
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 def _verbs() -> list[str]:
@@ -78,6 +80,8 @@ def run() -> None:
     except VesaliusError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("stopped by Ctrl-C; what was written stays, the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as done:
+        # The parser of the command line turns Ctrl-C into this code without a word.
+        if done.code == _INTERRUPTED:
+            print("stopped by Ctrl-C; what was written stays, the same command goes on from there", file=sys.stderr)
+        raise
