@@ -198,6 +198,7 @@ def test_a_failed_item_is_wrong_counted_and_asked_again(colours: Colours, tmp_pa
     done = evaluated(Looking(broken="red-3/0"), colours, tmp_path / "out", controls=False)
     assert value(done) == 0.9
     assert value(done, "failed") == 0.1
+    assert done.document["warnings"] == ["of 20 answers 1 failed: what is not an answer counts as wrong"]
     assert value(done, "accuracy_parsed") == 1
     mended = Looking()
     done = evaluated(mended, colours, tmp_path / "out", controls=False)
@@ -209,6 +210,7 @@ def test_rules_are_laid_over_stored_replies(colours: Colours, tmp_path: Path) ->
     done = evaluated(Looking(words=", surely"), colours, tmp_path / "out", controls=False)
     assert value(done) == 0
     assert value(done, "unparsed") == 1
+    assert "of 20 answers 20 could not be read" in done.document["warnings"][0]
     done = evaluated(
         Looking(stop_after=0), colours, tmp_path / "out", controls=False, rescore=True, conventions=("all",)
     )

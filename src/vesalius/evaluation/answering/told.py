@@ -1,0 +1,63 @@
+"""What a user is told beside the scores: what was not asked, what was not answered, what was not used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vesalius.evaluation.answering.marking import RATES
+from vesalius.evaluation.answering.replies import Replies
+from vesalius.evaluation.answering.survey import Survey
+
+__all__ = ["left_out", "unanswered", "unused_verdicts"]
+
+_SAID = {
+    "unparsed": "could not be read",
+    "refused": "refused",
+    "empty": "came back empty",
+    "failed": "failed",
+}
+"""What became of an answer, by the rate that counts it."""
+
+
+def left_out(survey: Survey, *, parts: Sequence[str]) -> list[str]:
+    """Say which items and parts were not asked.
+
+    Args:
+        survey: what was found in the release.
+        parts: those that were named; where none was, what the release lacks is told.
+    """
+    lost = survey.left_out
+    told = [f"{len(lost)} items were left out, their files are missing, such as {lost[0][1]}"] if lost else []
+    lacking = [name for name in survey.benchmark.parts if name not in survey.parts] if not parts else []
+    if lacking:
+        told.append(f"{len(lacking)} parts were left out, {survey.root} lacks them: {', '.join(lacking)}")
+    return told
+
+
+def unanswered(table: pa.Table) -> list[str]:
+    """Say of how many answers nothing could be read; they are wrong under our rule.
+
+    Args:
+        table: the model's predictions, of the schema `PREDICTIONS`; rules beside ours have an @ in their task.
+    """
+    own = table.filter(pc.invert(pc.match_substring(table["task"], "@")))
+    total, counts = 0, []
+    for name in RATES:
+        scores = own.filter(pc.equal(own["label"], name))["score"]
+        total = max(total, len(scores))
+        count = int(pc.sum(scores).as_py() or 0)
+        if count:
+            counts.append(f"{count} {_SAID[name]}")
+    return [f"of {total} answers {', '.join(counts)}: what is not an answer counts as wrong"] if counts else []
+
+
+def unused_verdicts(folder: Path, *, judge: str) -> list[str]:
+    """Say that a judge's verdicts lie in the folder, but no judge was named."""
+    path = folder / "verdicts.jsonl"
+    if judge or not path.is_file():
+        return []
+    return [f"{path} holds {len(Replies(path))} verdicts that are not used; name their judge by --judge"]
