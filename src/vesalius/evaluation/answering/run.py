@@ -26,7 +26,7 @@ from vesalius.evaluation.answering.safety import probes, safety_row, wording_spr
 from vesalius.evaluation.answering.seen import NOT_CHECKED, seen_marker
 from vesalius.evaluation.answering.settings import AnsweringSettings
 from vesalius.evaluation.answering.survey import Survey, shots_of, survey, twin_of
-from vesalius.evaluation.answering.told import left_out, unanswered, unused_verdicts
+from vesalius.evaluation.answering.told import left_out, never_answered, unanswered, unused_verdicts
 from vesalius.evaluation.passport import Passport, prompts_of
 from vesalius.evaluation.plan import run_folder
 from vesalius.evaluation.results import Evaluation
@@ -87,14 +87,18 @@ def answer_benchmark(
     systems = [_System(name="", predictor=predictor, exam=job.changed(exam, control))]
     if chosen.controls and not control:
         systems += job.controls(exam, predictor)
-    answers = Answers()
-    for system in systems:
+    answers, skipped = Answers(), []
+    for system in tuple(systems):
         table = job.answered(system, folder)
+        if system.name and (reason := never_answered(table)):
+            skipped.append({"control": system.name, "reason": reason})
+            systems.remove(system)
+            continue
         answers.tables[system.name, FAMILY] = table
         answers.passports[system.name, FAMILY] = job.passport(system)
     scored = score_answers(answers, resamples=chosen.resamples, seed=chosen.seed, progress=progress)
     sheet = job.safety(systems[0], answers.tables["", FAMILY], folder) if not control else None
-    document = job.document(systems, scored)
+    document = job.document(systems, scored) | {"skipped": skipped}
     document["warnings"] += unanswered(answers.tables["", FAMILY]) + unused_verdicts(folder, judge=chosen.judge)
     evaluation = Evaluation(folder, {**document, "safety": sheet})
     with not_full(folder, kept="the replies are kept"):
@@ -302,7 +306,6 @@ class _Job:
             "conventions": {name: bench.conventions[name] for name in self.rules},
             "published": [vars(one) for one in bench.published if one.part in self.survey.parts],
             "requests": {one.name or "model": one.made.get("requests", 0) for one in systems},
-            "skipped": [],
             "warnings": left_out(self.survey, parts=self.settings.parts),
             "command": self.settings.command,
             "code": {"vesalius": __version__},

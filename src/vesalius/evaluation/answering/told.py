@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from vesalius.evaluation.answering.marking import RATES
 from vesalius.evaluation.answering.replies import Replies
 from vesalius.evaluation.answering.survey import Survey
 
-__all__ = ["left_out", "unanswered", "unused_verdicts"]
+__all__ = ["left_out", "never_answered", "unanswered", "unused_verdicts"]
 
 _SAID = {
     "unparsed": "could not be read",
@@ -53,6 +54,15 @@ def unanswered(table: pa.Table) -> list[str]:
         if count:
             counts.append(f"{count} {_SAID[name]}")
     return [f"of {total} answers {', '.join(counts)}: what is not an answer counts as wrong"] if counts else []
+
+
+def never_answered(table: pa.Table) -> str:
+    """Return why no request of a control got an answer, or "" where one did: zeros would flatter the model."""
+    failed = table.filter(pc.equal(table["label"], "failed"))
+    if not len(failed) or pc.min(failed["score"]).as_py() < 1:
+        return ""
+    why = json.loads(failed["detail"][0].as_py()).get("rule", "")
+    return f"not one request was answered: {why}"
 
 
 def unused_verdicts(folder: Path, *, judge: str) -> list[str]:
