@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vesalius.data.deidentify.options import Options
 from vesalius.data.deidentify.tables import TableColumns
-from vesalius.data.deidentify.text.vocabulary import is_ordinary
+from vesalius.data.deidentify.text.vocabulary import folded, is_ordinary, words
 from vesalius.data.readers.limits import DECODER_FAULTS
 from vesalius.data.readers.quiet import quiet
 from vesalius.errors import DataError
@@ -106,8 +106,10 @@ def telling_number(value: str) -> bool:
 
 
 def _is_telling_place(value: str) -> bool:
+    """Say whether a place is to be searched for; a country alone may stay (45 CFR 164.514(b)(2) lets states stay)."""
     letters = sum(character.isalpha() for character in value)
-    return letters >= 4 and value.lower() not in _PLACEHOLDERS and not is_ordinary(value)
+    country = folded(value).strip().replace(" ", "_") in words("countries")
+    return letters >= 4 and value.lower() not in _PLACEHOLDERS and not country and not is_ordinary(value)
 
 
 def _values(element: DataElement) -> list[str]:
@@ -138,6 +140,6 @@ def originals_of_table(path: Path, columns: TableColumns, options: Options) -> s
             value = str(row.cells.get(name) or "").strip()
             if kind == "name":
                 found.update((kind, word) for word in _WORDS.findall(value) if _tells(word))
-            elif telling_number(value):
+            elif _is_telling_place(value) if kind == "place" else telling_number(value):
                 found.add((kind, value))
     return found

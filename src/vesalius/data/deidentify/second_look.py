@@ -6,6 +6,7 @@ forgotten, samples misread, boxes shifted, letters that its finders are blind to
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def _of_dicom(path: Path) -> NDArray[Any]:
     array: NDArray[Any] = dataset.pixel_array
     flat = array.ndim == (3 if int(dataset.SamplesPerPixel) > 1 else 2)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        array = apply_color_lut(array, dataset)
+        with suppress(AttributeError):  # a table of one colour is missing: its indices are all that can be looked at
+            array = apply_color_lut(array, dataset)
     return array[None] if flat else array
 
 

@@ -13,7 +13,7 @@ __all__ = ["folded", "is_ordinary", "words"]
 
 @cache
 def words(kind: str) -> frozenset[str]:
-    """Return the words of a kind: "eponyms", "given", "clinical", "surnames" or "after_eponym"."""
+    """Return the words of a kind: "eponyms", "given", "clinical", "surnames", "countries" and others."""
     document: dict[str, str] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
     return frozenset(folded(word) for word in document[kind].split())
 
