@@ -24,7 +24,12 @@ SEEN = ("classification", "detection", "grounding", "report", "segmentation", "v
 
 
 def test_all_tasks_are_found():
-    assert task_names() == tuple(sorted((*ENCODED, *SEEN)))
+    assert task_names() == tuple(sorted((*ENCODED, *SEEN, "questions")))
+
+
+def test_questions_are_put_by_benchmarks(data):
+    with pytest.raises(DataError, match="--on BENCHMARK"):
+        make_task("questions").predict(data)
 
 
 @pytest.mark.parametrize("name", ENCODED)
