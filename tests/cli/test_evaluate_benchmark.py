@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vesalius.cli.evaluate import app
+from vesalius.errors import ConfigError
 
 
 def evaluate(*words: str, code: int = 0) -> str:
@@ -43,3 +44,9 @@ def test_several_benchmarks_have_folders_of_their_own(tmp_path: Path) -> None:
     for name in names.split(","):
         assert (tmp_path / "out" / name / "scores.json").is_file()
         assert (tmp_path / "twins" / name / "VIRTUAL.json").is_file()
+
+
+def test_a_misspelt_benchmark_is_offered_the_nearest() -> None:
+    done = CliRunner().invoke(app, ["control:oracle", "--on", "mediconfusio", "--twin"])
+    assert isinstance(done.exception, ConfigError)
+    assert "did you mean 'mediconfusion'?" in str(done.exception)

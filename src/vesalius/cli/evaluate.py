@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from vesalius.cli.console import emit, progress
+from vesalius.errors import ConfigError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -97,6 +98,7 @@ def evaluate(
             _benchmark(model, name, data=data, out=out, several=len(names) > 1, settings=asked) for name in names
         ]
     else:
+        _require_corpus(on, question_benchmarks())
         found = [_corpus(model, on, split, _split(tasks), out, contamination, resume, shared)]
     pairs = [_against(base, one, settings=asked) for one in found] if base and benchmarks else []
     documents: list[dict[str, Any]] = [{**one.document, "folder": str(one.folder)} for one in found]
@@ -109,6 +111,16 @@ def evaluate(
             [summary(one) for one in found] + [comparison_text(one.document, folder=str(one.folder)) for one in pairs]
         ),
     )
+
+
+def _require_corpus(on: str, benchmarks: tuple[str, ...]) -> None:
+    """Say which benchmark may have been meant where there is no such folder."""
+    from difflib import get_close_matches
+    from pathlib import Path
+
+    near = get_close_matches(on.replace("-", "_"), benchmarks, n=1, cutoff=0.6)
+    if near and not Path(on).exists():
+        raise ConfigError(f"{on!r} is no folder of a corpus and no benchmark; did you mean {near[0]!r}?")
 
 
 def _split(words: str) -> list[str]:
