@@ -361,6 +361,8 @@ def test_confidence_is_the_agreement_of_drawn_answers(colours: Colours, tmp_path
     brier = done.score("colours.red", "brier", "all")
     assert brier is not None
     assert brier["value"] == pytest.approx(0.25 / 10)
+    risk = done.score("colours.red", "aurc", "all")
+    assert risk is not None and risk["value"] == 0, "no answer is wrong"  # noqa: PT018
 
 
 def test_confidence_is_stated_where_it_is_asked_for(colours: Colours, tmp_path: Path) -> None:

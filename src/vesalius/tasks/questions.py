@@ -25,6 +25,7 @@ from vesalius.metrics.bootstrap import PatientWeights, percentile
 from vesalius.metrics.calibration import equal_width_bins, expected_calibration_error
 from vesalius.metrics.classification import auroc
 from vesalius.metrics.lexical import lexical_scores
+from vesalius.metrics.selective import aurc, aurc_draws
 from vesalius.tasks._labels import Rows
 from vesalius.tasks.base import Score, TaskData
 
@@ -151,7 +152,7 @@ def _macro(key: tuple[str, str, str], members: list[Score], weights: PatientWeig
 
 
 def _confidence(rows: Rows, weights: PatientWeights) -> list[Score]:
-    """Score how well stated confidence tells right answers from wrong ones: Brier, calibration error, AUROC."""
+    """Score how well confidence tells right from wrong: Brier, calibration error, risk under abstention, AUROC."""
     scores = []
     for number, task in enumerate(rows.tasks):
         places = np.flatnonzero((rows.task == number) & np.isfinite(rows.probability) & np.isfinite(rows.target))
@@ -165,6 +166,7 @@ def _confidence(rows: Rows, weights: PatientWeights) -> list[Score]:
                 expected_calibration_error(right, sure, bins=_BINS),
                 resampled.calibration_error(right, sure, codes, seen),
             ),
+            "aurc": (aurc(sure, right), aurc_draws(sure, right, seen)),
         }
         if len(np.unique(right)) == 2:
             measured["confidence_auroc"] = (auroc(right, sure), resampled.auroc(right, sure, seen))
