@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measure import save
@@ -23,7 +24,7 @@ SIZES = (10_000, 50_000)
 
 def main() -> None:
     """Measure, print and store."""
-    figures: dict[str, object] = {}
+    figures: dict[str, Any] = {}
     for count in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             rows = {what: worker(Path(folder), count, what) for what in ("ask", "score", "page")}
@@ -33,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures["kill"] = killed(Path(folder), SIZES[0])
     print(f"killed half way: {figures['kill']}")
-    small, large = (figures[str(count)]["score"]["peak_mib"] for count in SIZES)  # type: ignore[index]
+    small, large = (figures[str(count)]["score"]["peak_mib"] for count in SIZES)
     figures["memory_of_five_times_the_items"] = large / small
     print(f"peak of five times the items: x {large / small:.2f}")
     print(save("answering", figures))

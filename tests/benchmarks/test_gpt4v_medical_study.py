@@ -14,7 +14,7 @@ from vesalius.benchmarks.gpt4v_medical_study import BENCHMARK, states_finding
 from vesalius.data.messages import Media, text_of
 from vesalius.errors import DataError
 from vesalius.inference.requests import Reply, Request
-from vesalius.metrics.box_unions import union_iou
+from vesalius.metrics.boxes import union_iou
 from vesalius.metrics.lexical import lexical_scores
 from vesalius.tasks.answers import parse_boxes
 

@@ -127,3 +127,18 @@ def test_the_judge_is_asked_once_and_its_agreement_is_told(tmp_path: Path, monke
     )  # fmt: skip
     assert "holds 20 verdicts that are not used; name their judge by --judge" in unjudged.document["warnings"][0]
     assert judge.asked == ITEMS
+
+
+def test_the_judge_is_opened_once_for_all_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+
+    def open_one(spec: object, device: str) -> object:
+        opened.append(spec)
+        return Fixed("judge") if spec == "judge" else spec
+
+    monkeypatch.setattr(run, "open_predictor", open_one)
+    done = answer_benchmark(
+        Fixed("model"), on=Words(), data=tmp_path, out=tmp_path / "out", resamples=20, judge="judge", report=False
+    )
+    assert {row["control"] for row in done.controls} == {"majority", "random"}
+    assert opened.count("judge") == 1

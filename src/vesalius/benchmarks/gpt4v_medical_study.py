@@ -31,7 +31,7 @@ from vesalius.data.releases.twins import QUESTION_FAMILIES
 from vesalius.errors import DataError
 from vesalius.inference.requests import Decoding, Reply, Request
 from vesalius.metrics.answers import plain_answer
-from vesalius.metrics.box_unions import union_iou
+from vesalius.metrics.boxes import union_iou
 from vesalius.metrics.label_f1 import THIRTEEN
 from vesalius.metrics.observations import NEGATED, observation_classes
 from vesalius.paper import Paper

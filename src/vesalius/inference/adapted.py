@@ -53,7 +53,8 @@ class AdaptedPredictor(CheckpointPredictor):
 
     def whole(self) -> nn.Module:
         """Return encoders and head."""
-        return self.protocol  # type: ignore[no-any-return]
+        module: nn.Module = self.protocol
+        return module
 
     def describe(self) -> Mapping[str, Any]:
         """Say which head stands beside the encoders, and its weights."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from vesalius.evaluation.passport import Passport, prompts_of
 from vesalius.evaluation.plan import run_folder
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.scoring import Answers, advancing, score_answers, scoring_facts
-from vesalius.inference.predictor import Predictor, Progress, open_predictor
+from vesalius.inference.predictor import CAPABILITIES, Predictor, Progress, open_predictor
 from vesalius.tasks.base import column
 
 __all__ = ["answer_benchmark"]
@@ -157,15 +158,22 @@ class _Job:
         )
 
     def predictor(self, control: str, spec: str | Path | Predictor) -> Predictor:
-        """Open the model; nothing is opened where replies are only marked again."""
+        """Open the model; a control that answers from truths is built."""
         if control in KNOWING:
             return self.knowing(control)
         found = open_predictor(spec, device=self.settings.device)
         if "generate" not in found.capabilities:
-            found.generate(())
             raise CapabilityError(
-                f"model {found.name!r} cannot write answers, which {self.survey.benchmark.name} asks for"
+                f"model {found.name!r} cannot generate the answers that {self.survey.benchmark.name} asks for; "
+                f"{CAPABILITIES['generate']}"
             )
+        return found
+
+    @cached_property
+    def judge(self) -> Predictor:
+        """Open the judge, once for all systems."""
+        found = open_predictor(self.settings.judge, device=self.settings.device)
+        require_permission(self.survey, found, allowed=self.settings.allow_upload)
         return found
 
     def knowing(self, name: str) -> Predictor:
@@ -220,10 +228,8 @@ class _Job:
         if not self.settings.judge:
             return None
         verdicts = Replies(folder / _file("verdicts", system.name))
-        judge = open_predictor(self.settings.judge, device=self.settings.device)
-        require_permission(self.survey, judge, allowed=self.settings.allow_upload)
         waiting = {one.id: one for one in judge_requests(system.exam, replies) if not verdicts.done(one)}
-        for verdict in judge.generate(waiting.values()):
+        for verdict in self.judge.generate(waiting.values()):
             verdicts.add(waiting[verdict.id], verdict)
         return verdicts
 
