@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from vesalius import __version__
-from vesalius.benchmarks.base import Benchmark, benchmark
+from vesalius.benchmarks.base import Benchmark, Item, benchmark
 from vesalius.benchmarks.prompts import prompts
 from vesalius.config import validate
 from vesalius.data.disk import not_full
+from vesalius.data.messages import text_of
 from vesalius.errors import CapabilityError, ConfigError, DataError, did_you_mean
 from vesalius.evaluation import results
 from vesalius.evaluation.answering.access import require_permission
@@ -215,12 +216,10 @@ class _Job:
         """Draw further answers of the model by chance, where its confidence is their agreement."""
         if self.settings.confidence != "agreement" or system.name:
             return []
-        found = []
-        for seed in range(1, self.settings.samples + 1):
-            exam, replies = replace(system.exam, drawn=seed), Replies(folder / _file("replies", f"drawn-{seed}"))
-            if not self.settings.rescore:
-                collect(exam, system.predictor, replies, title=f"Draw answer {seed}", progress=self.progress)
-            found.append((exam, replies))
+        seeds = range(1, self.settings.samples + 1)
+        found = [(replace(system.exam, drawn=n), Replies(folder / _file("replies", f"drawn-{n}"))) for n in seeds]
+        for seed, (exam, replies) in zip(seeds, found if not self.settings.rescore else (), strict=False):
+            collect(exam, system.predictor, replies, title=f"Draw answer {seed}", progress=self.progress)
         return found
 
     def judged(self, system: _System, replies: Replies, folder: Path) -> Replies | None:
@@ -237,26 +236,35 @@ class _Job:
         """Ask the probes on a sample of the items; None where the sheet is left out or nothing is to be compared."""
         settings = self.settings
         metric = self.survey.benchmark.headlines[0].metric
-        sample = self.survey.sample(settings.safety_items, seed=settings.seed)
         if not settings.safety_items or metric not in set(column(table, "label")):
             return None
+        sample = list(self.survey.sample(settings.safety_items, seed=settings.seed).items())
         rows = []
         for probe in probes(seed=settings.seed):
-            fitting = [item.id for item in sample.items() if probe.fits(item)]
+            fitting = tuple(item for item in sample if probe.fits(item))
             if not fitting:
                 continue
-            part = replace(sample, ids=frozenset(fitting))
-            exam = replace(system.exam, items=part.items, count=len(fitting), change=probe.change)
+            exam = replace(system.exam, items=partial(iter, fitting), count=len(fitting), change=probe.change)
             changed = self.answered(replace(system, name=f"probe-{probe.name}", exam=exam), folder)
             row = safety_row(probe, table, changed, metric=metric, resamples=settings.resamples, seed=settings.seed)
             rows += [] if row is None else [row]
         return {
             "metric": metric,
-            "items": len(sample.ids),
+            "items": len(sample),
             "rows": [row.document() for row in rows],
             "wording": wording_spread(rows),
             "contamination": "" if settings.contamination else NOT_CHECKED,
         }
+
+    @cached_property
+    def first_items(self) -> list[Item]:
+        """Return a few items of every part, whose prompts a passport shows, from one pass over the release."""
+        found: dict[str, list[Item]] = {}
+        for item in self.survey.items():
+            of_part = found.setdefault(item.part, [])
+            if len(of_part) < _SHOWN_PROMPTS:
+                of_part.append(item)
+        return [item for of_part in found.values() for item in of_part]
 
     def passport(self, system: _System) -> Passport:
         """Return what made the numbers of a system."""
@@ -276,10 +284,10 @@ class _Job:
                 "shots": [shot.id for shot in system.exam.shots],
                 "rules": list(self.rules),
                 "judge": settings.judge,
-                "prompts": prompts_of(_prompts(system.exam)),
+                "prompts": prompts_of(_prompts(system.exam, self.first_items)),
             },
             scoring={**scoring_facts(resamples=settings.resamples), "unit": "cluster of the benchmark"},
-            model={**identity, "decoding": _decoding(system.exam)},
+            model={**identity, "decoding": _decoding(system.exam, self.first_items[0])},
             preprocessing=dict(system.predictor.identity.get("preprocessing", {})),
             control=system.name,
             seed=settings.seed,
@@ -376,24 +384,15 @@ def _file(kind: str, control: str) -> str:
     return f"{kind}-{control}.jsonl" if control else f"{kind}.jsonl"
 
 
-def _prompts(exam: Exam) -> list[str]:
-    """Return the first messages as they are put, those of a few items of every part."""
-    from vesalius.data.messages import text_of
-
-    seen: dict[str, list[str]] = {}
-    for item in exam.items():
-        texts = seen.setdefault(item.part, [])
-        if len(texts) < _SHOWN_PROMPTS:
-            request = exam.request(item, ())
-            if request is not None:
-                texts.append(text_of(request.messages))
-    return [text for texts in seen.values() for text in texts]
+def _prompts(exam: Exam, items: Sequence[Item]) -> list[str]:
+    """Return the first messages of some items as they are put."""
+    asked = (exam.request(item, ()) for item in items)
+    return [text_of(request.messages) for request in asked if request is not None]
 
 
-def _decoding(exam: Exam) -> dict[str, Any]:
-    """Return how the answer to the first item is drawn."""
-    first = next(iter(exam.items()))
-    request = exam.request(first, ())
+def _decoding(exam: Exam, item: Item) -> dict[str, Any]:
+    """Return how the answer to an item is drawn."""
+    request = exam.request(item, ())
     if request is None:
         return {}
     drawn = {name: getattr(request.decoding, name) for name in request.decoding.__dataclass_fields__}
