@@ -30,9 +30,9 @@ from vesalius.data.releases.twins import write_json
 from vesalius.errors import DataError
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.results import Evaluation
-from vesalius.inference.media import shown
 from vesalius.inference.predictor import BasePredictor
 from vesalius.inference.requests import Reply, Request
+from vesalius.models.media import shown
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SCORER: dict[str, Any] = json.loads((GOLDEN / "scorer_sure_vqa.json").read_text(encoding="utf-8"))

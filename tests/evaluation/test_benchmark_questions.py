@@ -105,7 +105,7 @@ class Looking(BasePredictor):
         shown = request.messages[-1].media
         if not shown:
             return "yes"
-        from vesalius.inference.media import shown as pictures
+        from vesalius.models.media import shown as pictures
 
         pixel = pictures(shown[0])[0][0, 0]
         red, blue = pixel[0] > 200, pixel[2] > 200

@@ -15,8 +15,8 @@ from PIL import Image
 from vesalius.data.messages import Media, Message
 from vesalius.errors import DataError
 from vesalius.inference.chat import ChatForm, WrongContentError, body_of, read_reply, tokens_at_most
-from vesalius.inference.media import shown
 from vesalius.inference.requests import Decoding, Request
+from vesalius.models.media import shown
 
 FORM = ChatForm(model="m", planes=3, max_images=4, structured="off", token_field="max_tokens")
 

@@ -25,7 +25,7 @@ class Media:
     frame: int | None = None
     """Frame of a clip or slice of a volume that alone is shown, from 0."""
     edits: tuple[str, ...] = ()
-    """What is done to the pixels, in this order: see `vesalius.inference.media.EDITS`."""
+    """What is done to the pixels, in this order: see `vesalius.models.media.EDITS`."""
 
     def edited(self, *edits: str) -> Media:
         """Return the same file with further edits."""

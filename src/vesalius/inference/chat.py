@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from vesalius.data.messages import Media, media_of
 from vesalius.errors import DataError
-from vesalius.inference.media import as_png, shown
 from vesalius.inference.requests import Finish, Reply, Request
+from vesalius.models.media import as_png, shown
 
 __all__ = ["TOP", "ChatForm", "WrongContentError", "body_of", "read_reply", "tokens_at_most"]
 

@@ -17,8 +17,8 @@ from vesalius.data.messages import Media, media_of
 from vesalius.data.readers import read
 from vesalius.data.readers.pixels import Pixels, Presentation
 from vesalius.errors import DataError
-from vesalius.inference.media import shown
 from vesalius.inference.requests import Reply, Request
+from vesalius.models.media import shown
 
 if TYPE_CHECKING:
     from vesalius.inference.predictor import Predictor

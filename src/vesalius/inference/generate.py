@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from vesalius.data.messages import Media
 from vesalius.errors import DataError
 from vesalius.inference.dual import pick_device, weights_sha256
-from vesalius.inference.media import shown
 from vesalius.inference.predictor import BasePredictor
 from vesalius.inference.requests import Decoding, Reply, Request
+from vesalius.models.media import shown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -25,8 +25,8 @@ from vesalius.evaluation.answering.replies import Exam, Replies, said_so_far
 from vesalius.evaluation.report import VIRTUAL_NOTICE, numbers, write_page
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
 from vesalius.evaluation.summary import headline_names, headlines, verdict
-from vesalius.inference.media import shown
 from vesalius.inference.requests import Reply
+from vesalius.models.media import shown
 from vesalius.page import Cell, Section, definitions, details, number, page, paragraph, table
 
 __all__ = ["MOST_PICTURES", "leaderboard", "write_answers_page"]

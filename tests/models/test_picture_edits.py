@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vesalius.inference.media import EDITS
+from vesalius.models.media import EDITS
 
 
 def test_blur_by_hand() -> None:
