@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Vesalius needs Python 3.11 or newer"'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet $(TORCH) -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,imaging,scale,knowledge,eval,docs,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,vlm,imaging,scale,knowledge,eval,docs,dev]'
 	@touch $@
 
 demo: $(READY)  ## virtual patients, pretraining, evaluation and its page, in a few minutes
