@@ -32,11 +32,13 @@ class Located:
     boxes: tuple[Box, ...] = ()
     points: tuple[tuple[float, float], ...] = ()
     """Column and row of each."""
+    number: int | None = None
+    """How many there are, where that is said and not the number of its boxes or points."""
 
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self.points) or len(self.boxes)
+        return self.number if self.number is not None else len(self.points) or len(self.boxes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

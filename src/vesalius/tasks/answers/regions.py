@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -19,13 +20,14 @@ from vesalius.errors import ConfigError
 from vesalius.tasks.answers.embedded import find_json
 from vesalius.tasks.answers.reply import Parsed, empty, refusal, without_reasoning
 
-__all__ = ["Corners", "Scale", "parse_image_number", "parse_regions"]
+__all__ = ["SCALES", "Corners", "Scale", "parse_image_number", "parse_regions", "placed_regions", "region_rows"]
 
-Scale = Literal["pixel", "unit", "thousand"]
+Scale = Literal["pixel", "unit", "thousand", "999"]
 Corners = Literal["xyxy", "xywh"]
 Floats = NDArray[np.float64]
 
-_LARGEST = {"unit": 1.0, "thousand": 1000.0}
+SCALES: Mapping[str, float] = MappingProxyType({"unit": 1.0, "thousand": 1000.0, "999": 999.0})
+"""What a side of the image is long in each scale but pixels."""
 _SLACK = 1.1
 """How far beyond its scale a coordinate may lie and still be taken for an overshoot of that scale."""
 _WIDE = str.maketrans("（）［］【】，：；＝", "()[][],:;=")
@@ -78,9 +80,9 @@ def parse_regions(
     Raises:
         ConfigError: the scale is not known or the image has no size.
     """
-    if scale not in ("pixel", "unit", "thousand") or min(size) < 1:
+    if scale not in ("pixel", *SCALES) or min(size) < 1:
         raise ConfigError(
-            f"boxes need a scale of pixel, unit or thousand and a size in pixels; got {scale!r}, {size}"
+            f"boxes need a scale of pixel, {', '.join(SCALES)} and a size in pixels; got {scale!r}, {size}"
         )
     nothing = empty(reply)
     text = without_reasoning(reply).translate(_WIDE)
@@ -98,7 +100,7 @@ def parse_regions(
         return Parsed(status="answered", value=found, rule=f"{form}: none")
     if corners == "xywh":
         found = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
-    return _placed(found, size=size, scale=scale, form=form)
+    return placed_regions(found, size=size, scale=scale, form=form)
 
 
 def parse_image_number(reply: str) -> Parsed:
@@ -116,16 +118,19 @@ def parse_image_number(reply: str) -> Parsed:
     return Parsed(status="ambiguous" if found else "unparsed", rule=f"{len(found)} images named")
 
 
-def _placed(found: Floats, *, size: tuple[int, int], scale: Scale, form: str) -> Parsed:
-    """Turn coordinates into pixels inside the image."""
+def placed_regions(found: Floats, *, size: tuple[int, int], scale: Scale, form: str) -> Parsed:
+    """Turn coordinates as they stand in a reply, (n, 4) or (n, 2), into pixels inside the image; see `parse_regions`.
+
+    `form` is how they stood there, for the rule.
+    """
     edge = np.tile(np.array(size, dtype=np.float64), found.shape[1] // 2)
     if scale == "pixel":
         wrong = bool((found != np.round(found)).any() and np.abs(found).max() <= 1) and min(size) > 1
         pixels = found
     else:
-        wrong = bool(np.abs(found).max() > _LARGEST[scale] * _SLACK)
-        wrong |= scale == "thousand" and bool((found != np.round(found)).any() and np.abs(found).max() <= 1)
-        pixels = found / _LARGEST[scale] * edge
+        wrong = bool(np.abs(found).max() > SCALES[scale] * _SLACK)
+        wrong |= scale in ("thousand", "999") and bool((found != np.round(found)).any() and np.abs(found).max() <= 1)
+        pixels = found / SCALES[scale] * edge
     if wrong:
         return Parsed(status="ambiguous", rule=f"{form}: coordinates of another scale than {scale}")
     notes = [form]
@@ -149,7 +154,7 @@ def _found(text: str, numbers: int) -> tuple[Floats | None, str]:
     """Return the coordinates as they stand, (n, numbers), and their form; None where there are none."""
     value = find_json(text)
     if value is not None:
-        rows = list(_rows(value, numbers))
+        rows = list(region_rows(value, numbers))
         if rows or value == [] or _says_none(value, numbers):
             return np.array(rows, dtype=np.float64).reshape(-1, numbers), "json"
         if isinstance(value, Mapping) or any(isinstance(one, Mapping) for one in value):
@@ -172,18 +177,18 @@ def _has_objects(value: Any) -> bool:
     return isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(one, Mapping) for one in value))
 
 
-def _rows(value: Any, numbers: int) -> Iterator[list[float]]:
+def region_rows(value: Any, numbers: int) -> Iterator[list[float]]:
     """Yield lists of so many numbers in JSON, under the known keys of objects or by themselves."""
     if isinstance(value, Mapping):
         named = {str(key).casefold(): found for key, found in value.items()}
         held = [named[key] for key in _KEYS[numbers] if key in named]
         for part in held or [one for one in named.values() if _has_objects(one)]:
-            yield from _rows(part, numbers)
+            yield from region_rows(part, numbers)
     elif isinstance(value, list):
         if len(value) == numbers and all(isinstance(one, int | float) and not isinstance(one, bool) for one in value):
             yield [float(one) for one in value]
         elif numbers == 4 and len(value) == 2 and all(isinstance(one, list) and len(one) == 2 for one in value):
-            yield from _rows([*value[0], *value[1]], numbers)
+            yield from region_rows([*value[0], *value[1]], numbers)
         else:
             for part in value:
-                yield from _rows(part, numbers)
+                yield from region_rows(part, numbers)
