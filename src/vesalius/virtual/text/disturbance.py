@@ -15,7 +15,7 @@ from vesalius.errors import ConfigError
 from vesalius.virtual.text.grammar import common
 from vesalius.virtual.text.report import Report, Sentence
 
-__all__ = ["Rates", "disturbed"]
+__all__ = ["Rates", "disturbed", "other_side"]
 
 _MISSING = "missing"
 
@@ -74,7 +74,7 @@ def _sentence(sentence: Sentence, rng: np.random.Generator, rates: Rates) -> Sen
     rolls = rng.random(2)
     text, wrong = sentence.text, ""
     if rolls[0] < rates.side and re.search(r"\b(?:[Ll]eft|[Rr]ight)\b", text):
-        text, wrong = _other_side(text), "side"
+        text, wrong = other_side(text), "side"
     if rolls[1] < rates.dictation and _misheard()[0].search(text):
         pattern, table = _misheard()
         text, wrong = pattern.sub(lambda match: table[match[0]], text, count=1), "dictation"
@@ -84,7 +84,8 @@ def _sentence(sentence: Sentence, rng: np.random.Generator, rates: Rates) -> Sen
     return replace(sentence, text=typed, wrong=wrong) if wrong else sentence
 
 
-def _other_side(text: str) -> str:
+def other_side(text: str) -> str:
+    """Return a text with left for right and right for left."""
     swapped = {"left": "right", "Left": "Right", "right": "left", "Right": "Left"}
     return re.sub(r"\b(?:[Ll]eft|[Rr]ight)\b", lambda match: swapped[match[0]], text)
 
