@@ -1,0 +1,196 @@
+"""Text dispreference: the same picture and question, and a worse answer that is plausible and wrong.
+
+Source: MMedPO (arXiv 2412.06141), section 3.1. There a language model picks the most hallucinated of several answers
+of the model itself, or rewrites the reference where none is clearly wrong. Here rules do both, for texts of the
+virtual patients' grammar and for short answers; other texts give no pair and are counted.
+
+The worse answer has about the length of the better one, so that length tells nothing: a model that learnt "shorter is
+better" would learn no medicine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from vesalius.config import Config
+from vesalius.curation.base import Dropped, chance
+from vesalius.curation.preferences.base import NO_ANSWER, Outcome, pair_of
+from vesalius.curation.preferences.rewriting import ERRORS, Error, Rewrite, Scene, rewrites
+from vesalius.data.conversations.records import Conversation
+from vesalius.data.records import Study
+from vesalius.metrics.report_facts import read_facts, recorded_facts
+from vesalius.virtual.text.disturbance import other_side
+from vesalius.virtual.text.grammar import grammar
+from vesalius.virtual.text.wording import SIZE, millimetres
+
+__all__ = [
+    "NOTHING",
+    "Hallucination",
+    "HallucinationConfig",
+    "hallucinated",
+    "hallucinated_pair",
+    "most_hallucinated",
+]
+
+NOTHING = "no error of this length can be put in"
+_SENTENCE = re.compile(r"(?<=[.])\s+")
+_OPPOSITES = {"yes": "no", "present": "absent", "normal": "abnormal", "true": "false"}
+_SHORT = 6
+"""Words of an answer up to which it is taken as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HallucinationConfig(Config):
+    """How answers are made worse."""
+
+    errors: tuple[Error, ...] = ERRORS
+    changes: int = 1
+    """Sentences of a report that are changed."""
+    length_tolerance: float = 0.15
+    """Largest difference in letters to the reference, as a share of it, for texts of several sentences."""
+    region: str = "chest"
+    """Whose words are read."""
+
+    def __post_init__(self) -> None:
+        unknown = [error for error in self.errors if error not in ERRORS]
+        if unknown or not self.errors:
+            raise ValueError(f"errors {list(self.errors)}: expected some of {', '.join(ERRORS)}")
+        if self.changes < 1 or self.length_tolerance < 0:
+            raise ValueError(
+                f"changes {self.changes}, length_tolerance {self.length_tolerance}: expected 1 and 0 or more"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hallucination:
+    """A worse answer and what was done to it."""
+
+    text: str
+    errors: tuple[Error, ...]
+    """One for each changed sentence; of a short answer "finding", "side" or "size", or "denied" and "invented"."""
+
+
+def hallucinated_pair(
+    conversation: Conversation, *, study: Study | None = None, settings: HallucinationConfig | None = None,
+    seed: int = 0, candidates: Sequence[str] = (),
+) -> Outcome:  # fmt: skip
+    """Return a pair of the reference and a wrong answer, or why there is none.
+
+    Args:
+        conversation: ends in the reference.
+        study: whose record says what else is true; the reference alone where not given.
+        settings: how.
+        seed: with the conversation's id, of the choice.
+        candidates: what a model wrote; the worst of them is taken where it states something untrue.
+    """
+    settings = settings or HallucinationConfig()
+    reference = conversation.answers[-1] if conversation.answers else ""
+    if not reference.strip():
+        return Dropped(NO_ANSWER, conversation.id)
+    scene = _scene(reference, study, settings)
+    worst = most_hallucinated(candidates, scene)
+    if worst is not None:
+        return pair_of(conversation, rejected=worst)
+    made = hallucinated(reference, scene, settings=settings, rng=chance(seed, conversation.id, "hallucination"))
+    return Dropped(NOTHING, conversation.id) if made is None else pair_of(conversation, rejected=made.text)
+
+
+def most_hallucinated(candidates: Sequence[str], scene: Scene) -> str | None:
+    """Return the candidate with the most untrue statements, the first of equals, or None where all are true."""
+    faults = [sum(map(scene.untrue, read_facts(text, region=scene.region).facts)) for text in candidates]
+    return candidates[int(np.argmax(faults))] if max(faults, default=0) else None
+
+
+def hallucinated(
+    reference: str, scene: Scene, *, settings: HallucinationConfig, rng: np.random.Generator
+) -> Hallucination | None:
+    """Return a wrong answer of about the reference's length, or None where no rule makes one.
+
+    Args:
+        reference: right answer.
+        scene: what is true.
+        settings: how.
+        rng: of the choice.
+    """
+    if len(reference.split()) <= _SHORT and (short := _short(reference, scene, settings, rng)):
+        return short
+    sentences = _SENTENCE.split(reference)
+    order = rng.permutation(len(sentences)).tolist()
+    errors: list[Error] = []
+    room = settings.length_tolerance * len(reference)
+    for place in order:
+        options = [made for made in rewrites(sentences[place], scene) if made.error in settings.errors]
+        chosen = _chosen(options, len(sentences[place]), room, errors, rng)
+        if chosen is None:
+            continue
+        room -= abs(len(chosen.text) - len(sentences[place]))
+        sentences[place] = chosen.text
+        errors.append(chosen.error)
+        if len(errors) == settings.changes:
+            return Hallucination(text=" ".join(sentences), errors=tuple(errors))
+    return None
+
+
+def _chosen(
+    options: Sequence[Rewrite], length: int, room: float, used: Sequence[Error], rng: np.random.Generator
+) -> Rewrite | None:
+    """Draw an error, then one of its three rewrites that are nearest in length to what stood there."""
+    near = [option for option in options if abs(len(option.text) - length) <= room]
+    kinds = list(dict.fromkeys(option.error for option in near))
+    fresh = [kind for kind in kinds if kind not in used] or kinds
+    if not fresh:
+        return None
+    kind = fresh[int(rng.integers(len(fresh)))]
+    same = sorted((one for one in near if one.error == kind), key=lambda one: abs(len(one.text) - length))[:3]
+    return same[int(rng.integers(len(same)))]
+
+
+def _scene(reference: str, study: Study | None, settings: HallucinationConfig) -> Scene:
+    told = read_facts(reference, region=settings.region).facts
+    recorded = recorded_facts(study.findings) if study is not None else ()
+    return Scene(region=settings.region, facts=(*recorded, *told))
+
+
+def _short(
+    reference: str, scene: Scene, settings: HallucinationConfig, rng: np.random.Generator
+) -> Hallucination | None:
+    """Turn a short answer round: yes and no, sides, findings by name, numbers with a unit."""
+    plain = reference.strip().rstrip(".").lower()
+    options: list[tuple[Error, str]] = []
+    for one, other in _OPPOSITES.items():
+        options += [("denied", other)] if plain == one else [("invented", one)] if plain == other else []
+    turned = other_side(plain)
+    if turned != plain:
+        options.append(("side", turned))
+    if plain in _concepts(scene.region):
+        options += [("finding", name) for name, concept in _concepts(scene.region).items()
+                    if concept not in scene.there | {_concepts(scene.region)[plain]}]  # fmt: skip
+    if re.fullmatch(SIZE, plain):
+        size = millimetres(plain)
+        options += [("size", _like(plain, size * factor)) for factor in (0.5, 2.0)]
+    options = [option for option in options if option[0] in settings.errors and option[1] != plain]
+    if not options:
+        return None
+    error, text = options[int(rng.integers(len(options)))]
+    return Hallucination(text=_dressed(text, reference), errors=(error,))
+
+
+def _like(written: str, size_mm: float) -> str:
+    return f"{size_mm / 10:.1f} cm" if written.endswith("cm") else f"{max(1, round(size_mm))} mm"
+
+
+@cache
+def _concepts(region: str) -> dict[str, str]:
+    """First names of findings."""
+    return {entry.names[0].lower(): concept for concept, entry in grammar(region).findings.items()}
+
+
+def _dressed(text: str, like: str) -> str:
+    """Write an answer with the capital and the full stop of another."""
+    first = text[0].upper() if like.strip()[0].isupper() else text[0]
+    return first + text[1:] + ("." if like.rstrip().endswith(".") else "")
