@@ -15,10 +15,19 @@ from vesalius.data.messages import Media, Message, media_of
 from vesalius.data.records import Box
 from vesalius.errors import DataError
 
-__all__ = ["MARK", "Conversation", "Located", "mark", "marked"]
+__all__ = ["MARK", "Conversation", "Located", "RowError", "mark", "marked"]
 
 MARK = re.compile(r"<objects:((?:\d+(?:,\d+)*)?)>")
 """What stands in a text for objects, by their numbers; ``<objects:>`` is for none."""
+
+
+class RowError(DataError):
+    """A row of a source is wrong."""
+
+    def __init__(self, told: str, *, kind: str = "row") -> None:
+        """Take the message, and the kind of fault by which faults are counted."""
+        super().__init__(told)
+        self.kind = kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
