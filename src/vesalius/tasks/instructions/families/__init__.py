@@ -1,0 +1,39 @@
+"""Families of tasks: what a study can be asked, with words from the templates and truths from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vesalius.data.conversations.corpus import Family
+from vesalius.errors import ConfigError, did_you_mean
+from vesalius.tasks.instructions.families.asked import Asked
+from vesalius.tasks.instructions.families.findings import Classification, Presence
+from vesalius.tasks.instructions.families.questions import Questions
+from vesalius.tasks.instructions.families.regions import Counted, Landmarks, RegionToText, TextToRegion
+from vesalius.tasks.instructions.families.reports import GroundedReport, Written
+
+__all__ = [
+    "FAMILIES", "Asked", "Classification", "Counted", "GroundedReport", "Landmarks", "Presence", "Questions",
+    "RegionToText", "TextToRegion", "Written", "families",
+]  # fmt: skip
+
+FAMILIES: dict[str, type[Asked]] = {
+    "vqa": Questions, "caption": Written, "findings": Written, "impression": Written, "report": Written,
+    "presence": Presence, "classification": Classification, "text2region": TextToRegion,
+    "bounding": TextToRegion, "pointing": TextToRegion, "region2text": RegionToText,
+    "grounded_report": GroundedReport, "counting": Counted, "cnt_and_point": Counted, "count_and_box": Counted,
+    "landmark": Landmarks,
+}  # fmt: skip
+"""Class of each family by its name; the name is also the task of the templates."""
+
+
+def families(names: Sequence[str], *, language: str = "en") -> list[Family]:
+    """Return families by name, with their usual settings, in a language.
+
+    Raises:
+        ConfigError: no such family, or it is not worded in the language.
+    """
+    unknown = [name for name in names if name not in FAMILIES]
+    if unknown:
+        raise ConfigError(f"unknown family of tasks {unknown[0]!r}{did_you_mean(unknown[0], FAMILIES)}")
+    return [FAMILIES[name](name=name, language=language) for name in names]
