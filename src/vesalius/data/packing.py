@@ -104,7 +104,7 @@ def token_batches(lengths: ArrayLike, *, budget: int, window: int = 1024, seed: 
         DataError: a row is longer than the budget.
     """
     given = np.asarray(lengths, dtype=np.int64).reshape(-1)
-    _check_budget(budget, window)
+    _check_budget(budget, window, least=1)
     over = np.flatnonzero(given > budget)
     if len(over):
         raise DataError(_too_long(f"row {over[0]}", int(given[over[0]]), budget, len(over)))
@@ -147,9 +147,7 @@ class Stream(Generic[Key]):
             window: most rows in memory.
             too_long: "error", or "skip": left out and counted in `skipped`.
         """
-        _check_budget(budget, window)
-        if window < 1:
-            raise ConfigError(f"a stream needs a window of at least one row; got {window}")
+        _check_budget(budget, window, least=1)
         self._source, self._budget, self._window, self._too_long = rows, budget, window, too_long
         self.skipped = 0
         self.tokens = 0
@@ -226,9 +224,11 @@ def _best_fit(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return sorted((sorted(own) for own in packs), key=lambda own: own[0])
 
 
-def _check_budget(budget: int, window: int) -> None:
-    if budget < 1 or window < 0:
-        raise ConfigError(f"budget {budget} and window {window}; expected a budget from 1 on, a window from 0 on")
+def _check_budget(budget: int, window: int, *, least: int = 0) -> None:
+    if budget < 1 or window < least:
+        raise ConfigError(
+            f"budget {budget} and window {window}; expected a budget from 1 on, a window from {least} on"
+        )
 
 
 def _too_long(row: str, length: int, budget: int, count: int) -> str:
