@@ -154,7 +154,7 @@ def first_hits(inside: ArrayLike, scores: ArrayLike, *, repeats_count: bool = Fa
         repeats_count: a further hit on a found lesion is a false alarm; else it is not counted (LUNA16).
     """
     lies, values = np.asarray(inside, dtype=bool), np.asarray(scores, dtype=np.float64)
-    lies = lies.reshape(len(values), -1)
+    lies = lies.reshape(len(values), -1) if len(values) else np.zeros((0, 0), dtype=bool)
     free = np.ones(lies.shape[1], bool)
     hit, counted = np.zeros(len(values), bool), np.ones(len(values), bool)
     for place in np.argsort(-values, kind="stable"):

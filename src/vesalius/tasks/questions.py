@@ -27,9 +27,11 @@ from vesalius.metrics.classification import auroc
 from vesalius.metrics.lexical import lexical_scores
 from vesalius.metrics.selective import aurc, aurc_draws
 from vesalius.tasks._labels import Rows
+from vesalius.tasks._question_scores import evidence_scores
+from vesalius.tasks.answers.evidence import evidence_of, is_evidence
 from vesalius.tasks.base import Score, TaskData
 
-__all__ = ["BY_RULE", "TASK", "TEXT", "Questions", "text_detail"]
+__all__ = ["BY_RULE", "RATIO_SIDES", "TASK", "TEXT", "Questions", "text_detail"]
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +39,8 @@ TEXT = "text"
 """Label of a row that holds a written text and what it is compared with, in its detail."""
 BY_RULE = "accuracy_by_rule"
 """Label of a row that says what the rule made of an answer that a judge has read."""
+RATIO_SIDES = ("over", "under")
+"""What the detail of a row says of each ratio that its value is part of."""
 _BINS = 10
 """Of equal width, for the calibration error of stated confidence."""
 _COLUMNS = 64
@@ -77,7 +81,8 @@ class Questions:
         weights = rows.weights(resamples=resamples, seed=seed)
         scores = _means(list(_parts(rows)), rows.score, weights)
         scores += _macros(scores, weights)
-        return scores + _confidence(rows, weights) + _judges(rows, weights) + _texts(rows, weights)
+        scores += _ratios(rows, weights) + _confidence(rows, weights) + _judges(rows, weights)
+        return scores + _evidence(rows, weights) + _texts(rows, weights)
 
 
 TASK = Questions
@@ -149,6 +154,56 @@ def _macro(key: tuple[str, str, str], members: list[Score], weights: PatientWeig
     extra = {"over": len(members), "left_out_in_resamples": drawn.left_out}
     rows = np.unique(np.concatenate([one.rows for one in members if one.rows is not None]))
     return Score.of(interval, task=task, metric=metric, label=label, extra=extra, draws=drawn.draws, rows=rows)
+
+
+def _ratios(rows: Rows, weights: PatientWeights) -> list[Score]:
+    """Score the mean of a metric in one part over that in another, as the rows of both say; NaN over 0.
+
+    A resample draws the clusters of both parts at once, so that those which they share are paired.
+    """
+    sides: dict[tuple[str, str, str], dict[str, list[int]]] = {}
+    held = np.array([bool(one.get("ratios")) for one in rows.variants], dtype=bool)
+    for row in np.flatnonzero(held[rows.variant] & np.isfinite(rows.score)):
+        for name, side in rows.variants[rows.variant[row]].get("ratios", {}).items():
+            bench, _, part = rows.tasks[rows.task[row]].partition(".")
+            rule = part.partition("@")[2]
+            key = (f"{bench}.{name}" + (f"@{rule}" if rule else ""), rows.labels[rows.label[row]], name)
+            sides.setdefault(key, {}).setdefault(side, []).append(row)
+    return [
+        _ratio(rows, weights, task=task, metric=metric, sides=found)
+        for (task, metric, _), found in sides.items()
+        if len(found) == 2
+    ]
+
+
+def _ratio(
+    rows: Rows, weights: PatientWeights, *, task: str, metric: str, sides: Mapping[str, Sequence[int]]
+) -> Score:
+    over, under = (np.array(sides[side]) for side in RATIO_SIDES)
+    places = np.sort(np.concatenate([over, under]))
+    above = np.isin(places, over).astype(np.float64)
+    value = rows.score[places]
+    seen = weights.select(places)
+    drawn = seen.sums(np.column_stack([value * above, above, value * (1 - above), 1 - above]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = drawn[:, ::2] / drawn[:, 1::2]
+        draws = np.where(shares[:, 1] > 0, shares[:, 0] / shares[:, 1], np.nan)
+    means = {side: float(rows.score[list(sides[side])].mean()) for side in RATIO_SIDES}
+    whole = means["over"] / means["under"] if means["under"] else float("nan")
+    interval = percentile(whole, draws, weights=seen)
+    return Score.of(interval, task=task, metric=f"{metric}_ratio", label="all", extra=means, draws=draws, rows=places)
+
+
+def _evidence(rows: Rows, weights: PatientWeights) -> list[Score]:
+    """Score what is made of all answers of a part at once."""
+    scores = []
+    for number, label in enumerate(rows.labels):
+        for task_number, task in enumerate(rows.tasks if is_evidence(label) else ()):
+            places = np.flatnonzero((rows.label == number) & (rows.task == task_number))
+            if len(places):
+                found = [evidence_of(rows.variants[row]) for row in rows.variant[places]]
+                scores += evidence_scores(found, weights.select(places), task=task, rows=places)
+    return scores
 
 
 def _confidence(rows: Rows, weights: PatientWeights) -> list[Score]:
