@@ -15,7 +15,7 @@ from vesalius.benchmarks.base import Item
 from vesalius.benchmarks.medevalkit import BENCHMARK
 from vesalius.data.messages import Media
 from vesalius.errors import DataError
-from vesalius.evaluation.answering.marking import judge_requests, marks_of
+from vesalius.evaluation.answering.marking import Record, judge_requests, marks_of
 from vesalius.evaluation.answering.replies import Exam, Replies, collect
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.answering.survey import survey
@@ -140,7 +140,7 @@ def test_a_judge_reads_free_answers_and_rubrics(release: Path, tmp_path: Path) -
     waiting = {request.id: request for request in judge_requests(exam, replies)}
     for verdict in Saying("<judge>0</judge>").generate(waiting.values()):
         verdicts.add(waiting[verdict.id], verdict)
-    marks = list(marks_of(exam, replies, convention="strict", verdicts=verdicts))
+    marks = list(marks_of(Record(exam=exam, replies=replies, verdicts=verdicts), convention="strict"))
     for item, mark in marks:
         if item.kind == "rubric":
             assert (mark.values["score"], mark.status) == (0, "unparsed")

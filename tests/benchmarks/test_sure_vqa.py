@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -23,7 +22,6 @@ from vesalius.benchmarks.sure_vqa import (
     multilabel_credit,
     over_seeds,
     relative_robustness,
-    robustness,
 )
 from vesalius.data.messages import Media, text_of
 from vesalius.data.releases.twins import write_json
@@ -166,7 +164,7 @@ def test_the_judge(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         judged = BENCHMARK.judged_by(one, marked(one, "left"), [Reply(id="1", text=said)])
         assert judged.values["stars"] == pytest.approx(stars, nan_ok=True)
         assert judged.status == ("unparsed" if math.isnan(stars) else "answered")
-    monkeypatch.setattr("vesalius.evaluation.answering.run.open_predictor", lambda spec, *, device: Starring())
+    monkeypatch.setattr("vesalius.evaluation.answering.job.open_predictor", lambda spec, *, device: Starring())
     done = answer_benchmark(
         "control:oracle", on=BENCHMARK, data=release, out=tmp_path, parts=("ovqa-organ-iid",), judge="starring",
         resamples=20, controls=False, report=False,
@@ -318,24 +316,16 @@ def test_question_only_reaches_the_prior_and_the_picture_beats_it(planted: Path,
     assert [value(done, part) for part in parts] == [1, 1]
     assert [value(done, part, control="question-only") for part in parts] == [0.75, 0.25]
     assert [value(done, part, control="majority") for part in parts] == [0.75, 0.25]
-    (model,), (blind,) = (
-        robustness(done.predictions(control=control), resamples=200) for control in ("", "question-only")
+    model, blind = (
+        done.score("sure_vqa.slake-modality", "accuracy_ratio", "all", control=control)
+        for control in ("", "question-only")
     )
-    assert (model.shift, model.iid, model.ood) == ("slake-modality", 1, 1)
-    assert model.relative is not None
-    assert (model.relative.value, model.relative.low, model.relative.high) == (1, 1, 1)
-    assert blind.relative is not None
-    assert blind.relative.value == pytest.approx(1 / 3)
-    assert blind.relative.low < 1 / 3 < blind.relative.high < 1
-
-
-def test_robustness_is_undefined_where_nothing_is_right() -> None:
-    table = pa.table({
-        "task": ["sure_vqa.slake-content-iid", "sure_vqa.slake-content-ood", "sure_vqa.ovqa-type-ood"],
-        "patient": ["1", "2", "3"], "label": ["accuracy"] * 3, "score": [0.0, 1.0, 1.0],
-    })  # fmt: skip
-    (found,) = robustness(table, resamples=10)
-    assert (found.shift, found.iid, found.ood, found.relative) == ("slake-content", 0, 1, None)
+    assert model is not None
+    assert (model["value"], model["low"], model["high"]) == (1, 1, 1)
+    assert blind is not None
+    assert blind["value"] == pytest.approx(1 / 3)
+    assert (blind["extra"]["over"], blind["extra"]["under"]) == (0.25, 0.75)
+    assert blind["low"] < 1 / 3 < blind["high"] < 1
 
 
 @pytest.mark.evidence(

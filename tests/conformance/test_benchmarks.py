@@ -10,7 +10,8 @@ import pytest
 
 from vesalius.benchmarks.base import Benchmark, Item, benchmark, question_benchmarks
 from vesalius.data.messages import text_of
-from vesalius.evaluation.answering.run import answer_benchmark, headlines_of
+from vesalius.evaluation.answering.facts import headlines_of
+from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.answering.survey import twin_of
 from vesalius.evaluation.paired import LOWER_IS_BETTER
 from vesalius.inference.mock import MockEndpoint, MockSettings

@@ -12,7 +12,7 @@ import pytest
 from vesalius.benchmarks.base import Benchmark, Item, Mark
 from vesalius.data.messages import Message
 from vesalius.errors import ConfigError
-from vesalius.evaluation.answering import run
+from vesalius.evaluation.answering import job
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.inference.predictor import BasePredictor
 from vesalius.inference.requests import Reply, Request
@@ -103,7 +103,7 @@ def test_credentialed_parts_stay_on_this_machine(tmp_path: Path) -> None:
 
 def test_the_judge_is_asked_once_and_its_agreement_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     judge = Fixed("judge")
-    monkeypatch.setattr(run, "open_predictor", lambda spec, device: judge if spec == "judge" else spec)
+    monkeypatch.setattr(job, "open_predictor", lambda spec, device: judge if spec == "judge" else spec)
     for _ in range(2):
         done = answer_benchmark(
             Fixed("model"), on=Words(), data=tmp_path, out=tmp_path / "out", resamples=50, judge="judge",
@@ -136,7 +136,7 @@ def test_the_judge_is_opened_once_for_all_systems(tmp_path: Path, monkeypatch: p
         opened.append(spec)
         return Fixed("judge") if spec == "judge" else spec
 
-    monkeypatch.setattr(run, "open_predictor", open_one)
+    monkeypatch.setattr(job, "open_predictor", open_one)
     done = answer_benchmark(
         Fixed("model"), on=Words(), data=tmp_path, out=tmp_path / "out", resamples=20, judge="judge", report=False
     )

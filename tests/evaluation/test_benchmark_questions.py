@@ -15,7 +15,7 @@ from vesalius.benchmarks.base import Arm, Benchmark, Headline, Item, Mark, Statu
 from vesalius.curation.leakage import Contamination
 from vesalius.data.messages import Media, Message
 from vesalius.errors import CapabilityError, ConfigError, DataError
-from vesalius.evaluation.answering.controls import knowing
+from vesalius.evaluation.answering.controls import knowing, right_answers
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.answering.safety import probes
 from vesalius.evaluation.compare import compare
@@ -162,7 +162,8 @@ def test_controls_are_models_too(colours: Colours, tmp_path: Path) -> None:
 def test_the_majority_is_that_of_training_where_there_is_one_and_never_the_item_s_own(colours: Colours) -> None:
     asked = list(colours.items(colours.folder, parts=("red", "blue"), split="test"))
     pool = [item for item in asked if item.part == "red" and item.truth == "no"]
-    control = knowing("majority", colours, lambda: asked, pool, seed=0)
+    known = right_answers(colours, lambda: asked, lambda: pool)
+    control = knowing("majority", colours, lambda: asked, known, seed=0)
     requests = [Request(id=f"{item.id}/0", messages=(Message(role="user", parts=("?",)),)) for item in asked]
     said = {reply.id: reply.text for reply in control.generate(requests)}
     assert {text for name, text in said.items() if name.startswith("red")} == {"no"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from vesalius import registry
 from vesalius.data.messages import Media
 from vesalius.errors import ConfigError, did_you_mean
 from vesalius.inference.requests import Reply, Request
+from vesalius.tasks.answers.evidence import Evidence
 
 __all__ = [
     "Arm",
@@ -28,13 +29,15 @@ __all__ = [
     "Item",
     "Mark",
     "Published",
+    "Ratio",
     "Stage",
     "Status",
     "benchmark",
     "question_benchmarks",
 ]
 
-Status = Literal["answered", "unparsed", "ambiguous", "refused", "empty", "failed"]
+Status = Literal["answered", "unparsed", "ambiguous", "refused", "empty", "failed", "unreadable"]
+"""What became of an answer; `unreadable` failed because a picture of the item cannot be read: the harness sees it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,9 @@ class Mark:
     """Left, top, right and bottom in shares of the first picture, to be drawn on it."""
     ids: tuple[str, ...] = ()
     """Items that are marked together; empty for the one item itself."""
+    evidence: tuple[Evidence, ...] = ()
+    """What scores over all answers of the part are made of, one of each kind and metric. The harness adds how
+    probable each option of a choice is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +127,19 @@ class Headline:
     """Empty for every part."""
     over: str = ""
     """Field of the items over whose values a plain mean is taken (macro); empty for the mean over all items."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """A score of its own: the mean of a metric in one part over that in another, such as a relative robustness."""
+
+    name: str
+    """In the place of the part in the score's name."""
+    metric: str
+    over: str
+    """Part above the line."""
+    under: str
+    """Part below it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +166,7 @@ class Benchmark(ABC):
     headlines: tuple[Headline, ...] = (Headline(metric="accuracy"),)
     text_metrics: tuple[str, ...] = ()
     """Names of `vesalius.metrics.lexical` that are taken over all written texts of a part."""
+    ratios: tuple[Ratio, ...] = ()
     published: tuple[Published, ...] = ()
     credentialed: tuple[str, ...] = ()
     """Parts whose files may be had after a training and an agreement only, and may not be handed on."""
@@ -188,6 +208,10 @@ class Benchmark(ABC):
     def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
         """Mark the replies to one item by a convention."""
 
+    def group(self, item: Item) -> str:
+        """Return a name that items share which `gather` marks together; a drawn sample never parts them."""
+        return item.id
+
     def gather(self, marks: Iterable[tuple[Item, Mark]], *, convention: str) -> Iterator[tuple[Item, Mark]]:
         """Turn marks of items into those that are averaged, such as of pairs; each item for itself by default."""
         yield from marks
@@ -199,6 +223,20 @@ class Benchmark(ABC):
     def judged(self, item: Item, mark: Mark, verdict: Reply) -> Mark:
         """Add what the judge said to a mark."""
         return mark
+
+    def turned(self, item: Item, said: Sequence[Reply]) -> tuple[Item, Sequence[Reply]] | None:
+        """Return item and replies as a judge sees them with the two answers in each other's place.
+
+        Options stand in the other order; the right answer and the reply to an open or closed question change places.
+        None where a verdict would not mean the same, such as of reports by a rubric.
+        """
+        if item.options and item.truth in item.options:
+            letters = list(item.options)
+            options = dict(zip(letters, list(item.options.values())[::-1], strict=True))
+            return replace(item, options=options, truth=letters[-1 - letters.index(item.truth)]), said
+        if item.kind in ("open", "closed") and isinstance(item.truth, str) and said[-1].text.strip():
+            return replace(item, truth=said[-1].text), (*said[:-1], replace(said[-1], text=item.truth))
+        return None
 
     def judges(self, item: Item, said: Sequence[Reply]) -> tuple[Request, ...]:
         """Return all that a judge is asked about the replies: the one request of `judge`, or several of a rubric."""

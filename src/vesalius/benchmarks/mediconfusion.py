@@ -148,6 +148,10 @@ class MediConfusion(Benchmark):
         chosen, status, rule = _chosen(item, said[0], convention)
         return Mark(values=_single(item, chosen), status=status, said=chosen, rule=rule, ids=(item.id,))
 
+    def group(self, item: Item) -> str:
+        """Return the pair."""
+        return f"{item.part}-{item.more['pair']}"
+
     def gather(self, marks: Iterable[tuple[Item, Mark]], *, convention: str) -> Iterator[tuple[Item, Mark]]:
         """Yield each picture's mark, and after the second of a pair what the pair is worth."""
         before: tuple[Item, Mark] | None = None

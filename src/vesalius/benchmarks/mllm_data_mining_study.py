@@ -35,6 +35,7 @@ from vesalius.metrics.boxes import iou, matches
 from vesalius.metrics.masks import counts, dice
 from vesalius.paper import Paper
 from vesalius.tasks.answers import Parsed, parse_boxes, parse_choice
+from vesalius.tasks.answers.evidence import Boxes, Counts, Evidence, Number
 from vesalius.tasks.answers.outlines import parse_mask, runs_of
 from vesalius.tasks.answers.reply import empty, refusal, without_reasoning
 from vesalius.virtual.twin import virtual_patients
@@ -318,17 +319,34 @@ def _boxed(item: Item, reply: str) -> Mark:
     if _TASK_OF[item.part] == "localisation":
         values["iou"] = float(iou(boxes[:1], truth[:1]).max(initial=0.0))
     said = json.dumps(boxes.round(1).tolist())
-    return Mark(values=values, status=parsed.status, said=said, rule=parsed.rule)
+    evidence = (
+        _found(boxes, truth, answered=parsed.status == "answered") if item.part == "pneumonia_detection" else ()
+    )
+    return Mark(values=values, status=parsed.status, said=said, rule=parsed.rule, evidence=evidence)
+
+
+def _found(boxes: NDArray[np.float64], truth: NDArray[np.float64], *, answered: bool) -> tuple[Evidence, ...]:
+    """Return what FROC, F1 over all pictures and the agreement in number are made of."""
+    hit = matches(boxes, -np.arange(len(boxes), dtype=np.float64), truth, threshold=_HIT).hit
+    count = Number(truth=float(len(truth)), said=float(len(boxes)) if answered else None, unit="opacities")
+    pooled = Counts(metric="micro_f1", found=float(hit.sum()), said=float(len(boxes)), wanted=float(len(truth)))
+    return Boxes(said=_tuples(boxes), truth=_tuples(truth)), pooled, count
+
+
+def _tuples(boxes: NDArray[np.float64]) -> tuple[tuple[float, float, float, float], ...]:
+    return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in boxes)
 
 
 def _masked(item: Item, reply: str) -> Mark:
     """Mark a mask by Dice; nothing where there is nothing is right, what cannot be read is wrong."""
     parsed = parse_mask(reply, size=item.more["size"])
-    if parsed.status != "answered":
-        return Mark(values={"dice": 0.0}, status=parsed.status, rule=parsed.rule)
     truth = _read(item.more["mask"], item.truth[1])
-    score = float(dice(counts(parsed.value, truth), empty="one"))
-    return Mark(values={"dice": score}, said=f"{int(parsed.value.sum())} pixels", rule=parsed.rule)
+    area = Number(truth=float(truth.sum()), unit="pixels")
+    if parsed.status != "answered":
+        return Mark(values={"dice": 0.0}, status=parsed.status, rule=parsed.rule, evidence=(area,))
+    score, said = float(dice(counts(parsed.value, truth), empty="one")), int(parsed.value.sum())
+    area = replace(area, said=float(said))
+    return Mark(values={"dice": score}, said=f"{said} pixels", rule=parsed.rule, evidence=(area,))
 
 
 def _told(item: Item, reply: str) -> Mark:

@@ -154,6 +154,10 @@ class Smmile(Benchmark):
             parsed, read, values = _compared(item, said[0].text, released=convention != "strict")
         return Mark(values=values | _copying(item), status=parsed.status, said=read, rule=parsed.rule)
 
+    def group(self, item: Item) -> str:
+        """Return the item, of a part of permutations the problem."""
+        return f"{item.part}-{item.cluster}" if item.part.startswith("plusplus") else item.id
+
     def gather(self, marks: Iterable[tuple[Item, Mark]], *, convention: str) -> Iterator[tuple[Item, Mark]]:
         """Yield the marks, and after a part of permutations what their order does to each problem."""
         families: dict[tuple[str, str], list[tuple[Item, Mark]]] = {}

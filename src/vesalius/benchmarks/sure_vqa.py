@@ -22,24 +22,19 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from vesalius.benchmarks import _sure_vqa_sets as sets
-from vesalius.benchmarks.base import Arm, Benchmark, Headline, Item, Mark
+from vesalius.benchmarks.base import Arm, Benchmark, Headline, Item, Mark, Ratio
 from vesalius.benchmarks.prompts import prompts
 from vesalius.data.messages import Media, Message
 from vesalius.errors import DataError
 from vesalius.inference.requests import Decoding, Reply, Request
-from vesalius.metrics.bootstrap import Interval, PatientWeights, patient_weights, percentile
-from vesalius.metrics.resampled import mean
 from vesalius.paper import Paper
 from vesalius.tasks.answers import parse_judge, score_closed, score_open
 
 __all__ = [
-    "BENCHMARK", "PAPER", "Robustness", "SeedRobustness", "SureVqa", "corruptions", "frequent_answers",
-    "multilabel_credit", "over_seeds", "relative_robustness", "robustness",
+    "BENCHMARK", "PAPER", "SeedRobustness", "SureVqa", "corruptions", "frequent_answers", "multilabel_credit",
+    "over_seeds", "relative_robustness",
 ]  # fmt: skip
 
 PAPER = Paper(
@@ -86,6 +81,11 @@ class SureVqa(Benchmark):
         }
     )
     headlines = (Headline(metric="accuracy"), Headline(metric="f1"))
+    ratios = tuple(
+        Ratio(name=shift, metric=metric, over=f"{shift}-ood", under=f"{shift}-iid")
+        for metric in ("accuracy", "f1")
+        for shift in sets.SHIFTS
+    )
 
     def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
         """Yield the rows of each side; what an o.o.d. part is fitted to ("train") are i.i.d. rows of its shift."""
@@ -170,18 +170,6 @@ class SureVqa(Benchmark):
 BENCHMARK = SureVqa()
 
 
-class Robustness(NamedTuple):
-    """One shift and metric of a model."""
-
-    shift: str
-    metric: str
-    iid: float
-    """Score on the i.i.d. test: a robustness means little where this is low."""
-    ood: float
-    relative: Interval | None
-    """O.o.d. over i.i.d. with its interval; None where the i.i.d. score is 0."""
-
-
 class SeedRobustness(NamedTuple):
     """Relative robustness over runs of several seeds."""
 
@@ -211,36 +199,6 @@ def over_seeds(iid: Sequence[float], ood: Sequence[float]) -> SeedRobustness:
     middle = float(np.mean(known)) if known else math.nan
     spread = float(np.std(known, ddof=1)) if len(known) > 1 else math.nan
     return SeedRobustness(middle, spread, each, len(each) - len(known))
-
-
-def robustness(
-    table: pa.Table, *, metric: str = "accuracy", resamples: int = 1000, seed: int = 0
-) -> list[Robustness]:
-    """Return the relative robustness of one system under each shift that its answers hold.
-
-    The patients of both sides are drawn again apart from each other, which holds where a shift parts patients; where
-    it parts the questions of a patient, the interval is wider than it need be.
-
-    Args:
-        table: its rows of `PREDICTIONS`, the model's or a control's, such as question-only.
-        metric: whose values are compared.
-        resamples: of patients.
-        seed: of the resamples.
-    """
-    found = []
-    for shift in sets.SHIFTS:
-        iid, ood = (
-            _side(table, f"{BENCHMARK.name}.{shift}-{side}", metric, resamples, seed + place)
-            for place, side in enumerate(("iid", "ood"))
-        )
-        if iid is None or ood is None:
-            continue
-        with np.errstate(invalid="ignore", divide="ignore"):
-            draws = np.where(iid.draws > 0, ood.draws / iid.draws, np.nan)
-        relative = relative_robustness(iid.value, ood.value)
-        interval = percentile(relative, draws, weights=ood.weights) if iid.value else None
-        found.append(Robustness(shift, metric, iid.value, ood.value, interval))
-    return found
 
 
 def frequent_answers(items: Iterable[Item]) -> dict[str, str]:
@@ -299,20 +257,3 @@ def _candidates(item: Item, mode: str) -> tuple[str, ...]:
 
 def _between(ends: tuple[float, float], share: float) -> float:
     return ends[0] + (ends[1] - ends[0]) * share
-
-
-class _Side(NamedTuple):
-    value: float
-    draws: NDArray[np.float64]
-    weights: PatientWeights
-
-
-def _side(table: pa.Table, task: str, metric: str, resamples: int, seed: int) -> _Side | None:
-    rows = table.filter(pc.and_(pc.equal(table["task"], task), pc.equal(table["label"], metric)))
-    values = rows["score"].to_numpy()
-    known = np.isfinite(values)
-    if not known.any():
-        return None
-    patients = [one for one, held in zip(rows["patient"].to_pylist(), known, strict=True) if held]
-    weights = patient_weights(patients, resamples=resamples, seed=seed)
-    return _Side(float(values[known].mean()), mean(values[known], weights), weights)

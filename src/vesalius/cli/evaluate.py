@@ -55,11 +55,17 @@ def evaluate(
         str, typer.Option(help="Benchmark: 'stated' in words or 'agreement' of drawn answers.")
     ] = "",
     safety_items: Annotated[int, typer.Option(help="Benchmark: items of the safety sheet; 0 for none.")] = 100,
-    base: Annotated[str, typer.Option(help="Benchmark: model that this one was adapted from, for a pair.")] = "",
+    base: Annotated[
+        str,
+        typer.Option(help="Benchmark: model to compare with in pairs; the one it was adapted from, 'none' for none."),
+    ] = "",
     allow_upload: Annotated[
         bool, typer.Option("--allow-upload", help="Benchmark: credentialed parts may go to an endpoint elsewhere.")
     ] = False,
     judge: Annotated[str, typer.Option(help="Benchmark: model that judges free answers.")] = "",
+    judge_swap: Annotated[
+        bool, typer.Option("--judge-swap", help="Benchmark: judge both orders of the answers; their mean counts.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Evaluate a model and its controls on a split or a benchmark, and write scores, predictions and a report."""
@@ -89,6 +95,7 @@ def evaluate(
             "conventions": _split(conventions),
             "rescore": rescore,
             "judge": judge,
+            "judge_swap": judge_swap,
             "allow_upload": allow_upload,
             "confidence": confidence,
             "safety_items": safety_items,
@@ -100,7 +107,7 @@ def evaluate(
     else:
         _require_corpus(on, question_benchmarks())
         found = [_corpus(model, on, split, _split(tasks), out, contamination, resume, shared)]
-    pairs = [_against(base, one, settings=asked) for one in found] if base and benchmarks else []
+    pairs = _pairs(model, base, found, settings=asked) if benchmarks else []
     documents: list[dict[str, Any]] = [{**one.document, "folder": str(one.folder)} for one in found]
     for document, pair in zip(documents, pairs, strict=False):
         document["against_base"] = pair.document
@@ -136,6 +143,21 @@ def _benchmark(model: str, name: str, *, data: str, out: str, several: bool, set
     return answer_benchmark(
         model, on=name, data=folders[0] or None, out=folders[1] or None, progress=progress, **settings
     )
+
+
+def _pairs(model: str, base: str, found: list[Any], *, settings: dict[str, Any]) -> list[Any]:
+    """Compare with the base that is named, else with the one that the model's folder tells, where it can be asked."""
+    from vesalius.errors import VesaliusError
+    from vesalius.evaluation.answering.adapted_from import known_base
+
+    if base:
+        return [] if base == "none" else [_against(base, one, settings=settings) for one in found]
+    known = known_base(model)
+    try:
+        return [_against(known, one, settings=settings) for one in found] if known else []
+    except VesaliusError as error:
+        typer.echo(f"not compared with {known}, which {model} was adapted from: {error}", err=True)
+        return []
 
 
 def _against(base: str, found: Any, *, settings: dict[str, Any]) -> Any:

@@ -109,7 +109,7 @@ def compare(
 
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / COMPARISON_FILE, document)
-        write_comparison(comparison, folder)
+        write_comparison(comparison, folder, systems=list(zip(names, opened, strict=True)))
     return comparison
 
 

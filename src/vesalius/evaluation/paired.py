@@ -24,8 +24,8 @@ from vesalius.tasks.base import Score, column
 __all__ = ["LOWER_IS_BETTER", "Pair", "PairedScore", "align", "compare_scores", "item_values", "permutation_p"]
 
 LOWER_IS_BETTER = (
-    "brier", "ece", "aurc", "median_rank", "unparsed", "refused", "empty", "failed", "confusion", "mae",
-    "order_sensitivity", "order_flips",
+    "brier", "ece", "aurc", "median_rank", "unparsed", "refused", "empty", "failed", "unreadable", "confusion", "mae",
+    "mre", "conformal_size", "order_sensitivity", "order_flips",
 )  # fmt: skip
 """Starts of the metrics whose smaller value is better."""
 _SWAPS = 2000

@@ -13,7 +13,7 @@ from vesalius.evaluation.together import together_words
 
 __all__ = ["HEADLINES", "Headline", "Standing", "headline_names", "headline_words", "headlines", "summary", "verdict"]
 
-Standing = Literal["above", "not above", "undecided", "undefined"]
+Standing = Literal["above", "not above", "undecided", "no interval", "undefined"]
 
 HEADLINES = (
     ("zero_shot", "auroc", "macro", "Zero-shot AUROC, mean over findings"),
@@ -41,6 +41,14 @@ HEADLINES = (
 """Task, metric, label and words of the scores that stand at the top."""
 
 
+_OPEN: Mapping[Standing, str] = {
+    "undecided": "intervals overlap",
+    "no interval": "there is no interval to tell",
+    "undefined": "a control has no value",
+}
+"""Why a headline score is neither above its controls nor below one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Headline:
     """A score that stands at the top, beside the same score of the controls."""
@@ -55,15 +63,15 @@ class Headline:
         return str(self.score["metric"]).startswith(LOWER_IS_BETTER)
 
     def standing(self, control: str) -> Standing:
-        """Say whether the model is above a control: intervals apart, overlapping, or not known."""
+        """Say whether the model is above a control: intervals apart, overlapping, or not there."""
         other = self.controls[control]
         near, far = ("low", "high") if not self.lower else ("high", "low")
         values = (self.score["value"], self.score[near], other["value"], other[far])
         if self.score["value"] is None or other["value"] is None:
             return "undefined"
-        if any(value is None for value in values):
-            return "undecided"
         sign = -1 if self.lower else 1
+        if any(value is None for value in values):
+            return "no interval" if sign * self.score["value"] > sign * other["value"] else "not above"
         if sign * self.score[near] > sign * other[far]:
             return "above"
         return "undecided" if sign * self.score["value"] > sign * other["value"] else "not above"
@@ -72,7 +80,7 @@ class Headline:
     def overall(self) -> Standing:
         """The weakest standing against any control; undefined without controls."""
         found = {self.standing(control) for control in self.controls}
-        order: tuple[Standing, ...] = ("not above", "undecided", "undefined", "above")
+        order: tuple[Standing, ...] = ("not above", "undecided", "no interval", "undefined", "above")
         return next((standing for standing in order if standing in found), "undefined")
 
 
@@ -116,9 +124,9 @@ def verdict(shown: Sequence[Headline]) -> str:
     parts = [f"The model is clearly above every control on {share} headline scores."]
     if below:
         parts.append(f"It is no better than a control on: {'; '.join(_lower(one.words) for one in below)}.")
-    open_ones = [one for one in judged if one.overall in ("undecided", "undefined")]
-    if open_ones:
-        parts.append(f"Undecided, since intervals overlap: {'; '.join(_lower(one.words) for one in open_ones)}.")
+    for standing, why in _OPEN.items():
+        if open_ones := [one for one in judged if one.overall == standing]:
+            parts.append(f"Undecided, since {why}: {'; '.join(_lower(one.words) for one in open_ones)}.")
     return " ".join(parts)
 
 

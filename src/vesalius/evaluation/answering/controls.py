@@ -19,7 +19,7 @@ from vesalius.inference.controls import derangement
 from vesalius.inference.predictor import BasePredictor
 from vesalius.inference.requests import Reply, Request
 
-__all__ = ["CHANGED", "KNOWING", "NOTES", "KnowingPredictor", "change_of", "knowing"]
+__all__ = ["CHANGED", "KNOWING", "NOTES", "KnowingPredictor", "Known", "change_of", "knowing", "right_answers"]
 
 NOTES: Mapping[str, str] = {
     "majority": "the most frequent right answer of the same part and kind, whatever is asked and shown",
@@ -38,13 +38,24 @@ CHANGED = ("question-only", "blank", "noise", "other")
 
 
 class KnowingPredictor(BasePredictor):
-    """A control that looks up what to say by the id of the request."""
+    """A control that looks up what to say by the item of each request.
+
+    Requests come in the order of the items, so that the release is read along and no item is held.
+    """
 
     capabilities = frozenset({"generate"})
 
-    def __init__(self, name: str, say: Callable[[str], str], *, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        say: Callable[[Item, str], str],
+        items: Callable[[], Iterable[Item]],
+        *,
+        facts: Mapping[str, Any],
+    ) -> None:
         self.name = f"control:{name}"
         self._say = say
+        self._items = items
         self._facts = facts
 
     @property
@@ -54,21 +65,53 @@ class KnowingPredictor(BasePredictor):
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Answer each request at once."""
+        walk = iter(self._items())
         for request in requests:
-            yield Reply(id=request.id, text=self._say(request.id))
+            wanted = request.id.rpartition("/")[0]
+            item = next((one for one in walk if one.id == wanted), None)
+            if item is None:
+                walk = iter(self._items())
+                item = next(one for one in walk if one.id == wanted)
+            yield Reply(id=request.id, text=self._say(item, request.id))
+
+
+Known = Mapping[tuple[str, str, int], Counter[str]]
+"""How often each text is right, by part, kind and turn."""
+
+
+def right_answers(
+    benchmark: Benchmark, items: Callable[[], Iterable[Item]], pool: Callable[[], Iterable[Item]]
+) -> tuple[Known, tuple[str, ...]]:
+    """Count right answers, and return the parts that have items of training.
+
+    Args:
+        benchmark: says what a right answer is.
+        items: what will be asked.
+        pool: items of training, whose answers stand in the place of those of the same part and kind.
+    """
+    trained: set[str] = set()
+
+    def learnt() -> Iterator[Item]:
+        for item in pool():
+            trained.add(item.part)
+            yield item
+
+    known = _right_answers(benchmark, items()) | _right_answers(benchmark, learnt())
+    return known, tuple(sorted(trained))
 
 
 def knowing(
-    name: str, benchmark: Benchmark, items: Callable[[], Iterable[Item]], pool: Sequence[Item], *, seed: int
-) -> KnowingPredictor:
+    name: str, benchmark: Benchmark, items: Callable[[], Iterable[Item]], known: tuple[Known, tuple[str, ...]], *,
+    seed: int,
+) -> KnowingPredictor:  # fmt: skip
     """Build a control that answers from truths.
 
     Args:
         name: of `KNOWING`.
         benchmark: says what a right answer is.
         items: what will be asked.
-        pool: items of training, of which the most frequent answer is taken; of a part and kind that it lacks, that
-            of the asked items themselves, which is the best constant answer to them.
+        known: of `right_answers`: of training, of which the most frequent answer is taken; of a part and kind that
+            training lacks, of the asked items themselves, which is the best constant answer to them.
         seed: of the draws of "random".
 
     Raises:
@@ -76,21 +119,21 @@ def knowing(
     """
     if name not in KNOWING:
         raise ConfigError(f"no control {name!r}{did_you_mean(name, KNOWING)}")
-    by_id = {item.id: item for item in items()}
-    seen = _right_answers(benchmark, by_id.values()) | _right_answers(benchmark, pool)
-    trained = sorted({item.part for item in pool})
-    facts = {"answers_from": {"training": trained, "elsewhere": "the asked items"}, "seed": seed}
+    seen, trained = known
+    most = {key: counted.most_common(1)[0][0] for key, counted in seen.items()}
+    texts = {key: tuple(sorted(counted)) for key, counted in seen.items()} if name == "random" else {}
+    facts = {"answers_from": {"training": list(trained), "elsewhere": "the asked items"}, "seed": seed}
 
-    def say(request: str) -> str:
-        item, said = by_id[request.rpartition("/")[0]], [Reply(id="")] * int(request.rpartition("/")[2])
+    def say(item: Item, request: str) -> str:
+        said = [Reply(id="")] * int(request.rpartition("/")[2])
         if name == "oracle":
             return benchmark.right(item, said)
         if name == "random" and item.options and item.kind == "choice":
             return _drawn(tuple(item.options), request, seed)
-        known = seen[item.part, item.kind, len(said)]
-        return known.most_common(1)[0][0] if name == "majority" else _drawn(tuple(sorted(known)), request, seed)
+        key = (item.part, item.kind, len(said))
+        return most[key] if name == "majority" else _drawn(texts[key], request, seed)
 
-    return KnowingPredictor(name, say, facts=facts)
+    return KnowingPredictor(name, say, items, facts=facts)
 
 
 def change_of(name: str, items: Iterable[Item], *, seed: int) -> Callable[[Item], Item]:

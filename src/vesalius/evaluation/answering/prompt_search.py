@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vesalius.errors import DataError
-from vesalius.evaluation.answering.marking import marks_of
+from vesalius.evaluation.answering.marking import Record, marks_of
 from vesalius.evaluation.answering.replies import Exam, Replies, collect
 from vesalius.evaluation.answering.survey import Survey, shots_of, survey
 from vesalius.inference.predictor import Predictor, Progress
@@ -145,7 +145,8 @@ def _trials(
 
 def _accuracy(exam: Exam, replies: Replies) -> tuple[float, int]:
     convention = next(iter(exam.benchmark.conventions))
-    marks = [mark.values.get("accuracy", math.nan) for _, mark in marks_of(exam, replies, convention=convention)]
+    found = marks_of(Record(exam=exam, replies=replies), convention=convention)
+    marks = [mark.values.get("accuracy", math.nan) for _, mark in found]
     values = [value for value in marks if not math.isnan(value)]
     if not values:
         raise DataError(

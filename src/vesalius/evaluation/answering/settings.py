@@ -38,6 +38,8 @@ class AnsweringSettings(Config):
     """Mark the stored replies again and ask nothing."""
     judge: str = ""
     """Model that judges what a rule cannot, by its spec."""
+    judge_swap: bool = False
+    """Ask the judge a second time with the two answers in each other's place; the mean of both verdicts counts."""
     confidence: Literal["", "stated", "agreement"] = ""
     """How sure the model is: it says so in words, or by how many drawn answers agree with the greedy one."""
     samples: int = 5
@@ -66,6 +68,8 @@ class AnsweringSettings(Config):
         for name in ("resamples", "limit", "shots", "prompt_search", "safety_items"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if self.judge_swap and not self.judge:
+            raise ConfigError("judge_swap needs a judge; name a model by --judge")
         if self.samples < 1:
             raise ConfigError(f"samples is {self.samples}; an agreement needs at least 1 drawn answer")
         if self.patients < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Survey:
     left_out: tuple[tuple[str, str], ...]
     """Item and file of those that cannot be asked, because the file is missing."""
     virtual: bool
+    limit: int = 0
+    """Items that were asked for; more are asked where a group of items that are marked together goes beyond it."""
     mark: Callable[[Item], Item] = field(default=lambda item: item)
     """Adds what is known of an item from elsewhere, such as whether it was seen in training."""
 
@@ -43,8 +45,9 @@ class Survey:
                 yield self.mark(item)
 
     def sample(self, count: int, *, seed: int) -> Survey:
-        """Return the survey of some of the items only, drawn by the seed."""
-        return replace(self, ids=frozenset(_drawn(self.ids, count, seed)))
+        """Return the survey of some of the items only, drawn by the seed, groups that are marked together whole."""
+        groups = {item.id: self.benchmark.group(item) for item in self.items()}
+        return replace(self, ids=frozenset(_drawn_groups(groups, count, seed)))
 
     def document(self) -> dict[str, Any]:
         """Return what a passport says of the data."""
@@ -81,7 +84,8 @@ def survey(
         root: folder of the release or its twin.
         parts: all where none is named.
         split: part of the release that is asked.
-        limit: ask so many items only, drawn by `seed` alone; 0 asks all.
+        limit: ask so many items only, drawn by `seed` alone; 0 asks all. Items that are marked together are drawn
+            together, the last such group whole.
         seed: of that draw.
 
     Raises:
@@ -92,6 +96,7 @@ def survey(
         raise DataError(f"{bench.name}: {root} holds none of its parts; there are {', '.join(bench.parts)}")
     seen: set[str] = set()
     usable: dict[str, tuple[str, str, bytes]] = {}
+    groups: dict[str, str] = {}
     left_out: list[tuple[str, str]] = []
     for item in bench.items(root, parts=chosen, split=split):
         if item.id in seen:
@@ -102,10 +107,12 @@ def survey(
             left_out.append((item.id, missing))
         else:
             usable[item.id] = (item.cluster, item.part, _digest(item))
+            if limit:
+                groups[item.id] = bench.group(item)
     if not usable:
         files = f"; {len(left_out)} items lack their pictures, such as {left_out[0][1]}" if left_out else ""
         raise DataError(f"{bench.name}: nothing to ask in {root} (parts {', '.join(chosen)}, split {split!r}){files}")
-    ids = frozenset(_drawn(usable, limit, seed))
+    ids = frozenset(_drawn_groups(groups, limit, seed) if limit else usable)
     content = hashlib.sha256(b"".join(usable[name][2] for name in sorted(ids))).hexdigest()
     return Survey(
         benchmark=bench,
@@ -118,6 +125,7 @@ def survey(
         revision=content,
         left_out=tuple(left_out),
         virtual=(root / VIRTUAL_NOTE).exists(),
+        limit=limit,
     )
 
 
@@ -165,6 +173,19 @@ def _drawn(names: Iterable[str], limit: int, seed: int) -> list[str]:
     """Return `limit` names by a hash of seed and name, so that a larger limit only adds names; all for 0."""
     ordered = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     return ordered[:limit] if limit else ordered
+
+
+def _drawn_groups(groups: Mapping[str, str], limit: int, seed: int) -> list[str]:
+    """Return items of whole groups, drawn as `_drawn` draws names, until there are `limit` of them or a few more."""
+    members: dict[str, list[str]] = {}
+    for name, group in groups.items():
+        members.setdefault(group, []).append(name)
+    found: list[str] = []
+    for group in _drawn(members, 0, seed):
+        if len(found) >= limit:
+            break
+        found += members[group]
+    return found
 
 
 def _digest(item: Item) -> bytes:

@@ -25,7 +25,7 @@ _SAID = {
 
 
 def left_out(survey: Survey, *, parts: Sequence[str]) -> list[str]:
-    """Say which items and parts were not asked.
+    """Say which items and parts were not asked, and where more were asked than wished.
 
     Args:
         survey: what was found in the release.
@@ -33,6 +33,10 @@ def left_out(survey: Survey, *, parts: Sequence[str]) -> list[str]:
     """
     lost = survey.left_out
     told = [f"{len(lost)} items were left out, their files are missing, such as {lost[0][1]}"] if lost else []
+    if survey.limit and len(survey.ids) > survey.limit:
+        told.append(
+            f"{len(survey.ids)} items were asked for a limit of {survey.limit}: what is marked together stays whole"
+        )
     lacking = [name for name in survey.benchmark.parts if name not in survey.parts] if not parts else []
     if lacking:
         told.append(f"{len(lacking)} parts were left out, {survey.root} lacks them: {', '.join(lacking)}")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vesalius import __version__
-from vesalius.evaluation.report import VIRTUAL_NOTICE, charts, write_page
+from vesalius.evaluation.report import VIRTUAL_NOTICE, charts
+from vesalius.evaluation.report.browser import browser_script, browser_style, write_browser_page
 from vesalius.evaluation.report.charts import Dot
+from vesalius.evaluation.report.versus import versus_section, write_versus
+from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.summary import comparison_words, detectable_words, headline_words
 from vesalius.page import (
     Cell,
@@ -32,10 +35,19 @@ COMPARISON_PAGE = "comparison.html"
 _KIND = {"win": "above", "loss": "below", "tie": "open", "undecided": "open"}
 
 
-def write_comparison(comparison: Comparison, folder: Path) -> Path:
-    """Write comparison.html into a folder."""
+def write_comparison(comparison: Comparison, folder: Path, *, systems: Sequence[tuple[str, Evaluation]]) -> Path:
+    """Write comparison.html into a folder, with the items of questions side by side.
+
+    Args:
+        comparison: of all pairs.
+        folder: where it goes.
+        systems: names and evaluations that were compared.
+    """
     document = comparison.document
-    sections = [_primary(comparison), _every(comparison), _differences(comparison), _how(comparison)]
+    items = write_versus(systems, folder / "items")
+    sections = [
+        _primary(comparison), versus_section(items), _every(comparison), _differences(comparison), _how(comparison),
+    ]  # fmt: skip
     names = [system["name"] for system in document["systems"]]
     corpus = document["corpus"]
     head = paragraph(f"On {corpus['name']}, split {corpus['split']}.", kind="lead")
@@ -50,8 +62,10 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         head=head,
         sections=sections,
         foot=f"Made by Vesalius {__version__}. Paired bootstrap over patients and swaps of patients.",
+        style=browser_style() if items else "",
+        script=browser_script("versus.js") if items else "",
     )
-    return write_page(folder / COMPARISON_PAGE, text)
+    return write_browser_page(folder / COMPARISON_PAGE, text)
 
 
 def _primary(comparison: Comparison) -> Section:

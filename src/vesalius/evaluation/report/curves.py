@@ -1,4 +1,4 @@
-"""Curves with bands over patients: ROC and reliability from stored predictions, training from metrics.jsonl.
+"""Curves with bands over patients: ROC, reliability, abstention from predictions; training from metrics.jsonl.
 
 Letters: n items, B resamples, k bins.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vesalius.metrics import resampled
 from vesalius.metrics.bootstrap import PatientWeights, percentile
 
-__all__ = ["Reliability", "Roc", "TrainingCurve", "reliability", "roc", "training_curves"]
+__all__ = ["Abstained", "Reliability", "Roc", "TrainingCurve", "abstained", "reliability", "roc", "training_curves"]
 
 Floats = NDArray[np.float64]
 _GRID = np.linspace(0, 1, 41)
@@ -42,6 +42,16 @@ class Reliability(NamedTuple):
     high: Floats
     items: NDArray[np.int64]
     hollow: list[bool]
+
+
+class Abstained(NamedTuple):
+    """Share of errors among the surest answers, with a pointwise 95 % band; each (40,)."""
+
+    coverage: Floats
+    """Share of the items that is answered."""
+    risk: Floats
+    low: Floats
+    high: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +112,38 @@ def reliability(
         rows.append((float(probability[inside].mean()), came, interval.low, interval.high, len(inside)))
     stated, came_all, low, high, count = (np.array(values) for values in zip(*rows, strict=True))
     return Reliability(stated, came_all, low, high, count.astype(int), [n < _FEW for n in count])
+
+
+def abstained(confidence: Floats, correct: Floats, weights: PatientWeights) -> Abstained:
+    """Risk over coverage: errors among the items that a model is surest of, with a band over patients.
+
+    Items of equal confidence are left out together, evenly, so that their order in the file decides nothing.
+
+    Args:
+        confidence: of each answer, (n,).
+        correct: 1 right, 0 wrong, or partial credit between, (n,).
+        weights: resamples of patients seen from the items.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)
+    whole = _risk_draws(1 - correct, order, last, weights.whole())[0]
+    draws = _risk_draws(1 - correct, order, last, weights)
+    low, high = np.quantile(draws, (0.025, 0.975), axis=0, method="inverted_cdf")
+    return Abstained(_GRID[1:], whole, low, high)
+
+
+def _risk_draws(errors: Floats, order: NDArray[np.intp], last: NDArray[np.intp], weights: PatientWeights) -> Floats:
+    """Risk at the grid of coverages in each draw, (B, 40); `last` ends the groups of equal confidence."""
+    found = np.empty((weights.num_draws, len(_GRID) - 1))
+    for start, stop in weights.blocks(2 * len(order)):
+        drawn = weights.items(start, stop, order)
+        kept = np.cumsum(drawn, axis=0)[last]
+        failed = np.cumsum(drawn * errors[order][:, None], axis=0)[last]
+        for column in range(stop - start):
+            wanted = _GRID[1:] * kept[-1, column]
+            x, y = np.append(0.0, kept[:, column]), np.append(0.0, failed[:, column])
+            found[start + column] = np.interp(wanted, x, y) / wanted
+    return found
 
 
 def training_curves(run: Path) -> list[TrainingCurve]:

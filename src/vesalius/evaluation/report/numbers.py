@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vesalius.evaluation.report import charts, curves
+from vesalius.evaluation.report import charts, confidence, curves
 from vesalius.evaluation.report.charts import Dot, Frame
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.summary import Headline, Standing, headlines
@@ -41,12 +41,11 @@ _STATE: Mapping[Standing, tuple[str, str]] = {
     "above": ("above", "above every control"),
     "not above": ("below", "no better than a control"),
     "undecided": ("open", "intervals overlap with a control"),
+    "no interval": ("open", "above the controls, but without an interval"),
     "undefined": ("open", "no control to compare with"),
 }
 _SHOWN_CURVES = ("recall_5", "median_rank")
 """Validation scores that are drawn beside the loss."""
-_BAND_RESAMPLES = 200
-"""Enough for a drawn band; the intervals in the tables have the evaluation's own number."""
 
 
 def headline_section(evaluation: Evaluation) -> Section:
@@ -264,7 +263,7 @@ def _label_groups(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
 
 
 def _roc(label: str, group: Mapping[str, Any]) -> str:
-    weights = patient_weights(group["patient"], resamples=_BAND_RESAMPLES, seed=0)
+    weights = patient_weights(group["patient"], resamples=confidence.BAND_RESAMPLES, seed=0)
     curve = curves.roc(group["target"], group["score"], weights)
     if curve is None:
         return ""
@@ -282,22 +281,12 @@ def _roc(label: str, group: Mapping[str, Any]) -> str:
 
 
 def _reliability(label: str, group: Mapping[str, Any]) -> str:
-    if not np.isfinite(group["probability"]).all():
-        return ""
-    weights = patient_weights(group["patient"], resamples=_BAND_RESAMPLES, seed=0)
-    found = curves.reliability(group["target"], group["probability"], weights)
-    if found is None:
-        return ""
-    frame = Frame(x_range=(0, 1), y_range=(0, 1), width=190, height=176, left=40)
-    counts = np.histogram(group["probability"], bins=10, range=(0, 1))[0]
-    layers = [
-        charts.bars(frame, np.linspace(0, 1, 11).tolist(), (0.3 * counts / counts.max()).tolist()),
-        charts.polyline(frame, [0, 1], [0, 1], kind="ref"),
-        charts.whiskers(frame, found.stated, found.came, low=found.low, high=found.high, hollow=found.hollow),
-    ]
-    title = f"Calibration of {concept_name(label)}"
-    plot = charts.chart(frame, layers, x_label="stated probability", y_label="share present", title=title)
-    return card(plot, title=concept_name(label), kind="tight")
+    name = concept_name(label)
+    plot = confidence.reliability_plot(
+        group["target"], group["probability"], group["patient"], title=f"Calibration of {name}",
+        words=("stated probability", "share present"),
+    )  # fmt: skip
+    return card(plot, title=name, kind="tight") if plot else ""
 
 
 def _curve_card(title: str, found: Sequence[curves.TrainingCurve]) -> str:
