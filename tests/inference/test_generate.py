@@ -78,7 +78,7 @@ def test_the_answer_is_that_of_transformers(name: str, models: dict[str, Any], t
     shown = () if name == "llama" else (picture(tmp_path),)
     request = ask(*shown, "what is this ?", decoding=Decoding(max_tokens=5))
     reply = replies(model, request)["a"]
-    inputs = model._inputs([model._prompt(request)])
+    inputs = model.inputs([model.prompt(request)])
     with torch.inference_mode():
         out = model.module.generate(**inputs, max_new_tokens=5, do_sample=False)[0, inputs["input_ids"].shape[1] :]
     assert reply.text == model.tokenizer.decode(out, skip_special_tokens=True)
@@ -105,7 +105,7 @@ def test_weights_of_choices_are_exact(name: str, models: dict[str, Any], tmp_pat
     requests = [ask(*shown, "is it" + " left" * n, id=str(n), choices=choices, by_likelihood=True) for n in range(2)]
     found = replies(model, *requests)
     for request in requests:
-        prompt = model._inputs([model._prompt(request)])
+        prompt = model.inputs([model.prompt(request)])
         for choice in choices:
             said = [VOCABULARY[word] for word in choice.split()]
             longer = dict(prompt)
@@ -180,7 +180,7 @@ def test_an_answer_ends_at_a_stop_and_at_the_end_token(models: dict[str, Any]) -
     cut = replies(model, ask("what is this ?", decoding=replace(FEW, stop=("nowhere", whole[2]))))["a"]
     assert cut.text.split() == whole[: whole.index(whole[2])]
     assert cut.finish == "stop"
-    inputs = model._inputs([model._prompt(ask("what is this ?"))])
+    inputs = model.inputs([model.prompt(ask("what is this ?"))])
     token = int(model.module.generate(**inputs, max_new_tokens=2)[0, -1])
     ends = model.module.generation_config
     ends.eos_token_id, before = [2, token], ends.eos_token_id

@@ -27,20 +27,25 @@ from vesalius.models.media import shown
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["GeneratingPredictor"]
+__all__ = ["GeneratingPredictor", "Prompt"]
 
 _WINDOWS = 4
 """Batches that are looked at together, to put requests of like length side by side."""
 
 
 @dataclass(frozen=True)
-class _Prompt:
+class Prompt:
     """A request as the model reads it."""
 
     request: Request
     text: str
     pictures: tuple[Any, ...]
     """PIL images."""
+
+    @property
+    def size(self) -> int:
+        """Length by which requests are put side by side."""
+        return len(self.text)
 
     @property
     def group(self) -> tuple[int, Decoding, bool]:
@@ -101,16 +106,21 @@ class GeneratingPredictor(BasePredictor):
         """
         source = iter(requests)
         while window := list(itertools.islice(source, self.batch * _WINDOWS)):
-            ready: list[_Prompt] = []
+            ready: list[Prompt] = []
             for request in window:
                 try:
-                    ready.append(self._prompt(request))
+                    ready.append(self.prompt(request))
                 except DataError as error:
                     yield Reply(id=request.id, finish="error", error=str(error))
             for together in self._batches(ready):
                 yield from self._answered(together)
 
-    def _prompt(self, request: Request) -> _Prompt:
+    def prompt(self, request: Request) -> Prompt:
+        """Read a request in the model's template.
+
+        Raises:
+            DataError: a medium cannot be read, or the template refuses the conversation.
+        """
         from jinja2 import TemplateError
 
         pictures, place, messages = [], 0, []
@@ -126,13 +136,13 @@ class GeneratingPredictor(BasePredictor):
                 content += [{"type": "image"}] * len(planes)
             messages.append({"role": message.role, "content": content if self.processor else message.text})
         if self._template() is None:
-            return _Prompt(request, "\n".join(message.text for message in request.messages), tuple(pictures))
+            return Prompt(request, "\n".join(message.text for message in request.messages), tuple(pictures))
         renders = self.processor or self.tokenizer
         try:
             text = renders.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         except TemplateError as error:
             raise DataError(f"the model's chat template refuses this conversation: {error}") from None
-        return _Prompt(request, str(text), tuple(pictures))
+        return Prompt(request, str(text), tuple(pictures))
 
     def _pictures(self, media: Media, *, place: int) -> list[Any]:
         from PIL import Image
@@ -148,18 +158,18 @@ class GeneratingPredictor(BasePredictor):
         template = getattr(self.processor, "chat_template", None) or self.tokenizer.chat_template
         return None if template is None else str(template)
 
-    def _batches(self, prompts: Sequence[_Prompt]) -> Iterator[list[_Prompt]]:
+    def _batches(self, prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
         """Put prompts that can share a pass side by side, shortest first."""
-        groups: dict[Any, list[_Prompt]] = {}
+        groups: dict[Any, list[Prompt]] = {}
         for prompt in prompts:
             groups.setdefault(prompt.group, []).append(prompt)
         for (_, decoding, weighed), members in groups.items():
-            members.sort(key=lambda prompt: len(prompt.text))
+            members.sort(key=lambda prompt: prompt.size)
             size = self.batch if decoding.deterministic or weighed else 1
             for start in range(0, len(members), size):
                 yield members[start : start + size]
 
-    def _answered(self, prompts: list[_Prompt]) -> Iterator[Reply]:
+    def _answered(self, prompts: list[Prompt]) -> Iterator[Reply]:
         """Answer a batch; where memory or the model fails, in halves, so that one request fails alone."""
         import torch
 
@@ -184,13 +194,13 @@ class GeneratingPredictor(BasePredictor):
         seconds = (time.perf_counter() - start) / len(prompts)
         yield from (replace(reply, seconds=seconds) for reply in replies)
 
-    def _written(self, prompts: list[_Prompt]) -> list[Reply]:
+    def _written(self, prompts: list[Prompt]) -> list[Reply]:
         import torch
 
-        inputs = self._inputs(prompts)
+        inputs = self.inputs(prompts)
         counts = [int(count) for count in inputs["attention_mask"].sum(dim=1)]
         decoding = prompts[0].request.decoding
-        room = self._room(max(counts))
+        room = self.room(max(counts))
         if room < decoding.max_tokens and len(prompts) > 1:
             return [self._written([prompt])[0] for prompt in prompts]
         if room < 1:
@@ -209,7 +219,7 @@ class GeneratingPredictor(BasePredictor):
             for prompt, answer, count in zip(prompts, answers, counts, strict=True)
         ]
 
-    def _read(self, prompt: _Prompt, tokens: list[int], *, tokens_in: int) -> Reply:
+    def _read(self, prompt: Prompt, tokens: list[int], *, tokens_in: int) -> Reply:
         """Return the words before the first token that ends an answer, and before any text at which it stops."""
         ends = self.module.generation_config.eos_token_id
         ends = {ends} if isinstance(ends, int) else set(ends or ())
@@ -225,11 +235,11 @@ class GeneratingPredictor(BasePredictor):
             tokens_out=len(written),
         )
 
-    def _weighed(self, prompts: list[_Prompt]) -> list[Reply]:
+    def _weighed(self, prompts: list[Prompt]) -> list[Reply]:
         """Weigh choices by forcing them; the first token of all choices comes from one pass of the batch."""
-        inputs = self._inputs(prompts)
+        inputs = self.inputs(prompts)
         counts = [int(count) for count in inputs["attention_mask"].sum(dim=1)]
-        fits = [self._room(count) >= 1 for count in counts]
+        fits = [self.room(count) >= 1 for count in counts]
         if not all(fits) and len(prompts) > 1:
             return [self._weighed([prompt])[0] for prompt in prompts]
         if not all(fits):
@@ -240,15 +250,15 @@ class GeneratingPredictor(BasePredictor):
             for prompt, row, count in zip(prompts, first, counts, strict=True)
         ]
 
-    def _weighed_one(self, prompt: _Prompt, first: Tensor, *, tokens_in: int) -> Reply:
+    def _weighed_one(self, prompt: Prompt, first: Tensor, *, tokens_in: int) -> Reply:
         request = prompt.request
         ids = {choice: self.tokenizer(choice, add_special_tokens=False)["input_ids"] for choice in request.choices}
         longest = max(len(tokens) for tokens in ids.values())
         if not all(ids.values()):
             return Reply(id=request.id, finish="error", error="a choice has no token of this model")
-        if self._room(tokens_in) < longest:
+        if self.room(tokens_in) < longest:
             return self._too_long(prompt, tokens_in)
-        alone = self._inputs([prompt]) if longest > 1 else {}
+        alone = self.inputs([prompt]) if longest > 1 else {}
         weights = {}
         for choice, tokens in ids.items():
             rows = self._log_probabilities(alone, tokens) if len(tokens) > 1 else first[None]
@@ -296,7 +306,7 @@ class GeneratingPredictor(BasePredictor):
         forced = self.module.generation_config.forced_bos_token_id if self._two_sided else None
         return () if forced is None else (forced,)
 
-    def _inputs(self, prompts: Sequence[_Prompt]) -> dict[str, Tensor]:
+    def inputs(self, prompts: Sequence[Prompt]) -> dict[str, Tensor]:
         """Return tokens, mask and pictures of B prompts on the device."""
         texts = [prompt.text for prompt in prompts]
         bos = self.tokenizer.bos_token
@@ -319,13 +329,13 @@ class GeneratingPredictor(BasePredictor):
         """Whether an encoder reads and a decoder writes, as in Florence-2."""
         return bool(self.module.config.is_encoder_decoder)
 
-    def _room(self, count: int) -> int:
+    def room(self, count: int) -> int:
         """Return how many tokens fit behind so many."""
         config = self.module.config.get_text_config()
         return int(getattr(config, "max_position_embeddings", None) or 2**31) - count
 
-    def _too_long(self, prompt: _Prompt, count: int) -> Reply:
-        most = count + self._room(count)
+    def _too_long(self, prompt: Prompt, count: int) -> Reply:
+        most = count + self.room(count)
         return Reply(
             id=prompt.request.id,
             finish="error",

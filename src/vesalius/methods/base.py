@@ -33,6 +33,7 @@ __all__ = [
     "MethodConfig",
     "Progress",
     "Representations",
+    "TrainedMethod",
     "batch_share",
     "keys_of",
     "load",
@@ -89,7 +90,49 @@ class Progress(NamedTuple):
     """Share of the run that is done, 0 to 1."""
 
 
-class Method(nn.Module, ABC):
+class TrainedMethod(nn.Module, ABC):
+    """What the trainer knows of a method: a module with a step, and what is called around it."""
+
+    capabilities: frozenset[str] = frozenset()
+    """What a predictor of this method can do, see `vesalius.inference.predictor.CAPABILITIES`."""
+
+    progress: Progress = Progress()
+    """Set by the trainer before every step."""
+
+    window: Representations
+    """What `ahead` gave for all batches of the optimiser step that is being made, of all processes; the trainer sets
+    it, and such batches say by ``window_row`` (B,) which of its rows are theirs. Empty outside of training."""
+
+    def __init__(self, settings: Any, model: Any):
+        super().__init__()
+        self.settings = settings
+        self.model = model
+        self.window = {}
+
+    def after_backward(self) -> None:
+        """Change or drop gradients, of every batch that is accumulated, before they are clipped."""
+
+    def after_step(self) -> None:
+        """Follow the weights that have just moved, such as with a teacher; once an optimiser step."""
+
+    def ahead(self, batch: Batch) -> Representations:
+        """Encode, before the first batch of an optimiser step is trained on, what the others are to see of each.
+
+        Runs without a graph on every batch that is accumulated; see `window`. Nothing by default.
+        """
+        del batch
+        return {}
+
+    @abstractmethod
+    def training_step(self, batch: Any) -> dict[str, Tensor]:
+        """Return `loss` and its parts for one batch."""
+
+    def forward(self, **batch: Any) -> dict[str, Tensor]:
+        """Do a training step; the way in for wrappers that shard or replicate the module."""
+        return self.training_step(batch)
+
+
+class Method(TrainedMethod):
     """A training idea on a dual encoder."""
 
     capabilities: frozenset[str] = frozenset({"embed_image", "embed_text", "score", "similarity_map"})
@@ -99,18 +142,8 @@ class Method(nn.Module, ABC):
     """Representations that are compared within their own sample, such as words and patches: `gather` leaves them.
     Only their first axis needs to be equal in all processes."""
 
-    progress: Progress = Progress()
-    """Set by the trainer before every step."""
-
-    window: Representations
-    """What `ahead` gave for all batches of the optimiser step that is being made, of all processes; the trainer sets
-    it, and such batches say by ``window_row`` (B,) which of its rows are theirs. Empty outside of training."""
-
-    def __init__(self, settings: MethodConfig, model: DualEncoder):
-        super().__init__()
-        self.settings = settings
-        self.model = model
-        self.window = {}
+    settings: MethodConfig
+    model: DualEncoder
 
     def view(self, image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Augment an image (C, …) of values 0 to 1 for one training step; the same shape comes back."""
@@ -198,20 +231,6 @@ class Method(nn.Module, ABC):
         assert image.joint_tokens is not None
         return torch.einsum("bpd,bd->bp", image.joint_tokens, text.joint)
 
-    def after_backward(self) -> None:
-        """Change or drop gradients, of every batch that is accumulated, before they are clipped."""
-
-    def after_step(self) -> None:
-        """Follow the weights that have just moved, such as with a teacher; once an optimiser step."""
-
-    def ahead(self, batch: Batch) -> Representations:
-        """Encode, before the first batch of an optimiser step is trained on, what the others are to see of each.
-
-        Runs without a graph on every batch that is accumulated; see `window`. Nothing by default.
-        """
-        del batch
-        return {}
-
     def encode(self, batch: Batch) -> Representations:
         """Encode a batch, or a piece of it, to tensors with one row a sample."""
         image = self.model.encode_image(batch["pixel_values"], local=False)
@@ -239,10 +258,6 @@ class Method(nn.Module, ABC):
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """Encode, gather, compare."""
         return self.loss(self.gather(self.encode(batch)))
-
-    def forward(self, **batch: Tensor) -> dict[str, Tensor]:
-        """Do a training step; the way in for wrappers that shard or replicate the module."""
-        return self.training_step(batch)
 
 
 def keys_of(representations: Representations, *, image: str = "image", text: str = "text") -> Keys | None:

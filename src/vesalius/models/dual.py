@@ -37,6 +37,7 @@ __all__ = [
     "DualEncoderOutput",
     "ImageFeatures",
     "TextFeatures",
+    "build_vision",
 ]
 
 _COMPACT_VISION = {"vit": VisionTransformer, "resnet": ResNet}
@@ -120,7 +121,7 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
     def __init__(self, config: DualEncoderFile):
         super().__init__(config)
         self.settings = config.read()
-        self.vision = _vision(self.settings, config.vision_tower or {})
+        self.vision = build_vision(self.settings, config.vision_tower or {})
         self.text = _text(self.settings, config.text_tower or {})
         self.vision_pool = AttentionPool(self.vision.width) if self.settings.vision_pool == "attention" else None
         self.text_pool = AttentionPool(self.text.width) if self.settings.text_pool == "attention" else None
@@ -371,7 +372,8 @@ def _chosen(parts: dict[str, Any], rows: Tensor) -> dict[str, Any]:
     return {name: part[rows] for name, part in parts.items() if isinstance(part, Tensor)}
 
 
-def _vision(settings: DualEncoderConfig, tower: dict[str, Any]) -> Any:
+def build_vision(settings: DualEncoderConfig, tower: dict[str, Any]) -> Any:
+    """Build the vision encoder of the settings, of random weights; `tower` is of `foreign.configuration`."""
     if tower:
         return ForeignVision(tower, pooled=settings.vision_pool == "cls")
     return _COMPACT_VISION[settings.vision](settings)

@@ -20,6 +20,7 @@ __all__ = [
     "build",
     "changed_embeddings",
     "configuration",
+    "cut_layers",
     "last_attention",
     "pretrained_source",
     "stages",
@@ -171,6 +172,29 @@ def stages(model: PreTrainedModel) -> tuple[list[nn.Module], list[nn.Module]]:
     layers = list(lists[0])
     first = [part for name, part in model.named_modules() if name.split(".")[-1] in ("embeddings", "embedder")]
     return first, layers
+
+
+def cut_layers(tower: nn.Module, layer: int) -> None:
+    """Drop the layers after `layer` of a vision encoder, and the norm that would come after them.
+
+    Args:
+        tower: an encoder with `stages`.
+        layer: counted from the end; -1 leaves everything, -2 gives the tokens that the last layer would read.
+
+    Raises:
+        ConfigError: it has not so many layers.
+    """
+    if layer == -1:
+        return
+    model = getattr(tower, "model", tower)
+    lists = [part for part in model.modules() if isinstance(part, nn.ModuleList) and len(part) > 1]
+    if not lists or -layer > len(lists[0]):
+        raise ConfigError(f"model.vision_layer {layer}: the vision encoder has {len(lists[0]) if lists else 0} layers")
+    del lists[0][layer + 1 :]
+    for name in ("post_layernorm", "layernorm", "after"):
+        owner = next((part for part in model.modules() if isinstance(getattr(part, name, None), nn.LayerNorm)), None)
+        if owner is not None:
+            setattr(owner, name, nn.Identity())
 
 
 def _empty(config: PreTrainedConfig) -> PreTrainedModel:

@@ -55,6 +55,11 @@ class Parts:
         return Collator(self.tokenizer, self.recipe.model.text_length, self.processor, annotate)
 
     @property
+    def may_leave_unused(self) -> bool:
+        """Whether some learning weight may get no gradient: towers of transformers hold more than is used."""
+        return any(tower.startswith("hf:") for tower in (self.recipe.model.vision, self.recipe.model.text))
+
+    @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps in one pass over the training split."""
         batches = len(self.train) // self.recipe.optimisation.batch

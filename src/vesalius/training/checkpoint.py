@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vesalius import __version__, registry
 from vesalius.config import validate
@@ -19,9 +19,9 @@ from vesalius.errors import CheckpointError
 from vesalius.training.safety import require_plain
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from vesalius.methods.base import Method
+    from vesalius.methods.base import Method, TrainedMethod
 
 __all__ = [
     "CARD",
@@ -30,6 +30,10 @@ __all__ = [
     "find_model",
     "latest_state",
     "load_model",
+    "load_own",
+    "load_pretrained",
+    "load_tokenizer",
+    "read_card",
     "save_model",
     "seal",
     "verify",
@@ -44,6 +48,13 @@ _METHOD_WEIGHTS = "method.safetensors"
 _SEALED = (".safetensors", ".pt", ".pth", ".distcp")
 _SEALED_NAMES = (".metadata",)
 _PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+
+
+class Processor(Protocol):
+    """What brings images to a model, and says how."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +188,9 @@ def find_model(path: Path) -> Path:
 def save_model(
     folder: Path,
     *,
-    method: Method,
+    method: TrainedMethod,
     tokenizer: Any,
-    processor: ImageProcessor,
+    processor: Processor,
     info: Mapping[str, Any],
     weights: Mapping[str, Tensor] | None = None,
 ) -> None:
@@ -222,18 +233,29 @@ def load_model(path: str | Path) -> LoadedModel:
     Raises:
         CheckpointError: it is missing, cut short, changed, pickled, or does not fit the code.
     """
+    from vesalius.models.dual import DualEncoder
+
     folder = find_model(Path(path))
-    _refuse_pickles(folder)
-    verify(folder)
-    card = _read_json(folder / CARD)
+    card = read_card(folder)
     module = registry.load("vesalius.methods", str(card.get("method")))
     settings = validate(module.SETTINGS, card.get("settings", {}), where=str(folder / CARD))
     processor = ImageProcessor.from_dict(_read_json(folder / "processor.json"), where=str(folder / "processor.json"))
-    method: Method = module.build(settings, _dual_encoder(folder))
-    _load_own(method, folder)
-    tokenizer = _tokenizer(folder)
+    method: Method = module.build(settings, load_pretrained(folder, DualEncoder))
+    load_own(method, folder)
+    tokenizer = load_tokenizer(folder)
     method.prepare(tokenizer)
     return LoadedModel(folder=folder, method=method.eval(), tokenizer=tokenizer, processor=processor, info=card)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return our card of a model folder whose files are whole and hold no pickle.
+
+    Raises:
+        CheckpointError: names the file that is missing, damaged or refused.
+    """
+    _refuse_pickles(folder)
+    verify(folder)
+    return _read_json(folder / CARD)
 
 
 @contextmanager
@@ -250,14 +272,17 @@ def _no_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _dual_encoder(folder: Path) -> Any:
-    from safetensors import SafetensorError
+def load_pretrained(folder: Path, kind: Any) -> Any:
+    """Load a model of a class of ours from a folder, every weight in its place.
 
-    from vesalius.models.dual import DualEncoder
+    Raises:
+        CheckpointError: it cannot be read, or does not fit its configuration.
+    """
+    from safetensors import SafetensorError
 
     try:
         with _no_bars():
-            model, report = DualEncoder.from_pretrained(
+            model, report = kind.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, output_loading_info=True
             )
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
@@ -272,7 +297,12 @@ def _dual_encoder(folder: Path) -> Any:
     return model
 
 
-def _load_own(method: Method, folder: Path) -> None:
+def load_own(method: nn.Module, folder: Path) -> None:
+    """Load what a method holds beside its model.
+
+    Raises:
+        CheckpointError: the file does not fit the method.
+    """
     from safetensors.torch import load_file
 
     path = folder / _METHOD_WEIGHTS
@@ -285,7 +315,12 @@ def _load_own(method: Method, folder: Path) -> None:
         method.load_state_dict(weights, strict=False)
 
 
-def _tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer of a model folder.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     from transformers import AutoTokenizer
 
     try:

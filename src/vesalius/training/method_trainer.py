@@ -172,8 +172,7 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         """Score the validation split, keep the model if it is the best so far, and stop where patience ends."""
         start = perf_counter()
         with self._averaged():
-            scores = validate(self._scored_module(), self._validation or (), device=self.args.device)
-            scores = self._agreed(scores)
+            scores = self._agreed(self.scores())
             if self.best.update(scores[self.best.score], self.state.global_step):
                 self.export("best", scores)
         patience = self.parts.recipe.optimisation.patience
@@ -185,6 +184,10 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         self.meter.skip(perf_counter() - start)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def scores(self) -> dict[str, float]:
+        """Score the validation split."""
+        return validate(self._scored_module(), self._validation or (), device=self.args.device)
 
     def export(self, which: str, scores: dict[str, float] | None = None) -> None:
         """Write the model in Hugging Face form to `best` or `last`."""
@@ -201,14 +204,18 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
                 "moving_average": self.average is not None,
                 "trained_on": asdict(self.parts.trained_on),
             }
-            checkpoint.save_model(
-                self.folder / which,
-                method=self.parts.method,
-                tokenizer=self.parts.tokenizer,
-                processor=self.parts.processor,
-                info=info,
-                weights=weights,
-            )
+            self.write_model(self.folder / which, info=info, weights=weights)
+
+    def write_model(self, folder: Path, *, info: dict[str, Any], weights: dict[str, Tensor] | None) -> None:
+        """Write the model with its card; `weights` are gathered shards, None for those in memory."""
+        checkpoint.save_model(
+            folder,
+            method=self.parts.method,
+            tokenizer=self.parts.tokenizer,
+            processor=self.parts.processor,
+            info=info,
+            weights=weights,
+        )
 
     def restore(self, state: Path) -> None:
         """Read what our own parts keep in a checkpoint; the Trainer reads the rest."""
@@ -272,15 +279,19 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
         if self.accelerator.sync_gradients:
             self.meter.step()
 
-    def _require_finite(self, value: Tensor, what: str) -> None:
+    def named(self, rows: Tensor) -> list[str]:
+        """Return the ids of samples by their numbers, as they stand in a batch's ``index``."""
         ids = self.parts.train.ids
+        return [ids[int(row)].as_py() for row in rows]
+
+    def _require_finite(self, value: Tensor, what: str) -> None:
         saved = sorted(self.folder.glob("checkpoint-*"), key=lambda path: int(path.name.rsplit("-", 1)[1]))
         kept = f"{saved[-1]} is kept." if saved else "No checkpoint had been saved yet."
         require_finite(
             value,
             what=what,
             step=self.state.global_step + 1,
-            studies=[ids[int(row)].as_py() for row in self._last_index],
+            studies=self.named(self._last_index),
             kept=kept,
         )
 
@@ -303,7 +314,6 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
 
 def _arguments(parts: Parts, folder: Path, precision: str) -> TrainingArguments:
     chosen, run = parts.recipe.optimisation, parts.recipe.run
-    towers = (parts.recipe.model.vision, parts.recipe.model.text)
     sharding: dict[str, Any] = {}
     if run.sharding == "fsdp":
         config = {
@@ -336,7 +346,7 @@ def _arguments(parts: Parts, folder: Path, precision: str) -> TrainingArguments:
         remove_unused_columns=False,
         report_to=[],
         disable_tqdm=True,
-        ddp_find_unused_parameters=any(tower.startswith("hf:") for tower in towers),
+        ddp_find_unused_parameters=parts.may_leave_unused,
         **sharding,
     )
 

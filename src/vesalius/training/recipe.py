@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, make_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, make_dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -16,43 +16,75 @@ from vesalius.config import Config, merge, read_yaml, validate
 from vesalius.config import overrides as parse_overrides
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import ConfigError, did_you_mean
+from vesalius.methods._conversing import ConversingConfig
 from vesalius.models.settings import DualEncoderConfig
+from vesalius.models.vlm.settings import VisionLanguageConfig
+from vesalius.training.conversing.settings import ConversationDataSettings, StageSettings
 from vesalius.training.settings import DataSettings, OptimisationSettings, RunSettings
 
-__all__ = ["Recipe", "load_recipe", "parse_recipe", "recipe_names"]
+__all__ = [
+    "ConversationRecipe",
+    "Recipe",
+    "load_recipe",
+    "open_recipe",
+    "parse_recipe",
+    "recipe_names",
+    "stage_optimisation",
+]
 
 _RECIPES = Path(__file__).parents[1] / "recipes"
 _METHODS = "vesalius.methods"
-_SECTIONS: dict[str, type] = {
+_PAIRS: dict[str, Any] = {
     "model": DualEncoderConfig,
     "data": DataSettings,
+    "optimisation": OptimisationSettings,
+    "run": RunSettings,
+}
+_CONVERSATIONS: dict[str, Any] = {
+    "model": VisionLanguageConfig,
+    "data": ConversationDataSettings,
+    "stages": Mapping[str, StageSettings],
     "optimisation": OptimisationSettings,
     "run": RunSettings,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A checked recipe; every section is a frozen dataclass."""
+class _Recipe:
+    """What all recipes share; every section is a frozen dataclass."""
+
+    sections: ClassVar[Mapping[str, Any]]
 
     name: str
     """Where it came from: ``convirt``, ``convirt/small`` or the stem of a file."""
     method: str
     settings: Any
     """The method's own settings: an instance of its module's SETTINGS."""
-    model: DualEncoderConfig
-    data: DataSettings
     optimisation: OptimisationSettings
     run: RunSettings
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as it would stand in YAML, nothing left to defaults."""
-        sections = {name: asdict(getattr(self, name)) for name in _SECTIONS}
+        sections = {name: getattr(self, name) for name in self.sections}
         return {"method": {"name": self.method, **asdict(self.settings)}, **_plain(sections)}
 
     def save(self, path: Path) -> None:
         """Write the resolved recipe as YAML; `load_recipe` reads it back to an equal recipe."""
         path.write_text(yaml.safe_dump(_plain(self.to_dict()), sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+    def method_module(self) -> ModuleType:
+        """Import the file of the method."""
+        return registry.load(_METHODS, self.method)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(_Recipe):
+    """A checked recipe of a method that learns from pairs of images and texts."""
+
+    sections: ClassVar[Mapping[str, Any]] = _PAIRS
+
+    model: DualEncoderConfig
+    data: DataSettings
 
     def processor(self) -> ImageProcessor:
         """Return the image processor that the model and the data ask for together."""
@@ -67,9 +99,34 @@ class Recipe:
             window=self.data.window,
         )
 
-    def method_module(self) -> ModuleType:
-        """Import the file of the method."""
-        return registry.load(_METHODS, self.method)
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationRecipe(_Recipe):
+    """A checked recipe of a method that learns from conversations, in stages."""
+
+    sections: ClassVar[Mapping[str, Any]] = _CONVERSATIONS
+
+    model: VisionLanguageConfig
+    data: ConversationDataSettings
+    stages: Mapping[str, StageSettings]
+    """By name, in their order."""
+
+    def of_stage(self, name: str) -> ConversationRecipe:
+        """Return the recipe with one stage alone, whose settings are in force."""
+        stage = self.stages[name]
+        model = merge(_plain(self.model), stage.model)
+        return replace(
+            self,
+            model=validate(VisionLanguageConfig, model, where=f"stage {name}"),
+            stages={name: stage},
+            optimisation=stage_optimisation(self.optimisation, stage, where=f"stage {name}"),
+        )
+
+
+def stage_optimisation(below: OptimisationSettings, stage: StageSettings, *, where: str) -> OptimisationSettings:
+    """Lay what a stage says of its optimisation over the section; steps replace epochs and the other way round."""
+    above = _one_length({"optimisation": dict(stage.optimisation)})
+    return validate(OptimisationSettings, merge(asdict(below), above["optimisation"]), where=f"{where}: optimisation")
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -79,6 +136,18 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def load_recipe(source: str | Path, *, overrides: Iterable[str] = ()) -> Recipe:
+    """Read and check a recipe of a method that learns from pairs; see `open_recipe`.
+
+    Raises:
+        ConfigError: lists every fault of the recipe, one a line; or the method learns from conversations.
+    """
+    recipe = open_recipe(source, overrides=overrides)
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(f"recipe {recipe.name}: {recipe.method} learns from conversations, expected pairs")
+    return recipe
+
+
+def open_recipe(source: str | Path, *, overrides: Iterable[str] = ()) -> Recipe | ConversationRecipe:
     """Read and check a recipe.
 
     Args:
@@ -94,23 +163,25 @@ def load_recipe(source: str | Path, *, overrides: Iterable[str] = ()) -> Recipe:
     return parse_recipe(merge(_with_corpus(read_yaml(path)), above), name=name)
 
 
-def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe:
-    """Check the values of a recipe and build it; see `load_recipe`."""
+def parse_recipe(values: Mapping[str, Any], *, name: str) -> Recipe | ConversationRecipe:
+    """Check the values of a recipe and build it; see `open_recipe`."""
     where = f"recipe {name}"
-    faults = _top_level(values, where)
+    faults: list[str] = []
     method, kind = _method_settings(values.get("method"), where, faults)
-    kinds = {**({"method": kind} if kind else {}), **_SECTIONS}
+    recipe = ConversationRecipe if kind is not None and issubclass(kind, ConversingConfig) else Recipe
+    faults += _top_level(values, where, recipe.sections)
+    kinds = {**({"method": kind} if kind else {}), **recipe.sections}
     built: dict[str, Any] = {}
     for section, section_kind in kinds.items():
         given = values.get(section, {})
         if section == "method":
             given = {key: value for key, value in given.items() if key != "name"}
         built[section] = _section(section, section_kind, given, where, faults)
-    faults += _cross_faults(built, where)
+    faults += _cross_faults(built, where) if recipe is Recipe else _stage_faults(built, where)
     if faults:
         raise ConfigError("\n".join(faults))
     settings = built.pop("method")
-    return Recipe(name=name, method=method, settings=settings, **built)
+    return recipe(name=name, method=method, settings=settings, **built)
 
 
 def _find(source: str) -> tuple[Path, str]:
@@ -149,9 +220,9 @@ def _one_length(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _top_level(values: Mapping[str, Any], where: str) -> list[str]:
-    known = ("method", *_SECTIONS)
-    homes = {key: f"{section}.{key}" for section, kind in _SECTIONS.items() for key in _names(kind)}
+def _top_level(values: Mapping[str, Any], where: str, sections: Mapping[str, Any]) -> list[str]:
+    known = ("method", *sections)
+    homes = {key: f"{section}.{key}" for section, kind in sections.items() for key in _names(kind)}
     faults = []
     for key in values:
         if key not in known:
@@ -160,8 +231,8 @@ def _top_level(values: Mapping[str, Any], where: str) -> list[str]:
     return faults
 
 
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _method_settings(given: Any, where: str, faults: list[str]) -> tuple[str, type | None]:
@@ -179,7 +250,7 @@ def _method_settings(given: Any, where: str, faults: list[str]) -> tuple[str, ty
     return name.replace("-", "_"), settings
 
 
-def _section(section: str, kind: type, given: Any, where: str, faults: list[str]) -> Any:
+def _section(section: str, kind: Any, given: Any, where: str, faults: list[str]) -> Any:
     """Build one section; its faults are added to `faults` and None is returned where there are any."""
     if not isinstance(given, Mapping):
         faults.append(f"{where}: {section} holds {type(given).__name__}, expected keys and values")
@@ -197,7 +268,7 @@ def _section(section: str, kind: type, given: Any, where: str, faults: list[str]
 
 def _cross_faults(built: Mapping[str, Any], where: str) -> list[str]:
     """Faults that only show when two sections are seen together."""
-    model, data, optimisation, run = (built.get(name) for name in _SECTIONS)
+    model, data, optimisation, run = (built.get(name) for name in _PAIRS)
     faults: list[str] = []
     if data is not None and model is not None:
         if model.channels not in (1, 3):
@@ -214,8 +285,33 @@ def _cross_faults(built: Mapping[str, Any], where: str) -> list[str]:
     return faults
 
 
+def _stage_faults(built: Mapping[str, Any], where: str) -> list[str]:
+    """Faults of stages that show when the other sections are seen with them."""
+    data, stages, below = built.get("data"), built.get("stages"), built.get("optimisation")
+    if data is None or stages is None or below is None:
+        return []
+    faults = [] if stages else [f"{where}: stages is empty; name at least one"]
+    for name, stage in stages.items():
+        unknown = [source for source in stage.mixture if source not in data.sources]
+        faults += [
+            f"{where}: stages.{name}.mixture: no source {source!r}{did_you_mean(source, tuple(data.sources))}"
+            for source in unknown
+        ]
+        try:
+            resolved = stage_optimisation(below, stage, where=f"{where}: stages.{name}")
+        except ConfigError as error:
+            faults += str(error).splitlines()
+            continue
+        faults += [f"{where}: stages.{name}.optimisation: {fault}" for fault in resolved.faults()]
+        unfit = [key for key in ("cache_chunk",) if getattr(resolved, key)]
+        faults += [f"{where}: stages.{name}: optimisation.{key} is for contrasted pairs" for key in unfit]
+    return faults
+
+
 def _plain(value: Any) -> Any:
-    """Return lists for tuples and plain dicts, as YAML wants."""
+    """Return lists for tuples and plain dicts for mappings and dataclasses, as YAML wants."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

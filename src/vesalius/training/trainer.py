@@ -20,12 +20,13 @@ from vesalius.training.callbacks.progress import Progress
 from vesalius.training.method_trainer import MethodTrainer
 from vesalius.training.plan import Plan, plan_of
 from vesalius.training.rates import part_rates
-from vesalius.training.recipe import Recipe, load_recipe, parse_recipe
+from vesalius.training.recipe import ConversationRecipe, Recipe, load_recipe, open_recipe, parse_recipe
 from vesalius.training.run import Run, environment, new_folder
 
 __all__ = ["plan", "train"]
 
 Say = Callable[[str], None]
+AnyRecipe = Recipe | ConversationRecipe
 
 _MAY_CHANGE = {
     "optimisation": {"steps", "epochs", "eval_every", "patience", "workers"},
@@ -44,7 +45,7 @@ def plan(recipe: Recipe | str | Path, *, overrides: Iterable[str] = ()) -> Plan:
 
 
 def train(
-    recipe: Recipe | str | Path | None = None,
+    recipe: AnyRecipe | str | Path | None = None,
     *,
     overrides: Iterable[str] = (),
     resume: str | Path | None = None,
@@ -71,9 +72,15 @@ def train(
     """
     speak = say if say is not None and distributed.rank() == 0 else _silent
     with distributed.processes_joined():
+        state: Path | None = None
         if resume is None:
-            chosen, folder, state = _begin(recipe, overrides, out), None, None
-            folder = _shared_folder(chosen)
+            begun = _begin(recipe, overrides, out)
+            folder = _shared_folder(begun)
+            if isinstance(begun, ConversationRecipe):
+                return _converse(begun, folder, progress=progress, say=speak)
+            chosen = begun
+        elif (going_on := _conversations(recipe, resume, out)) is not None:
+            return _converse(open_recipe(going_on / "recipe.yaml"), going_on, progress=progress, say=speak)  # type: ignore[arg-type]
         else:
             state = _state(recipe, resume, out)
             folder = state.parent
@@ -88,14 +95,37 @@ def train(
     return Run(folder)
 
 
-def _begin(recipe: Recipe | str | Path | None, overrides: Iterable[str], out: str | Path | None) -> Recipe:
+def _converse(recipe: ConversationRecipe, folder: Path, *, progress: Progress | None, say: Say) -> Run:
+    """Train a recipe of stages, or go on with it."""
+    from vesalius.training.conversing.stages import train_stages
+
+    precision = distributed.precision(recipe.optimisation.precision)
+    recipe = replace(recipe, optimisation=replace(recipe.optimisation, precision=precision.name))
+    try:
+        train_stages(recipe, folder, precision=precision.name, progress=progress, say=say)
+    except KeyboardInterrupt:
+        say(f"go on with: vesalius train --resume latest --out {folder}")
+        raise
+    return Run(folder)
+
+
+def _conversations(recipe: AnyRecipe | str | Path | None, resume: str | Path, out: str | Path | None) -> Path | None:
+    """Return the folder to go on with where it is a run of stages, else None."""
+    if str(resume) == "latest":
+        folder = Path(out) if out is not None else _newest_run(recipe)
+    else:
+        folder = Path(resume)
+    return folder if (folder / "stages").is_dir() and (folder / "recipe.yaml").is_file() else None
+
+
+def _begin(recipe: AnyRecipe | str | Path | None, overrides: Iterable[str], out: str | Path | None) -> AnyRecipe:
     if recipe is None:
         raise ConfigError("no recipe; name one such as convirt, or a run to go on with by --resume")
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides=overrides)
+    chosen = open_recipe(recipe, overrides=overrides) if isinstance(recipe, str | Path) else recipe
     return chosen if out is None else replace(chosen, run=replace(chosen.run, out=str(out)))
 
 
-def _shared_folder(recipe: Recipe) -> Path:
+def _shared_folder(recipe: AnyRecipe) -> Path:
     """Make the folder of a new run; the first process chooses it for all."""
     chosen = [""]
     if distributed.rank() == 0:
@@ -106,7 +136,7 @@ def _shared_folder(recipe: Recipe) -> Path:
     return Path(chosen[0])
 
 
-def _state(recipe: Recipe | str | Path | None, resume: str | Path, out: str | Path | None) -> Path:
+def _state(recipe: AnyRecipe | str | Path | None, resume: str | Path, out: str | Path | None) -> Path:
     """Return the checkpoint to resume from, checked."""
     if str(resume) == "latest":
         folder = Path(out) if out is not None else _newest_run(recipe)
@@ -125,8 +155,8 @@ def _state(recipe: Recipe | str | Path | None, resume: str | Path, out: str | Pa
     return state
 
 
-def _newest_run(recipe: Recipe | str | Path | None) -> Path:
-    name = recipe.name if isinstance(recipe, Recipe) else str(recipe or "")
+def _newest_run(recipe: AnyRecipe | str | Path | None) -> Path:
+    name = str(recipe or "") if recipe is None or isinstance(recipe, str | Path) else recipe.name
     stem = Path(name).stem if name.endswith((".yaml", ".yml")) else name.replace("/", "-")
     found = [path.parent for path in Path("runs").glob(f"{stem}*/recipe.yaml")]
     if not found:
@@ -134,7 +164,7 @@ def _newest_run(recipe: Recipe | str | Path | None) -> Path:
     return max(found, key=lambda folder: folder.stat().st_mtime)
 
 
-def _resumed(recipe: Recipe | str | Path | None, folder: Path, overrides: Iterable[str]) -> Recipe:
+def _resumed(recipe: AnyRecipe | str | Path | None, folder: Path, overrides: Iterable[str]) -> Recipe:
     """Return the recipe of the run, with what may change changed.
 
     Raises:
@@ -160,7 +190,9 @@ def _resumed(recipe: Recipe | str | Path | None, folder: Path, overrides: Iterab
         raise ConfigError(
             f"run {folder} cannot go on with other settings; start a new run for:\n" + "\n".join(changed)
         )
-    return parse_recipe(wanted, name=saved.name)
+    parsed = parse_recipe(wanted, name=saved.name)
+    assert isinstance(parsed, Recipe)
+    return parsed
 
 
 def _write_head(parts: Parts, folder: Path) -> None:

@@ -38,13 +38,26 @@ def claims(spec: str) -> bool:
 def open_model(spec: str, *, device: str) -> Predictor:
     """Load the model of a run or model folder, offline, with the head that stands beside it where one was fitted."""
     from vesalius.adaptation.saved import HEAD_CARD
-    from vesalius.training.checkpoint import load_model
+    from vesalius.training.checkpoint import find_model, load_model
 
+    if _converses(find_model(Path(spec))):
+        from vesalius.inference.conversing import ConversingPredictor
+        from vesalius.training.conversing.saving import load_converser
+
+        return ConversingPredictor(load_converser(spec), device=device)
     if (Path(spec) / HEAD_CARD).is_file():
         from vesalius.inference.adapted import open_head
 
         return open_head(spec, device=device)
     return CheckpointPredictor(load_model(spec), device=device)
+
+
+def _converses(folder: Path) -> bool:
+    """Say whether a model folder is of a model that learnt conversations; a damaged card is told when it is loaded."""
+    try:
+        return '"reading"' in (folder / _CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 class CheckpointPredictor(DualPredictor):

@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from vesalius.methods.base import Method
+from vesalius.methods.base import TrainedMethod
 
 __all__ = ["AfterStep"]
 
@@ -14,7 +14,7 @@ __all__ = ["AfterStep"]
 class AfterStep(TrainerCallback):  # type: ignore[misc]
     """Tells the method that its weights have moved."""
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: TrainedMethod) -> None:
         self.method = method
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -1,0 +1,251 @@
+"""From a conversation to the numbers that a vision-language model reads: tokens, labels on the answers, views.
+
+A prompt is tokenised by itself and the answer behind it, as they are when the model answers. Media take as many image
+tokens as the connector makes of them, never fewer: what does not fit the context is refused with its numbers.
+
+Legend: L tokens, V views of a medium, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vesalius.data.conversations.records import Conversation
+from vesalius.data.messages import Media, Message
+from vesalius.errors import DataError
+from vesalius.models.vlm.looking import Looker
+from vesalius.models.vlm.tokenizer import CHAT_TEMPLATE, IMAGE_TOKEN
+from vesalius.models.vlm.views import Layout
+from vesalius.tasks.grammar import Grammar, write
+
+__all__ = ["ConversationReader", "Row"]
+
+IGNORED = -100
+"""Label of a token that is not learnt."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """A conversation as a model reads it."""
+
+    id: str
+    input_ids: NDArray[np.int64]
+    """(L,)."""
+    labels: NDArray[np.int64]
+    """The same where an answer stands, else -100, (L,)."""
+    views: tuple[NDArray[np.float32], ...]
+    """Of each medium, (V, C, H, W), normalised."""
+    layouts: tuple[Layout, ...]
+    weight: float = 1.0
+
+    @property
+    def learnt(self) -> int:
+        """Tokens of answers."""
+        return int((self.labels != IGNORED).sum())
+
+
+class _Piece(NamedTuple):
+    """A stretch of a conversation that is tokenised by itself."""
+
+    text: str
+    learnt: bool
+
+
+class ConversationReader:
+    """Reads conversations for one model."""
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        looker: Looker,
+        count: Callable[[Layout], int],
+        context: int,
+        grammar: Grammar,
+    ) -> None:
+        """Hold what reading needs.
+
+        Args:
+            tokenizer: with a chat template and the image token.
+            looker: turns media into views.
+            count: tokens of a medium, of the model's connector.
+            context: most tokens of a conversation.
+            grammar: how boxes, points and regions are written.
+        """
+        self.tokenizer = tokenizer
+        self.looker = looker
+        self.context = context
+        self.grammar = grammar
+        self._count = count
+        self._image = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+        self._special = tuple(token for token in tokenizer.all_special_tokens if token)
+
+    def row(self, conversation: Conversation) -> Row:
+        """Read a conversation to train on.
+
+        Raises:
+            DataError: a medium cannot be read, the context is exceeded, or nothing in it is an answer.
+        """
+        layouts = self._layouts(conversation.media, conversation.id)
+        input_ids, labels = self._tokens(self.written(conversation), layouts)
+        if not bool((labels != IGNORED).any()):
+            raise DataError(f"conversation {conversation.id!r} has no answer to learn: its last turn is of the user")
+        return Row(
+            id=conversation.id,
+            input_ids=input_ids,
+            labels=labels,
+            views=self._views(conversation.media, conversation.id),
+            layouts=layouts,
+            weight=conversation.weight,
+        )
+
+    def length(self, conversation: Conversation) -> int:
+        """Return the tokens of a conversation, no pixels read where the layouts of its media are known."""
+        layouts = self._layouts(conversation.media, conversation.id)
+        return len(self._tokens(self.written(conversation), layouts)[0])
+
+    def written(self, conversation: Conversation) -> Conversation:
+        """Return a conversation whose boxes, points and regions are written out as the model writes them."""
+        if not conversation.objects:
+            return conversation
+        return write(conversation, self.grammar, [self.looker.plane(media) for media in conversation.media])
+
+    def prompt(self, messages: Sequence[Message], *, id: str) -> Row:
+        """Read messages that wait for an answer; labels are all -100."""
+        conversation = Conversation(id=id, messages=tuple(messages))
+        layouts = self._layouts(conversation.media, id)
+        text = self._rendered(conversation, len(messages), waiting=True)
+        ids = self._expanded(self._ids(text, first=True), layouts)
+        self._require_room(len(ids), layouts, id)
+        return Row(
+            id=id,
+            input_ids=ids,
+            labels=np.full(len(ids), IGNORED),
+            views=self._views(conversation.media, id),
+            layouts=layouts,
+        )
+
+    def _tokens(
+        self, conversation: Conversation, layouts: tuple[Layout, ...]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Tokens with image tokens expanded, and labels."""
+        ids: list[int] = []
+        learnt: list[bool] = []
+        for number, piece in enumerate(self._pieces(conversation)):
+            own = self._ids(piece.text, first=number == 0)
+            ids += own
+            learnt += self._until_end(own) if piece.learnt else [False] * len(own)
+        counts = self._repeats(ids, layouts)
+        input_ids = np.repeat(np.asarray(ids, dtype=np.int64), counts)
+        labels = np.where(np.repeat(learnt, counts), input_ids, IGNORED)
+        self._require_room(len(input_ids), layouts, conversation.id)
+        return input_ids, labels
+
+    def _pieces(self, conversation: Conversation) -> list[_Piece]:
+        """Cut a conversation where answers begin and end."""
+        pieces: list[_Piece] = []
+        done = ""
+        for place, message in enumerate(conversation.messages):
+            if message.role != "assistant":
+                continue
+            prompt = self._rendered(conversation, place, waiting=True)
+            whole = self._rendered(conversation, place + 1, waiting=False)
+            if not prompt.startswith(done):
+                # The template rewrites earlier turns once a later one is there: they are read, not learnt.
+                pieces, done = [], ""
+            pieces.append(_Piece(prompt[len(done) :], False))
+            if whole.startswith(prompt):
+                pieces.append(_Piece(whole[len(prompt) :], True))
+                done = whole
+            else:
+                answer = self._plain(message.text) + self.tokenizer.eos_token
+                pieces.append(_Piece(answer, True))
+                done = prompt + answer
+        return pieces
+
+    def _rendered(self, conversation: Conversation, turns: int, *, waiting: bool) -> str:
+        """Return the first turns in the model's chat template, an image token for each medium."""
+        from jinja2 import TemplateError
+
+        messages = [
+            {
+                "role": message.role,
+                "content": [
+                    {"type": "text", "text": self._plain(part)} if isinstance(part, str) else {"type": "image"}
+                    for part in message.parts
+                ],
+            }
+            for message in conversation.messages[:turns]
+        ]
+        if self.tokenizer.chat_template != CHAT_TEMPLATE:
+            messages = [{**one, "content": _joined(one["content"])} for one in messages]
+        try:
+            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=waiting))
+        except TemplateError as error:
+            raise DataError(
+                f"conversation {conversation.id!r}: the model's chat template refuses it: {error}"
+            ) from None
+
+    def _plain(self, text: str) -> str:
+        """Return words in which nothing looks like a mark of the tokenizer: such marks are broken up."""
+        for special in self._special:
+            if special in text:
+                text = text.replace(special, f"{special[0]} {special[1:]}")
+        return text
+
+    def _ids(self, text: str, *, first: bool) -> list[int]:
+        begun = bool(self.tokenizer.bos_token) and text.startswith(self.tokenizer.bos_token)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=first and not begun)["input_ids"]
+        if first and ids and ids[-1] == self.tokenizer.eos_token_id and not text.endswith(self.tokenizer.eos_token):
+            ids = ids[:-1]
+        return ids
+
+    def _until_end(self, ids: Sequence[int]) -> list[bool]:
+        """Learn up to the token that ends an answer, and not what a template writes behind it."""
+        end = self.tokenizer.eos_token_id
+        last = list(ids).index(end) if end in ids else len(ids) - 1
+        return [place <= last for place in range(len(ids))]
+
+    def _expanded(self, ids: list[int], layouts: tuple[Layout, ...]) -> NDArray[np.int64]:
+        return np.repeat(np.asarray(ids, dtype=np.int64), self._repeats(ids, layouts))
+
+    def _repeats(self, ids: list[int], layouts: tuple[Layout, ...]) -> NDArray[np.int64]:
+        """How often each token stands: image tokens as often as their medium has tokens."""
+        found = np.asarray(ids) == self._image
+        if int(found.sum()) != len(layouts):
+            raise DataError(
+                f"the chat template shows {int(found.sum())} of {len(layouts)} media: it drops or repeats some"
+            )
+        repeats = np.ones(len(ids), dtype=np.int64)
+        repeats[found] = [self._count(layout) for layout in layouts]
+        return repeats
+
+    def _require_room(self, length: int, layouts: tuple[Layout, ...], id: str) -> None:
+        if length > self.context:
+            shown = sum(self._count(layout) for layout in layouts)
+            raise DataError(
+                f"conversation {id!r} takes {length} tokens, {shown} of them for {len(layouts)} media, and the "
+                f"context holds {self.context}; nothing is cut: raise model.context, or show fewer or smaller media"
+            )
+
+    def _layouts(self, media: Sequence[Media], id: str) -> tuple[Layout, ...]:
+        try:
+            return tuple(self.looker.layout(one) for one in media)
+        except DataError as error:
+            raise DataError(f"conversation {id!r}: {error}") from None
+
+    def _views(self, media: Sequence[Media], id: str) -> tuple[NDArray[np.float32], ...]:
+        try:
+            return tuple(self.looker.views(one) for one in media)
+        except DataError as error:
+            raise DataError(f"conversation {id!r}: {error}") from None
+
+
+def _joined(content: list[dict[str, str]]) -> str:
+    """Return parts as one text, for templates that take words alone."""
+    return "".join(IMAGE_TOKEN if part["type"] == "image" else part["text"] for part in content)

@@ -1,0 +1,223 @@
+"""Conversations drawn from a mixture, read, packed into rows, and put into batches of rows.
+
+What comes in which batch depends on the seed alone, so that a run that goes on after a stop sees what it would have
+seen. Lengths are found where packs are made; media are decoded by the workers that make batches.
+
+Legend: R rows of a batch, L tokens of a row, S samples (conversations) of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count, islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vesalius.data.conversations.base import Source
+from vesalius.data.conversations.records import Conversation
+from vesalius.data.mixture import Draw, Mixture
+from vesalius.data.packing import Stream, TooLong
+from vesalius.errors import DataError
+from vesalius.models.vlm.packed import positions_in
+from vesalius.models.vlm.reading import IGNORED, ConversationReader, Row
+
+__all__ = ["Chosen", "ConversationSet", "PackedBatches", "collated"]
+
+Rewrite = Callable[[Conversation, np.random.Generator], Conversation | None]
+
+_SHOWN = 5
+
+
+class Chosen(NamedTuple):
+    """A draw in its epoch."""
+
+    draw: Draw
+    epoch: int
+
+
+class ConversationSet:
+    """All sources of a stage, read for one model."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        reader: ConversationReader,
+        *,
+        rewrite: Rewrite,
+        seed: int,
+        unreadable_share: float,
+        pairs: bool = False,
+    ) -> None:
+        """Hold the sources.
+
+        Args:
+            sources: by name.
+            reader: of the model.
+            rewrite: of the method.
+            seed: of what is drawn within a conversation.
+            unreadable_share: share of the conversations tried beyond which `DataError` is raised.
+            pairs: conversations are preference pairs, whose sides stand behind each other.
+        """
+        self.sources, self.reader = dict(sources), reader
+        self.unreadable: dict[str, str] = {}
+        self.left_out = 0
+        """Conversations that the method left out."""
+        self._rewrite, self._seed, self._pairs = rewrite, seed, pairs
+        self._share = unreadable_share
+        self._tried = 0
+        self._numbers = {name: number for number, name in enumerate(self.sources)}
+
+    def sides(self, chosen: Chosen) -> list[Conversation]:
+        """Return the conversation of a draw as the method wants it, both sides of a pair, or none where left out."""
+        (name, row), epoch = chosen
+        conversation = self.sources[name].conversation(row, epoch=epoch)
+        rng = np.random.default_rng([self._seed, epoch, self._numbers[name], row])
+        rewritten = self._rewrite(conversation, rng)
+        if rewritten is None:
+            return []
+        if not self._pairs:
+            return [rewritten.side("chosen")]
+        if not rewritten.is_pair:
+            raise DataError(f"conversation {rewritten.id!r} is no preference pair: it has no rejected side")
+        return [rewritten.side("chosen"), rewritten.side("rejected")]
+
+    def length(self, chosen: Chosen) -> int:
+        """Return the tokens of a draw, both sides together; 0 where it is left out or cannot be read."""
+        self._tried += 1
+        try:
+            sides = self.sides(chosen)
+            self.left_out += not sides
+            return sum(self.reader.length(side) for side in sides)
+        except DataError as error:
+            self._unreadable(f"{chosen.draw.source}[{chosen.draw.row}]", str(error))
+            return 0
+
+    def rows(self, chosen: Chosen) -> list[Row]:
+        """Read a draw with its pixels; both sides of a pair, the chosen one first."""
+        return [self.reader.row(side) for side in self.sides(chosen)]
+
+    def __getitem__(self, pack: tuple[Chosen, ...]) -> list[Row]:
+        """Read a pack; a conversation whose pixels cannot be read is left out of it."""
+        rows: list[Row] = []
+        for chosen in pack:
+            try:
+                rows += self.rows(chosen)
+            except DataError as error:
+                self._unreadable(f"{chosen.draw.source}[{chosen.draw.row}]", str(error))
+        return rows
+
+    def _unreadable(self, where: str, why: str) -> None:
+        self.unreadable[where] = why
+        bad = len(self.unreadable)
+        if bad > max(1, self._share * max(self._tried, 50)):
+            listed = "\n".join(f"{name}: {reason}" for name, reason in islice(self.unreadable.items(), _SHOWN))
+            raise DataError(
+                f"{bad} of {self._tried} conversations cannot be read, more than data.unreadable_share "
+                f"{self._share:g} allows; the first ones:\n{listed}"
+            )
+
+
+@dataclass
+class PackedBatches:
+    """Batches of packs for a given number of steps, whatever epochs they run through."""
+
+    conversations: ConversationSet
+    mixture: Mixture
+    batch: int
+    """Rows of a batch of this process."""
+    batches: int
+    """How many batches there are."""
+    budget: int
+    """Tokens of a row."""
+    together: int
+    """Conversations that are looked at together."""
+    pack: bool
+    too_long: TooLong
+    rank: int = 0
+    world: int = 1
+    skipped: int = field(default=0, init=False)
+    """Conversations longer than a row that were left out."""
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[list[tuple[Chosen, ...]]]:
+        packs = self._packs()
+        for _ in range(self.batches):
+            yield list(islice(packs, self.batch))
+
+    def _packs(self) -> Iterator[tuple[Chosen, ...]]:
+        """Endless packs, one epoch after the other."""
+        for epoch in count():
+            seen = False
+            if self.pack:
+                stream = Stream(
+                    self._measured(epoch), budget=self.budget, window=self.together, too_long=self.too_long
+                )
+                for pack in stream:
+                    seen = True
+                    yield pack.keys
+                self.skipped += stream.skipped
+            else:
+                for chosen, length in self._measured(epoch):
+                    if length > self.budget and self.too_long == "skip":
+                        self.skipped += 1
+                        continue
+                    seen = True
+                    yield (chosen,)
+            if not seen:
+                raise DataError("no conversation of an epoch can be trained on: all were left out or too long")
+
+    def _measured(self, epoch: int) -> Iterator[tuple[Chosen, int]]:
+        for draw in self.mixture.epoch(epoch).shard(self.rank, self.world):
+            chosen = Chosen(draw, epoch)
+            length = self.conversations.length(chosen)
+            if length:
+                yield chosen, length
+
+
+def collated(packs: Sequence[Sequence[Row]], *, padding: int, length: int = 0) -> dict[str, Any]:
+    """Put packs into the tensors of a batch, see `vesalius.methods._conversing.ConversationBatch`.
+
+    Args:
+        packs: rows of each pack, in their order.
+        padding: number of the padding token.
+        length: L; the longest pack where not given.
+
+    Returns:
+        The fields of a ConversationBatch; ``ids``, of each conversation; and ``index``, their numbers (S,).
+    """
+    longest = max(length, *(sum(len(row.input_ids) for row in pack) for pack in packs))
+    shape = (len(packs), longest)
+    input_ids = np.full(shape, padding, dtype=np.int64)
+    labels = np.full(shape, IGNORED, dtype=np.int64)
+    segments = np.zeros(shape, dtype=np.int64)
+    weights = np.zeros(shape, dtype=np.float32)
+    for number, pack in enumerate(packs):
+        start = 0
+        for place, row in enumerate(pack):
+            span = slice(start, start + len(row.input_ids))
+            input_ids[number, span], labels[number, span] = row.input_ids, row.labels
+            segments[number, span], weights[number, span] = place + 1, row.weight
+            start = span.stop
+    rows = [row for pack in packs for row in pack]
+    numbered = torch.from_numpy(segments)
+    return {
+        "input_ids": torch.from_numpy(input_ids),
+        "labels": torch.from_numpy(labels),
+        "segments": numbered,
+        "positions": positions_in(numbered),
+        "weights": torch.from_numpy(weights),
+        "views": tuple(_tensor(view) for row in rows for view in row.views),
+        "layouts": tuple(layout for row in rows for layout in row.layouts),
+        "ids": tuple(row.id for row in rows),
+        "index": torch.arange(len(rows)),
+    }
+
+
+def _tensor(view: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(view))

@@ -1,0 +1,120 @@
+"""The sections of a recipe whose method learns from conversations: data and stages. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vesalius.config import Config
+
+__all__ = ["PARTS", "ConversationDataSettings", "LoraSettings", "SourceSettings", "StageSettings"]
+
+PARTS = ("vision", "connector", "language")
+"""Parts of a vision-language model that a stage lets learn."""
+
+Part = Literal["vision", "connector", "language"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSettings(Config):
+    """Where conversations come from: a task family of the corpus, or a JSONL file."""
+
+    family: str = ""
+    """Of `vesalius.tasks.instructions`, such as vqa, report or text2region; the corpus of the section is read."""
+    path: str = ""
+    """JSONL file of conversations for training."""
+    validation_path: str = ""
+    """JSONL file for validation; without one such a source is not validated on."""
+    languages: tuple[str, ...] = ("en",)
+
+    def __post_init__(self) -> None:
+        if bool(self.family) == bool(self.path):
+            raise ValueError(f"give either family or path; found {self.family!r} and {self.path!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationDataSettings(Config):
+    """What is read, and how it is put into rows."""
+
+    corpus: str = ""
+    """Folder of the corpus; `data=PATH` on the command line is short for `data.corpus=PATH`."""
+    train: str = "train"
+    """Name of the split to train on."""
+    validation: str | None = "val"
+    """Name of the split for the loss during training; null for none."""
+    sources: Mapping[str, SourceSettings] = field(
+        default_factory=lambda: {"vqa": SourceSettings(family="vqa"), "report": SourceSettings(family="report")}
+    )
+    """By the names that mixtures use."""
+    length: int = 1024
+    """Tokens of a row, into which several conversations are packed; a longer conversation is an error."""
+    pack: bool = True
+    """Conversations share rows without seeing each other; else each has a row of its own and is padded."""
+    too_long: Literal["error", "skip"] = "error"
+    """What becomes of a conversation that takes more tokens than a row: an error with its numbers, or it is left out
+    and counted. Nothing is cut."""
+    together: int = 512
+    """Conversations that are looked at together to fill rows."""
+    unreadable_share: float = 0.05
+    """Conversations whose media cannot be read are named and left out; above this share, training stops."""
+    grammar: str = "medrega"
+    """How boxes, points and regions are written, see `vesalius.tasks.grammar`."""
+
+    def faults(self) -> list[str]:
+        """Say what is wrong with the values, one line a fault."""
+        found = [f"key {name!r}: must be above 0" for name in ("length", "together") if getattr(self, name) <= 0]
+        if not self.sources:
+            found.append("key 'sources' is empty; name at least one, such as {vqa: {family: vqa}}")
+        if not 0 <= self.unreadable_share <= 1:
+            found.append(f"key 'unreadable_share': {self.unreadable_share} is not a share between 0 and 1")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraSettings(Config):
+    """Low-rank adapters on linear layers; the weights below them do not move."""
+
+    parts: tuple[Part, ...] = ("language",)
+    rank: int = 16
+    alpha: float = 32.0
+    dropout: float = 0.0
+    kind: Literal["lora", "dora", "rslora"] = "lora"
+    """Plain, with magnitudes of their own (DoRA), or scaled by the root of the rank (rsLoRA)."""
+    targets: tuple[str, ...] = ()
+    """Last names of the layers, such as q_proj; empty for every linear layer but the one that gives words."""
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.alpha <= 0 or not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"rank {self.rank} and alpha {self.alpha} must be above 0, dropout {self.dropout} in 0 … 1"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSettings(Config):
+    """One stage of training: what learns, from what, how."""
+
+    learns: tuple[Part, ...] = ("connector", "language")
+    """Parts whose own weights move; all others are the same bits afterwards."""
+    lora: LoraSettings | None = None
+    """Adapters for parts that do not learn themselves; they are merged into the weights at the end of the stage."""
+    mixture: Mapping[str, float] = field(default_factory=dict)
+    """Source to ratio: 1 is every conversation once an epoch, 0.5 every other one, 2 each twice. Empty: all once."""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of `model.connector` and `model.views` in this stage, such as {views: {size: 96}}; they stay."""
+    optimisation: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the section `optimisation` that are otherwise in this stage."""
+
+    def __post_init__(self) -> None:
+        if not self.learns and self.lora is None:
+            raise ValueError("nothing learns in this stage; name parts in learns, or adapters in lora")
+        both = set(self.learns) & set(self.lora.parts if self.lora else ())
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} would learn as a whole and through adapters; choose one")
+        strange = sorted(set(self.model) - {"connector", "views"})
+        if strange:
+            raise ValueError(f"model.{strange[0]} cannot change between stages; connector and views can")
+        wrong = {name: ratio for name, ratio in self.mixture.items() if not ratio > 0}
+        if wrong:
+            raise ValueError(f"mixture {wrong}: a ratio must be above 0; leave the source out instead")
