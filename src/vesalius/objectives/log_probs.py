@@ -69,7 +69,7 @@ def packed_log_probs(logits: Tensor, labels: Tensor, *, segments: Tensor) -> Seq
         logits: (B, L, V).
         labels: as for `sequence_log_probs`, (B, L).
         segments: number of the sample that a token belongs to, (B, L): neighbours of one number are one sample,
-            numbers may begin anew in each row, and below 0 is padding.
+            numbers begin at 1 in each row, and 0 is padding.
 
     Raises:
         DataError: as for `sequence_log_probs`, of a sample.
@@ -80,7 +80,7 @@ def packed_log_probs(logits: Tensor, labels: Tensor, *, segments: Tensor) -> Seq
         )
     begins = torch.ones_like(segments, dtype=torch.bool)
     begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
-    inside = segments >= 0
+    inside = segments > 0
     samples = ((begins & inside).flatten().cumsum(0) - 1).reshape(segments.shape)
     counted = torch.where(begins | ~inside, IGNORED, labels)
     return _summed(logits, counted, samples, int((begins & inside).sum()), "sample")

@@ -129,8 +129,9 @@ def unpaired_loss(
         "reference log-probabilities": reference, "marks of good answers": desirable, "weights": weights,
     })  # fmt: skip
     ratio = exact(policy.total) - exact(reference.detach())
-    sign = torch.where(desirable, 1.0, -1.0).to(ratio)
-    share = torch.where(desirable, settings.desirable_weight, settings.undesirable_weight).to(ratio)
+    sign = torch.where(desirable, ratio.new_tensor(1.0), ratio.new_tensor(-1.0))
+    shares = (ratio.new_tensor(settings.desirable_weight), ratio.new_tensor(settings.undesirable_weight))
+    share = torch.where(desirable, *shares)
     by_answer = share * (1 - torch.sigmoid(sign * settings.beta * (ratio - kl.detach())))
     return UnpairedLoss(_weighted(by_answer, weights), by_answer.detach(), settings.beta * ratio.detach())
 
