@@ -19,7 +19,7 @@ from vesalius.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from vesalius.data.readers import Pixels
 
-__all__ = ["on_grid", "require_orientation"]
+__all__ = ["on_grid", "require_orientation", "turned"]
 
 _TOWARDS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 """Direction of a letter in patient LPS."""
@@ -54,12 +54,7 @@ def on_grid(
     """
     if pixels.axes != "ZYX":
         raise DataError(f"{pixels.source}: axes {pixels.axes} are no grey volume, which a grid in millimetres needs")
-    geometry = pixels.require_geometry(position=bool(orientation))
-    values, steps = np.asarray(pixels.array), np.array(geometry.spacing_mm, dtype=np.float64)
-    if orientation:
-        order, flipped = _turn(np.array(geometry.directions, dtype=np.float64), orientation, pixels.source)
-        values = np.flip(values.transpose(order), axis=flipped)
-        steps = steps[list(order)]
+    values, steps = turned(pixels, orientation)
     out = np.full(tuple(size), outside, dtype=np.float32)
     places = []
     for axis, length in enumerate(size):
@@ -71,6 +66,25 @@ def on_grid(
         places.append(slice(start, start + values.shape[axis]))
     out[tuple(places)] = values
     return out
+
+
+def turned(pixels: Pixels, orientation: str) -> tuple[NDArray[np.generic], tuple[float, ...]]:
+    """Return the values of a volume (slices, rows, columns) turned to an orientation, and the new spacing in mm.
+
+    Args:
+        pixels: a volume with spacing, and with orientation where one is asked for.
+        orientation: where slices, rows and columns grow to, such as "SRA"; empty keeps the file's. The nearest axes
+            are taken: nothing is resampled.
+
+    Raises:
+        DataError: the file does not state its spacing or orientation.
+    """
+    geometry = pixels.require_geometry(position=bool(orientation))
+    values = np.asarray(pixels.array)
+    if not orientation:
+        return values, geometry.spacing_mm
+    order, flipped = _turn(np.array(geometry.directions, dtype=np.float64), orientation, pixels.source)
+    return np.flip(values.transpose(order), axis=flipped), tuple(geometry.spacing_mm[axis] for axis in order)
 
 
 def _kept(count: int, length: int) -> slice:

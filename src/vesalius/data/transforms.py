@@ -21,7 +21,7 @@ from vesalius.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from vesalius.data.readers import Pixels
 
-__all__ = ["ImageProcessor", "Placement"]
+__all__ = ["ImageProcessor", "Placement", "channels_first", "on_plane"]
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of red, green and blue in brightness (ITU-R BT.601)."""
@@ -50,6 +50,14 @@ class Placement(NamedTuple):
         scale = np.array([self.scale_x, self.scale_y] * 2)
         moved: np.ndarray = (np.asarray(boxes, dtype=np.float64).reshape(-1, 4) - self._offset) / scale
         return moved
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Move points (N, 2) of x, y from the picture's pixels to those of the plane."""
+        return self.boxes(np.tile(np.asarray(points).reshape(-1, 2), 2))[:, :2]
+
+    def original_points(self, points: np.ndarray) -> np.ndarray:
+        """Move points (N, 2) of the plane back to the picture's pixels."""
+        return self.original_boxes(np.tile(np.asarray(points).reshape(-1, 2), 2))[:, :2]
 
     @property
     def _offset(self) -> np.ndarray:
@@ -129,7 +137,7 @@ class ImageProcessor(Config):
             )
             shown = np.clip((grid - low) / (high - low), 0, 1)
             return np.broadcast_to(np.nan_to_num(shown, nan=0.0), self.shape)
-        stack = _channels_first(pixels.display(), pixels.axes, self.channels)
+        stack = channels_first(pixels.display(), pixels.axes, self.channels)
         slices, plane = self.shape[1:-2], self.shape[-2:]
         if bool(slices) != (stack.ndim == 4):
             raise DataError(
@@ -140,7 +148,7 @@ class ImageProcessor(Config):
             stack = _resize_slices(stack, slices[0])
         flat = stack.reshape(-1, *stack.shape[-2:])
         place = self.placement(*stack.shape[-2:])
-        resized = np.stack([_on_plane(layer, place, plane) for layer in flat])
+        resized = np.stack([on_plane(layer, place, plane) for layer in flat])
         return resized.reshape(*stack.shape[:-2], *plane)
 
     def placement(self, rows: int, columns: int) -> Placement:
@@ -156,7 +164,7 @@ class ImageProcessor(Config):
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """Lay a mask (rows, columns) on the plane as its picture is laid there: bool, (H, W); outside is False."""
         layer = np.asarray(mask, dtype=np.float32)
-        return _on_plane(layer, self.placement(*layer.shape), self.shape[-2:]) >= 0.5
+        return on_plane(layer, self.placement(*layer.shape), self.shape[-2:]) >= 0.5
 
     def original_plane(self, plane: np.ndarray, rows: int, columns: int) -> np.ndarray:
         """Take a uint8 layer (H, W) of 0..255 back to a picture's own grid, (rows, columns); borders are cut off."""
@@ -186,8 +194,8 @@ class ImageProcessor(Config):
         return validate(cls, values, where=where)
 
 
-def _channels_first(image: np.ndarray, axes: str, channels: int) -> np.ndarray:
-    """Return (C, H, W) or (C, D, H, W) float32 with the wanted number of channels."""
+def channels_first(image: np.ndarray, axes: str, channels: int) -> np.ndarray:
+    """Return (C, H, W) or (C, D, H, W) float32 with the wanted number of channels; `axes` as in `Pixels`."""
     image = np.asarray(image, dtype=np.float32)
     if axes.endswith("C"):
         if image.shape[-1] == 1 or channels == 1:
@@ -211,7 +219,7 @@ def _resize_slices(stack: np.ndarray, depth: int) -> np.ndarray:
     return np.stack([np.asarray(picture) for picture in pictures]).reshape(channels, depth, height, width)
 
 
-def _on_plane(layer: np.ndarray, place: Placement, plane: tuple[int, ...]) -> np.ndarray:
+def on_plane(layer: np.ndarray, place: Placement, plane: tuple[int, ...]) -> np.ndarray:
     """Resize one layer of 0..1 (rows, columns) to its place on the plane (H, W), black around."""
     size = (place.rows, place.columns)
     if layer.shape != size:
