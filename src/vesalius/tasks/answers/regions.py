@@ -82,7 +82,7 @@ def parse_regions(
     """
     if scale not in ("pixel", *SCALES) or min(size) < 1:
         raise ConfigError(
-            f"boxes need a scale of pixel, {', '.join(SCALES)} and a size in pixels; got {scale!r}, {size}"
+            f"boxes need a scale of pixel, unit or thousand, or 999, and a size in pixels; got {scale!r}, {size}"
         )
     nothing = empty(reply)
     text = without_reasoning(reply).translate(_WIDE)
@@ -130,7 +130,7 @@ def placed_regions(found: Floats, *, size: tuple[int, int], scale: Scale, form: 
     else:
         wrong = bool(np.abs(found).max() > SCALES[scale] * _SLACK)
         wrong |= scale in ("thousand", "999") and bool((found != np.round(found)).any() and np.abs(found).max() <= 1)
-        pixels = found / SCALES[scale] * edge
+        pixels = found * edge / SCALES[scale]
     if wrong:
         return Parsed(status="ambiguous", rule=f"{form}: coordinates of another scale than {scale}")
     notes = [form]
