@@ -159,7 +159,12 @@ def _words(question: str) -> str:
 
 def _media(row: Row, name: str, pictures: Path) -> tuple[Media, ...]:
     given = row.optional(name)
-    return (Media(path=str(inside(pictures, given))),) if given else ()
+    if not given:
+        return ()
+    try:
+        return (Media(path=str(inside(pictures, given))),)
+    except DataError:
+        raise row.fault(f"{name} {given!r} lies outside the folder of pictures; paths are relative to it") from None
 
 
 def _weight(row: Row) -> float:

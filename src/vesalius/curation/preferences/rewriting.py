@@ -64,13 +64,16 @@ class Scene:
 def rewrites(sentence: str, scene: Scene) -> list[Rewrite]:
     """Return all errors that can be put into a sentence, each once, in the order of `ERRORS`.
 
+    Of a sentence that the grammar does not know whole there are none.
+
     Args:
         sentence: of a report, with its full stop.
         scene: what is true.
     """
-    before = read_facts(sentence, region=scene.region).facts
+    reading = read_facts(sentence, region=scene.region)
+    before = reading.facts
     found: dict[str, Rewrite] = {}
-    for error in ERRORS:
+    for error in () if reading.loose else ERRORS:
         for text in _MAKERS[error](sentence, before, scene):
             after = read_facts(text, region=scene.region)
             facts = tuple(fact for fact in after.facts if fact not in before)
@@ -105,7 +108,7 @@ def _sizes(sentence: str, before: Sequence[Fact], scene: Scene) -> Iterator[str]
         for factor in _FACTORS:
             size = max(1, round(millimetres(match[0]) * factor))
             written = f"{size / 10:.1f} cm" if match[0].endswith("cm") else f"{size} mm"
-            yield sentence[: match.start()] + written + sentence[match.end() :]
+            yield _mended(sentence[: match.start()] + written + sentence[match.end() :])
     for scale in _GRADES:
         for grade in scale:
             if match := re.search(rf"\b{grade}\b", sentence, re.IGNORECASE):
