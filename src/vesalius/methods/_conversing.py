@@ -8,7 +8,7 @@ Legend: R rows, L tokens of a row, N answer tokens.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -63,6 +63,17 @@ class ConversingMethod(TrainedMethod):
 
     settings: ConversingConfig
     capabilities = frozenset({"generate"})
+
+    scores: ClassVar[tuple[str, ...]] = ()
+    """Parts of the step that validation reports beside the loss and the share of tokens that are right."""
+
+    def train(self, mode: bool = True) -> ConversingMethod:
+        """Switch to training; a part in which nothing learns stays as in use, its statistics and dropout with it."""
+        super().train(mode)
+        for part in self.model.children():
+            if mode and not any(weight.requires_grad for weight in part.parameters()):
+                part.eval()
+        return self
 
     def rewrite(self, conversation: Conversation, rng: np.random.Generator) -> Conversation | None:
         """Choose what of a conversation is learnt in one step; None leaves it out.

@@ -211,12 +211,16 @@ def _with_corpus(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one_length(values: dict[str, Any]) -> dict[str, Any]:
-    """Let steps that are asked for replace the epochs of the recipe below, and the other way round."""
+    """Let steps that are asked for replace the epochs of the recipe below, and the other way round; in stages, too."""
     given = values.get("optimisation")
     lengths = {"steps", "epochs"} & set(given) if isinstance(given, Mapping) else set()
     if len(lengths) == 1:
         other = ({"steps", "epochs"} - lengths).pop()
-        return merge(values, {"optimisation": {other: 0}})
+        values = merge(values, {"optimisation": {other: 0}})
+    stages = values.get("stages")
+    if isinstance(stages, Mapping):
+        alone = {name: _one_length(dict(stage)) for name, stage in stages.items() if isinstance(stage, Mapping)}
+        values = {**values, "stages": {**stages, **alone}}
     return values
 
 

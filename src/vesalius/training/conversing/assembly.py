@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from transformers import AutoTokenizer, set_seed
 
 from vesalius.data.conversations.base import Source
-from vesalius.data.conversations.corpus import CorpusConversations
+from vesalius.data.conversations.corpus import CorpusSource
 from vesalius.data.conversations.jsonl import JsonLines
 from vesalius.data.corpus import Corpus
 from vesalius.data.mixture import Draw, Mixture
@@ -28,6 +28,7 @@ from vesalius.models.vlm.model import VisionLanguageModel
 from vesalius.models.vlm.reading import ConversationReader
 from vesalius.models.vlm.tokenizer import chat_tokenizer, image_token_of
 from vesalius.tasks.grammar import grammar, write
+from vesalius.tasks.instructions.families import families
 from vesalius.training import distributed
 from vesalius.training.checkpoint import TrainedOn, written_whole
 from vesalius.training.conversing.batches import Chosen, ConversationSet, PackedBatches, collated
@@ -294,9 +295,13 @@ def _source(
 ) -> Source | None:
     if settings.family:
         assert corpus is not None
-        return CorpusConversations(
-            corpus, settings.family, name=name, languages=settings.languages, seed=recipe.optimisation.seed
-        )
+        asked = families([settings.family], language=settings.language)
+        try:
+            return CorpusSource(corpus, asked, name=name, seed=recipe.optimisation.seed)
+        except DataError:
+            if training:
+                raise
+            return None
     path = settings.path if training else settings.validation_path
     return JsonLines(path, name=name) if path else None
 

@@ -26,7 +26,8 @@ class SourceSettings(Config):
     """JSONL file of conversations for training."""
     validation_path: str = ""
     """JSONL file for validation; without one such a source is not validated on."""
-    languages: tuple[str, ...] = ("en",)
+    language: str = "en"
+    """Of a family's words; another language is another source."""
 
     def __post_init__(self) -> None:
         if bool(self.family) == bool(self.path):
