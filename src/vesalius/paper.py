@@ -19,6 +19,8 @@ class ClaimData:
     """Virtual patients made for a claim; how many, and how large their pictures, is the budget's choice."""
 
     preset: str = "chest"
+    volumes: bool = False
+    """The preset's examinations are volumes, of which the budget has fewer and smaller ones than of pictures."""
     settings: tuple[str, ...] = ()
     """Changes of the preset, such as ``("prevalence.edema=0.3",)``."""
     plant: str = ""

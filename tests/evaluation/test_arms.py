@@ -20,10 +20,14 @@ from vesalius.evaluation.arms import (
     run_key,
     with_claims,
 )
+from vesalius.evaluation.signs import SIGNS
 from vesalius.paper import PLANT, Claim, ClaimData, Paper, PositiveControl
 from vesalius.training.assembly import assemble
 
-TINY = Budget(name="tiny", patients=24, image_size=32, steps=2, batch=8, rates=(0.5, 1.0), reason="a test")
+TINY = Budget(
+    name="tiny", patients=24, image_size=32, volume_patients=20, volume_size=(8, 32, 32), steps=2, batch=8,
+    rates=(0.5, 1.0), reason="a test",
+)  # fmt: skip
 CLAIM = Claim(
     name="sampling",
     sentence="Sentences serve better than reports.",
@@ -77,6 +81,28 @@ def test_arms_have_the_same_data_order_and_initial_weights(corpus: Corpus, tmp_p
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     other = assemble(found.arms[0].at(rate=1.0, seed=6, corpus=corpus.root), tmp_path / "other")
     assert [list(batch) for batch in other.batches()] != orders[0]
+
+
+def test_volumes_have_a_size_and_a_number_of_their_own():
+    (found,) = experiments(
+        with_claim(
+            data=ClaimData(preset="abdomen-ct", volumes=True),
+            recipe="merlin/tiny",
+            factor="method.code_weight",
+            on=1.0,
+            off=0.0,
+        ),
+        budget=TINY,
+    )
+    assert found.arms[0].recipe.model.size == (8, 32, 32)
+    given = TINY.population(found.data)
+    assert given == {"patients": 20, "preset": "abdomen-ct", "settings": (), "image_size": 32}
+    assert TINY.population(ClaimData())["patients"] == 24
+
+
+def test_merlin_s_control_names_the_signs_that_are_planted():
+    (planted,) = (one for one in experiments(paper_of("merlin"), budget=TINY) if one.name == "volumes-control")
+    assert [arm.recipe.settings.codes for arm in planted.arms] == [tuple(f"{sign}_sign" for sign in SIGNS)] * 2
 
 
 def test_a_control_with_a_task_of_its_own_has_a_share_of_labels_of_its_own():
@@ -146,8 +172,8 @@ def test_faults_of_all_claims_are_told_at_once():
 def test_a_system_without_claims_or_of_no_name_is_refused():
     with pytest.raises(ConfigError, match="did you mean 'convirt'"):
         paper_of("convrt")
-    with pytest.raises(ConfigError, match="no system 'gmai-vl'"):
-        paper_of("gmai-vl")
+    with pytest.raises(ConfigError, match="no system 'no-such-paper'"):
+        paper_of("no-such-paper")
 
 
 def test_the_words_of_a_claim_are_no_code(tmp_path: Path):

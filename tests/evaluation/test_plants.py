@@ -9,7 +9,8 @@ import pytest
 
 from vesalius.data.corpus import Corpus
 from vesalius.errors import ConfigError, DataError
-from vesalius.evaluation.plants import SIGNS, plant, plant_names, plant_words
+from vesalius.evaluation.plants import plant, plant_names, plant_words
+from vesalius.evaluation.signs import SIGNS
 from vesalius.virtual.population import make
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -264,6 +265,25 @@ def test_all_goes_on_after_a_failure(done: Path):
         reproduce_all(["convirt"], start=lambda arguments: (130, ""))
 
 
+def test_all_may_run_at_once_and_stay_in_order(done: Path):
+    printed = (done / reproduce.DOCUMENT).read_text(encoding="utf-8")
+    together = threading.Barrier(2, timeout=10)
+
+    def start(arguments: Sequence[str]) -> tuple[int, str]:
+        together.wait()  # passes only where both are under way
+        return (6, "") if arguments[1] == "broken" else (0, printed)
+
+    rows = reproduce_all(["convirt", "broken"], jobs=2, start=start)
+    assert [(row["slug"], bool(row["error"])) for row in rows] == [("convirt", False), ("broken", True)]
+
+
+def test_what_a_process_says_is_passed_on():
+    said: list[str] = []
+    (row,) = reproduce_all(["convrt"], say=said.append)
+    assert row["error"].startswith("ended with exit code")
+    assert any(line.startswith("convrt: ") and "did you mean 'convirt'" in line for line in said)
+
+
 def test_command_line(
     done: Path, corpus: Corpus, tmp_path: Path, paper_of_two: Paper, monkeypatch: pytest.MonkeyPatch
 ):
@@ -282,12 +302,14 @@ def test_command_line(
     assert json.loads(told.stdout)["stored"] is None
     with pytest.raises(ConfigError, match="name one system or give --all"):
         CliRunner().invoke(app, ["reproduce"], catch_exceptions=False)
+    with pytest.raises(ConfigError, match="--jobs 2: expected at least 1, with --all"):
+        CliRunner().invoke(app, ["reproduce", "convirt", "--jobs", "2"], catch_exceptions=False)
 
 
 def test_all_is_every_system_with_claims(monkeypatch: pytest.MonkeyPatch):
     from vesalius.evaluation import reproduce_all as module
 
-    monkeypatch.setattr(module, "_process", lambda arguments: (3, ""))
+    monkeypatch.setattr(module, "_Process", lambda **settings: lambda arguments: (3, ""))
     told = CliRunner().invoke(app, ["reproduce", "--all"], catch_exceptions=False)
     assert told.exit_code == 1
     assert told.stdout.count("FAILED") == len(arms.with_claims())

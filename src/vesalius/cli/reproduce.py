@@ -25,7 +25,8 @@ def reproduce(
     out: Annotated[
         str, typer.Option("--out", help="Folder of all runs; reproductions/SLUG if not given. Goes on there.")
     ] = "",
-    every: Annotated[bool, typer.Option("--all", help="All systems that state claims, one after the other.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All systems that state claims.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", help="With --all: systems at once; one a core if not given.")] = 0,
     plan_only: Annotated[bool, typer.Option("--plan", help="Print runs, steps and expected time, and stop.")] = False,
     store: Annotated[
         bool, typer.Option("--store/--no-store", help="Keep the result as evidence in the package.")
@@ -42,6 +43,8 @@ def reproduce(
     from vesalius.evaluation.reproduce import plan
     from vesalius.evaluation.reproduce import reproduce as run
 
+    if jobs < 0 or (jobs and not every):
+        raise ConfigError(f"--jobs {jobs}: expected at least 1, with --all")
     if bool(slug) == every:
         raise ConfigError(f"name one system or give --all; with claims: {', '.join(with_claims())}")
     if plan_only:
@@ -51,7 +54,8 @@ def reproduce(
     if every:
         arguments = ["--seeds", str(seeds), "--budget", budget, "--data", data]
         arguments += [] if store else ["--no-store"]
-        rows = reproduce_all.reproduce_all(with_claims(), arguments=arguments, out=out, say=say)
+        at_once = jobs or reproduce_all.cores()
+        rows = reproduce_all.reproduce_all(with_claims(), arguments=arguments, out=out, jobs=at_once, say=say)
         emit(rows, as_json, lambda: reproduction_text.all_text(rows))
         if any(row["error"] for row in rows):
             raise typer.Exit(1)

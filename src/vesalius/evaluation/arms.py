@@ -6,9 +6,9 @@ import ast
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from vesalius import registry
 from vesalius.errors import ConfigError, did_you_mean
@@ -43,9 +43,13 @@ class Budget:
 
     name: str
     patients: int
-    """Virtual patients: 70 % to train on, 10 % to choose the learning rate, 20 % to test."""
+    """Virtual patients with pictures: 70 % to train on, 10 % to choose the learning rate, 20 % to test."""
     image_size: int
     """Rows and columns of the pictures, as made and as seen."""
+    volume_patients: int
+    """Virtual patients with volumes."""
+    volume_size: tuple[int, int, int]
+    """Slices, rows and columns of the volumes as seen; they are made with these rows and columns."""
     steps: int
     batch: int
     rates: tuple[float, ...]
@@ -53,10 +57,17 @@ class Budget:
     reason: str
     """Why these numbers."""
 
-    def settings(self) -> tuple[str, ...]:
+    def population(self, data: ClaimData) -> dict[str, Any]:
+        """Return patients, preset, settings and image size by which `vesalius.virtual.population.make` makes them."""
+        patients, size = (
+            (self.volume_patients, self.volume_size[-1]) if data.volumes else (self.patients, self.image_size)
+        )
+        return {"patients": patients, "preset": data.preset, "settings": data.settings, "image_size": size}
+
+    def settings(self, data: ClaimData) -> tuple[str, ...]:
         """Return the recipe settings that the budget fixes for both arms."""
         return (
-            f"model.image_size={self.image_size}",
+            f"model.image_size={json.dumps(self.volume_size if data.volumes else self.image_size)}",
             f"optimisation.steps={self.steps}",
             f"optimisation.batch={self.batch}",
             "optimisation.precision=fp32",
@@ -76,6 +87,8 @@ BUDGETS: Mapping[str, Budget] = {
             name="small",
             patients=1000,
             image_size=64,
+            volume_patients=400,
+            volume_size=(16, 32, 32),
             steps=240,
             batch=32,
             rates=(0.3, 1.0),
@@ -86,6 +99,8 @@ BUDGETS: Mapping[str, Budget] = {
             name="medium",
             patients=6000,
             image_size=128,
+            volume_patients=2000,
+            volume_size=(32, 64, 64),
             steps=2400,
             batch=64,
             rates=(0.1, 0.3, 1.0),
@@ -203,7 +218,8 @@ def _experiment(paper: Paper, claim: Claim, name: str, *, control: bool, budget:
     if data.plant:
         require_plant(data.plant)
     settings = (*claim.settings, *(planted.settings if planted else ()))
-    first, second = (_arm(paper, claim, side, settings=settings, budget=budget) for side in SIDES)
+    fixed = (*budget.settings(data), *settings)
+    first, second = (_arm(paper, claim, side, settings=fixed) for side in SIDES)
     _require_equal_cost(first, second)
     measure = Measure(
         task=(planted.task if planted else "") or claim.task,
@@ -222,7 +238,7 @@ def _experiment(paper: Paper, claim: Claim, name: str, *, control: bool, budget:
     )
 
 
-def _arm(paper: Paper, claim: Claim, side: Side, *, settings: tuple[str, ...], budget: Budget) -> Arm:
+def _arm(paper: Paper, claim: Claim, side: Side, *, settings: tuple[str, ...]) -> Arm:
     switched = claim.arm(side)
     if _RATE in switched:
         raise ConfigError(f"{_RATE} is tuned for each arm, so it cannot be the factor")
@@ -231,7 +247,7 @@ def _arm(paper: Paper, claim: Claim, side: Side, *, settings: tuple[str, ...], b
         require_plant(planted)
     values = [f"{key}={json.dumps(value)}" for key, value in switched.items()]
     name = claim.recipe or f"{paper.slug}/small"
-    recipe = load_recipe(name, overrides=[*budget.settings(), *settings, *values])
+    recipe = load_recipe(name, overrides=[*settings, *values])
     return Arm(side=side, recipe=recipe, plant=planted)
 
 
@@ -260,5 +276,5 @@ def run_key(recipe: Recipe, *, corpus_hash: str, code: str) -> str:
 
 def data_key(data: ClaimData, *, budget: Budget) -> str:
     """Return the name of a population without plants."""
-    text = json.dumps([asdict(replace(data, plant="")), budget.patients, budget.image_size], sort_keys=True)
+    text = json.dumps(budget.population(data), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

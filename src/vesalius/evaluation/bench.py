@@ -172,10 +172,7 @@ class Bench:
             return self._planted(self.given, data.plant)
         made = make(
             self.folder / "corpora" / data_key(data, budget=self.budget),
-            patients=self.budget.patients,
-            preset=data.preset,
-            settings=data.settings,
-            image_size=self.budget.image_size,
+            **self.budget.population(data),
             progress=self.progress,
         )
         return self._planted(made, data.plant)

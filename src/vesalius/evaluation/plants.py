@@ -2,21 +2,16 @@
 
 A plant changes the studies of a corpus and writes another one with the same patients and the same split. What is
 planted in a study follows from its id and the seed alone.
-
-Letters: Y rows, X columns.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vesalius.curation.base import Stage
 from vesalius.curation.steps.label_captions import LabelCaptions
@@ -24,36 +19,13 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study, Text
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError, did_you_mean
+from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, with_sign, woven
 
-__all__ = ["SIGNS", "plant", "plant_names", "plant_words", "require_plant"]
+__all__ = ["plant", "plant_names", "plant_words", "require_plant"]
 
-Media = dict[str, bytes | Path]
 Change = Callable[[Study], tuple[Study, Media]]
 """Turns a study of the old corpus into one of the new, with the files that its records name."""
-_Picture = NDArray[np.float32]
-_Draw = Callable[[_Picture, str, np.random.Generator], _Picture]
-"""Puts a sign into a picture (Y, X) of 0..1."""
 
-_PATTERNS = {
-    "ring": "0111110 1000001 1000001 1000001 1000001 1000001 0111110",
-    "cross": "0001000 0001000 0001000 1111111 0001000 0001000 0001000",
-    "star": "1000001 0100010 0010100 0001000 0010100 0100010 1000001",
-    "bar": "0000000 0000000 1111111 1111111 1111111 0000000 0000000",
-    "post": "0011100 0011100 0011100 0011100 0011100 0011100 0011100",
-    "stairs": "1100000 1100000 0110000 0011000 0001100 0000110 0000011",
-    "corner": "1111111 1111111 1100000 1100000 1100000 1100000 1100000",
-    "grid": "1010101 0000000 1010101 0000000 1010101 0000000 1010101",
-}
-SIGNS = tuple(_PATTERNS)
-"""Classes of a planted sign: a small pattern at a random place of the picture."""
-_SIDE = 9
-"""Cells of a sign: its pattern of 7 × 7 with a dark border of one."""
-_SHARE = 5
-"""A sign covers about one fifth of the shorter side, so that it must be looked for and still is seen at 32 pixels."""
-_WOVEN = 64
-"""A woven sign is as many pixels a cell as this goes into the shorter side: 8 pixels wide in a picture of 64."""
-_WEAVE = 0.6
-"""Share of a picture that a weave takes."""
 _LEAD = (
     "The study was made in the usual way with the patient standing upright and the arms held forward at full breath "
     "after the request of the ward and it was read beside the picture of the last visit on the same screen by the "
@@ -137,40 +109,13 @@ def _shuffled_texts(corpus: Corpus, seed: int) -> Change:
     return change
 
 
-def _drawn(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
-    """Return a picture (Y, X) of 0..1 with the sign at a random place."""
-    cell = max(1, round(min(picture.shape) / _SHARE / _SIDE))
-    patch = np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
-    drawn = np.array(picture, np.float32)
-    room = [have - need for have, need in zip(drawn.shape, patch.shape, strict=True)]
-    if min(room) < 0:
-        raise DataError(f"a picture of {drawn.shape} has no room for a sign of {patch.shape}")
-    row, column = (int(rng.integers(free + 1)) for free in room)
-    drawn[row : row + len(patch), column : column + len(patch)] = patch
-    return drawn
-
-
-def _woven(picture: _Picture, sign: str, rng: np.random.Generator) -> _Picture:
-    """Return a picture (Y, X) of 0..1 with the sign all over it, side by side, begun at a random place."""
-    cell = max(1, round(min(picture.shape) / _WOVEN))
-    tile = np.kron(np.pad(_pattern(sign), (0, 1)), np.ones((cell, cell), np.float32))
-    tile = np.roll(tile, tuple(rng.integers(len(tile), size=2)), axis=(0, 1))
-    rows, columns = picture.shape
-    cloth = np.tile(tile, (-(-rows // len(tile)), -(-columns // len(tile))))[:rows, :columns]
-    return ((1 - _WEAVE) * picture + _WEAVE * cloth).astype(np.float32)
-
-
-def _pattern(sign: str) -> _Picture:
-    return np.array([[int(cell) for cell in row] for row in _PATTERNS[sign].split()], np.float32)
-
-
 def _chance(study: Study, seed: int, *more: int) -> np.random.Generator:
     """Return what a study's plant is drawn by."""
     return np.random.default_rng([seed, *more, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
 
 
 def _signs(
-    *, lead: int = 0, shown: bool = True, told: bool = True, draw: _Draw = _drawn
+    *, lead: int = 0, shown: bool = True, told: bool = True, draw: Draw = drawn
 ) -> Callable[[Corpus, int], Change]:
     """Plant one of eight signs in picture and report; the report says nothing else.
 
@@ -194,7 +139,7 @@ def _signs(
             )
             changed = replace(study, texts=(Text(text=said, role="findings"),), findings=findings, regions=())
             return (
-                _with_sign(corpus, changed, lambda shown: draw(shown, sign, rng))
+                with_sign(corpus, changed, lambda shown: draw(shown, sign, rng))
                 if shown
                 else (changed, _media(corpus, changed))
             )
@@ -202,28 +147,6 @@ def _signs(
         return change
 
     return prepare
-
-
-def _with_sign(corpus: Corpus, study: Study, drawn: Callable[[_Picture], _Picture]) -> tuple[Study, Media]:
-    """Draw into every still picture of a study, as grey values of 0..1."""
-    images, media = [], Media()
-    for image in study.images:
-        if image.kind != "image":
-            raise DataError(f"study {study.id!r}: a sign cannot be planted in a {image.kind}, only in pictures")
-        shown = corpus.read(image).display()
-        path = f"media/{study.id}-{image.id}.png"
-        media[path] = _png(drawn(shown.mean(axis=-1) if shown.ndim == 3 else shown))
-        facts: Mapping[str, Any] = {"path": path, "units": "display", "channels": 1, "sha256": "", "frame": None}
-        images.append(replace(image, **facts))
-    return replace(study, images=tuple(images)), media
-
-
-def _png(picture: _Picture) -> bytes:
-    from PIL import Image as PilImage
-
-    file = io.BytesIO()
-    PilImage.fromarray(np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)).save(file, "PNG")
-    return file.getvalue()
 
 
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
@@ -343,7 +266,7 @@ def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int],
             before = f"{' '.join(_LEAD.split()[:lead])}. " if lead else ""
             said = (Text(text=f"{before}There is {own.replace('_', ' ')}.", role="findings"),)
             changed = replace(study, texts=said, findings=stated, regions=())
-            return _with_sign(corpus, changed, lambda shown: _drawn(shown, SIGNS[number], rng))
+            return with_sign(corpus, changed, lambda shown: drawn(shown, SIGNS[number], rng))
 
         return change
 
@@ -353,6 +276,7 @@ def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int],
 _PLANTS: dict[str, _Plant] = {
     "shuffled_texts": _Plant("every training study has the texts of another one", _shuffled_texts),
     "signs": _Plant("one of eight signs at a random place of the picture, named by the report", _signs()),
+    "signs_untold": _Plant("signs that the picture shows and no report names", _signs(told=False)),
     "signs_told_late": _Plant(
         "signs, named by the report after more than 77 characters that tell nothing", _signs(lead=_SHORT_LEAD)
     ),
@@ -383,11 +307,11 @@ _PLANTS: dict[str, _Plant] = {
         "signs, each with captions of which the first calls it by another word", _signs_reworded
     ),
     "woven_signs": _Plant(
-        "one of eight signs woven all through the picture, named by the report", _signs(draw=_woven)
+        "one of eight signs woven all through the picture, named by the report", _signs(draw=woven)
     ),
     "woven_signs_untold": _Plant(
         "woven signs that the picture shows and no report names",
-        _signs(draw=_woven, told=False),
+        _signs(draw=woven, told=False),
     ),
     "signs_of_text": _Plant("signs that the report names and the picture does not show", _signs(shown=False)),
 }

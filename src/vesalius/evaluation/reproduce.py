@@ -21,7 +21,7 @@ from vesalius import __version__
 from vesalius.data.corpus import Corpus
 from vesalius.environment import describe
 from vesalius.errors import ConfigError, VesaliusError
-from vesalius.evaluation.arms import BUDGETS, Budget, Experiment, experiments, paper_of
+from vesalius.evaluation.arms import BUDGETS, Budget, Experiment, data_key, experiments, paper_of
 from vesalius.evaluation.bench import Bench, Measured
 from vesalius.evaluation.results import write_json
 from vesalius.evaluation.verdicts import RULES, control_found, judge
@@ -119,9 +119,9 @@ def plan(slug: str, *, seeds: int = SEEDS_NEEDED, budget: str | Budget = "small"
     chosen = budget if isinstance(budget, Budget) else budget_named(budget)
     wanted = experiments(paper_of(slug), budget=chosen)
     with tempfile.TemporaryDirectory(prefix="vesalius-plan-") as folder:
-        patients = -(-_PROBED_BATCHES * chosen.batch * 10 // 7)
-        corpus = make(Path(folder) / "corpus", patients=patients, image_size=chosen.image_size)
-        rows = [_planned(experiment, corpus, chosen, seeds) for experiment in wanted]
+        rows = [
+            _planned(experiment, _probed(experiment, Path(folder), chosen), chosen, seeds) for experiment in wanted
+        ]
     runs = _num_runs(wanted, seeds=seeds, budget=chosen)
     planned = sum(row["runs"] for row in rows)
     total = sum(row["seconds"] for row in rows) * runs / planned
@@ -257,6 +257,13 @@ def _num_runs(wanted: Sequence[Experiment], *, seeds: int, budget: Budget) -> in
     """Runs of all experiments; arms that two experiments share are trained once."""
     arms = {(repr(one.data), repr(arm.recipe), arm.plant) for one in wanted for arm in one.arms}
     return len(arms) * (len(budget.rates) + seeds - 1)
+
+
+def _probed(experiment: Experiment, folder: Path, budget: Budget) -> Corpus:
+    """Make a few of an experiment's virtual patients, or open those that another experiment of the same kind had."""
+    patients = -(-_PROBED_BATCHES * budget.batch * 10 // 7)
+    given = {**budget.population(experiment.data), "patients": patients}
+    return make(folder / data_key(experiment.data, budget=budget), **given)
 
 
 def _planned(experiment: Experiment, corpus: Corpus, budget: Budget, seeds: int) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def plan_text(plan: Mapping[str, Any]) -> str:
     """Return what would be run, and for how long."""
     budget = plan["budget"]
     size = f"{budget['patients']} virtual patients of {budget['image_size']} pixels"
+    if any(row["population"]["volumes"] for row in plan["experiments"]):
+        size += f", {budget['volume_patients']} with volumes of {_by(budget['volume_size'])}"
     lines = [
         f"{plan['slug']}: budget {budget['name']}, {plan['seeds']} seeds, {size}",
         f"each run: {budget['steps']} steps of {budget['batch']} pairs",
@@ -111,6 +113,10 @@ def _rates(row: Mapping[str, Any]) -> list[str]:
 
 def _settings(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={'none' if value in ('', None) else value}" for key, value in values.items())
+
+
+def _by(size: Sequence[int]) -> str:
+    return " x ".join(map(str, size))
 
 
 def _number(value: float | None) -> str:

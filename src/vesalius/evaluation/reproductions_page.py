@@ -58,13 +58,14 @@ def reproductions_page() -> str:
         "",
         "## Budgets",
         "",
-        "| budget | patients | pixels | steps | batch | rates | why |",
-        "|---|---|---|---|---|---|---|",
+        "| budget | patients | pixels | with volumes | steps | batch | rates | why |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for budget in BUDGETS.values():
         rates = ", ".join(f"× {rate:g}" for rate in budget.rates)
-        size = f"{budget.patients} | {budget.image_size} | {budget.steps} | {budget.batch}"
-        lines.append(f"| {budget.name} | {size} | {rates} | {budget.reason} |")
+        volumes = f"{budget.volume_patients} of {' × '.join(map(str, budget.volume_size))}"
+        size = f"{budget.patients} | {budget.image_size} | {volumes}"
+        lines.append(f"| {budget.name} | {size} | {budget.steps} | {budget.batch} | {rates} | {budget.reason} |")
     lines += ["", "## Plants", "", "| name | what it does |", "|---|---|"]
     lines += [f"| `{name}` | {plant_words(name)} |" for name in plant_names()]
     lines += ["", "## Results", ""]

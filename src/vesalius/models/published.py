@@ -51,11 +51,10 @@ _PARTS: dict[str, Rule] = {
 def load_published(method: nn.Module, state: Mapping[str, Tensor], *, where: str = "checkpoint") -> None:
     """Load the ``state_dict`` of the authors' Lightning checkpoint, read with weights only, into a method.
 
-    The method has the settings of the checkpoint: those of recipe ``mgca/paper``, with
-    ``vision_options={layer_norm_eps: 1e-6}`` (timm's) and ``text_options={num_hidden_layers: 6}`` (authors'
-    ``bert_config.json``), to have their features; its temperature stays. For a ResNet it is a compact one (``resnet``
-    of width 2048 and depth 50, ``vision_pool=mean``) without tokens (``token_weight=0``): the authors' head for parts
-    reads the third stage. They scale its images to 299 pixels, corners aligned, which is the caller's to do.
+    The method has the settings of the checkpoint, those of recipe ``mgca/paper``; its temperature stays. For a
+    ResNet it is a compact one (``resnet`` of width 2048 and depth 50, ``vision_pool=mean``) without tokens
+    (``token_weight=0``): the authors' head for parts reads the third stage. They scale its images to 299 pixels,
+    corners aligned, which is the caller's to do.
 
     Args:
         method: with parts ``model`` and, where it was built with them, ``patch_head``, ``word_head``, ``prototypes``.

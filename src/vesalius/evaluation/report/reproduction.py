@@ -25,7 +25,8 @@ def write_reproduction(document: Mapping[str, Any], folder: Path) -> Path:
     counts = _counts(document)
     head = paragraph(
         f"{document['seeds']} seeds an arm, {budget['steps']} steps of {budget['batch']} pairs, pictures of "
-        f"{budget['image_size']} pixels, {document['seconds'] / 60:.0f} min on {machine['cores']} cores.",
+        f"{budget['image_size']} pixels{_volumes(document)}, {document['seconds'] / 60:.0f} min on "
+        f"{machine['cores']} cores.",
         kind="lead",
     )
     virtual = document["data"]["kind"] == "virtual"
@@ -40,6 +41,12 @@ def write_reproduction(document: Mapping[str, Any], folder: Path) -> Path:
         foot=f"Made by Vesalius {document['code']['vesalius']} with: {document['command']}",
     )
     return write_page(folder / REPRODUCTION_PAGE, text)
+
+
+def _volumes(document: Mapping[str, Any]) -> str:
+    if not any(claim["population"].get("volumes") for claim in document["claims"]):
+        return ""
+    return f", volumes of {' × '.join(map(str, document['budget']['volume_size']))}"
 
 
 def _counts(document: Mapping[str, Any]) -> str:
