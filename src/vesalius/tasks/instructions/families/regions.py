@@ -67,6 +67,8 @@ class TextToRegion(Asked):
     """Where is it: boxes or points of a named finding, with as many images that do not show it; and of structures."""
 
     name: str = "text2region"
+    concepts: tuple[str, ...] = ()
+    """Findings that are asked for, such as those that can be counted; all, and structures, where none is given."""
 
     @property
     def pointed(self) -> bool:
@@ -77,18 +79,25 @@ class TextToRegion(Asked):
         """Return a spot for every marked thing, and for every finding that is absent."""
         return [
             Spot(place, thing.name, "there" if thing.regions else "not there") if thing.is_finding else Spot(place)
-            for place, thing in enumerate(_asked_for(study, self.language))
+            for place, thing in enumerate(self._asked_for(study))
         ]
 
     def conversation(self, spot: Spot, scene: Scene) -> Conversation:
         """Ask for the regions of a name."""
-        thing = _asked_for(scene.study, self.language)[spot.place]
+        thing = self._asked_for(scene.study)[spot.place]
         words = named(thing.name, self.language) or thing.name
         media = [_shown(thing, scene)]
         found = thing.located(words, pointed=self.pointed)
         if not thing.regions:
             return self.exchange(scene, media, mark(), name=words)
         return self.exchange(scene, media, mark(0), objects=[found], name=words)
+
+    def _asked_for(self, study: Study) -> list[Thing]:
+        """Return what is marked, and the absent findings without regions on the main image."""
+        found = _marked(study, self.language)
+        if study.images and study.main_image.kind == "image":
+            found += _missing(study, self.language)
+        return [thing for thing in found if not self.concepts or thing.name in self.concepts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +108,14 @@ class Counted(TextToRegion):
 
     def spots(self, study: Study) -> Sequence[Spot]:
         """Return a spot for every finding that is marked or absent."""
-        asked = enumerate(_asked_for(study, self.language))
+        asked = enumerate(self._asked_for(study))
         return [
             Spot(place, thing.name, "some" if thing.regions else "none") for place, thing in asked if thing.is_finding
         ]
 
     def conversation(self, spot: Spot, scene: Scene) -> Conversation:
         """Ask for the number."""
-        thing = _asked_for(scene.study, self.language)[spot.place]
+        thing = self._asked_for(scene.study)[spot.place]
         words = named(thing.name, self.language) or thing.name
         found = thing.located(words, pointed=self.pointed)
         if not thing.regions or self.name == "counting":
@@ -161,14 +170,6 @@ class Landmarks(Asked):
 def _marked(study: Study, language: str) -> list[Thing]:
     """Return what is marked and has a name in the language."""
     return [thing for thing in things(study) if named(thing.name, language)]
-
-
-def _asked_for(study: Study, language: str) -> list[Thing]:
-    """Return what is marked, and the absent findings without regions on the main image."""
-    found = _marked(study, language)
-    if not study.images or study.main_image.kind != "image":
-        return found
-    return [*found, *_missing(study, language)]
 
 
 def _missing(study: Study, language: str) -> Iterator[Thing]:
