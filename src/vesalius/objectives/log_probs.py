@@ -97,7 +97,7 @@ def token_log_probs(logits: Tensor, labels: Tensor) -> Tensor:
     """
     _check(logits, labels)
     places = _labelled(labels)
-    values = _Tokens.apply(logits, labels, *places)  # type: ignore[no-untyped-call]
+    values: Tensor = _Tokens.apply(logits, labels, *places)  # type: ignore[no-untyped-call]
     return values.new_zeros(labels.shape).index_put((places[0], places[1] + 1), values)
 
 

@@ -132,7 +132,7 @@ def _pair(row: Row, pictures: Path, source: str, language: str) -> Outcome:
         raise row.fault(f"the question has {_IMAGE}, and there is no image")
     if worse and not media:
         raise row.fault("a rejected_image without an image")
-    parts = (*media, _words(asked)) if _words(asked) else media
+    parts: tuple[str | Media, ...] = (*media, _words(asked)) if _words(asked) else media
     whole = Conversation(
         id=row.text("id"), source=source, language=language, weight=_weight(row),
         messages=(Message(role="user", parts=parts), Message(role="assistant", parts=(chosen,))),

@@ -42,6 +42,8 @@ _SENTENCE = re.compile(r"(?<=[.])\s+")
 _OPPOSITES = {"yes": "no", "present": "absent", "normal": "abnormal", "true": "false"}
 _SHORT = 6
 """Words of an answer up to which it is taken as a whole."""
+_NEAREST = 4
+"""Rewrites that are drawn from, those nearest in length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,34 +122,40 @@ def hallucinated(
     if len(reference.split()) <= _SHORT and (short := _short(reference, scene, settings, rng)):
         return short
     sentences = _SENTENCE.split(reference)
-    order = rng.permutation(len(sentences)).tolist()
     errors: list[Error] = []
     room = settings.length_tolerance * len(reference)
-    for place in order:
-        options = [made for made in rewrites(sentences[place], scene) if made.error in settings.errors]
-        chosen = _chosen(options, len(sentences[place]), room, errors, rng)
-        if chosen is None:
-            continue
-        room -= abs(len(chosen.text) - len(sentences[place]))
-        sentences[place] = chosen.text
-        errors.append(chosen.error)
-        if len(errors) == settings.changes:
-            return Hallucination(text=" ".join(sentences), errors=tuple(errors))
+    untouched = list(range(len(sentences)))
+    while len(errors) < settings.changes:
+        found = _drawn([sentences[place] for place in untouched], scene, settings, room, errors, rng)
+        if found is None:
+            return None
+        place = untouched.pop(found[0])
+        room -= abs(len(found[1].text) - len(sentences[place]))
+        sentences[place] = found[1].text
+        errors.append(found[1].error)
+    return Hallucination(text=" ".join(sentences), errors=tuple(errors))
+
+
+def _drawn(
+    sentences: Sequence[str], scene: Scene, settings: HallucinationConfig, room: float, used: Sequence[Error],
+    rng: np.random.Generator,
+) -> tuple[int, Rewrite] | None:  # fmt: skip
+    """Draw an error, then a sentence and a rewrite of it among those that change the length least.
+
+    Errors that were used come last. So every kind is about as common as its chances allow, whatever reports are full
+    of, and no kind makes texts much longer or shorter.
+    """
+    kinds = sorted(rng.permutation(len(settings.errors)).tolist(), key=lambda kind: settings.errors[kind] in used)
+    for kind in kinds:
+        options = [
+            (place, option)
+            for place, sentence in enumerate(sentences)
+            for option in rewrites(sentence, scene, errors=(settings.errors[kind],), room=room, most=_NEAREST)
+        ]
+        if options:
+            options.sort(key=lambda one: abs(len(one[1].text) - len(sentences[one[0]])))
+            return options[int(rng.integers(min(len(options), _NEAREST)))]
     return None
-
-
-def _chosen(
-    options: Sequence[Rewrite], length: int, room: float, used: Sequence[Error], rng: np.random.Generator
-) -> Rewrite | None:
-    """Draw an error, then one of its three rewrites that are nearest in length to what stood there."""
-    near = [option for option in options if abs(len(option.text) - length) <= room]
-    kinds = list(dict.fromkeys(option.error for option in near))
-    fresh = [kind for kind in kinds if kind not in used] or kinds
-    if not fresh:
-        return None
-    kind = fresh[int(rng.integers(len(fresh)))]
-    same = sorted((one for one in near if one.error == kind), key=lambda one: abs(len(one.text) - length))[:3]
-    return same[int(rng.integers(len(same)))]
 
 
 def _scene(reference: str, study: Study | None, settings: HallucinationConfig) -> Scene:

@@ -122,8 +122,8 @@ def _drawn(values: NDArray[Any], settings: NoiseConfig, rng: np.random.Generator
     else:
         noise = drawn * (settings.sd * white) + (values if settings.kind == "added" else 0)
     if settings.kind == "wrapped":
-        return np.trunc(noise).astype(np.int64).astype(values.dtype)
-    return np.clip(noise, 0, white).astype(values.dtype)
+        return np.asarray(np.trunc(noise).astype(np.int64).astype(values.dtype))
+    return np.asarray(np.clip(noise, 0, white).astype(values.dtype))
 
 
 def _kept(step: int) -> float:

@@ -119,4 +119,4 @@ def normalised(
     spread = values.std()
     # Equal scores have a spread of rounding only.
     apart = (values - values.mean()) / spread if spread > 1e-12 else np.zeros_like(values)
-    return np.clip(mean + apart * variance**0.5, *bounds)
+    return np.asarray(np.clip(mean + apart * variance**0.5, *bounds), dtype=np.float64)

@@ -16,6 +16,7 @@ from vesalius.virtual.text.agreement import compare_facts
 from vesalius.virtual.text.disturbance import other_side
 from vesalius.virtual.text.grammar import Fact, Words, grammar
 from vesalius.virtual.text.sentences import frames_of
+from vesalius.virtual.text.vocabulary import vocabulary
 from vesalius.virtual.text.wording import SIZE, articled, fill, framed, is_plural, millimetres, slots_of
 
 __all__ = ["ERRORS", "Error", "Rewrite", "Scene", "rewrites"]
@@ -61,25 +62,52 @@ class Scene:
         return bool(found.hallucinated or found.contradicted)
 
 
-def rewrites(sentence: str, scene: Scene) -> list[Rewrite]:
-    """Return all errors that can be put into a sentence, each once, in the order of `ERRORS`.
+def rewrites(
+    sentence: str, scene: Scene, *, errors: Sequence[Error] = ERRORS, room: float = float("inf"), most: int = 1_000
+) -> list[Rewrite]:
+    """Return the errors that can be put into a sentence, each text once: by kind, then the nearest in length first.
 
-    Of a sentence that the grammar does not know whole there are none.
+    Of a sentence that the grammar does not know whole there are none. A label before it ("PLEURA:") stays.
 
     Args:
         sentence: of a report, with its full stop.
         scene: what is true.
+        errors: kinds that are tried, in this order.
+        room: largest difference in letters to the sentence.
+        most: of each kind.
     """
     reading = read_facts(sentence, region=scene.region)
-    before = reading.facts
+    if reading.loose:
+        return []
+    label = _label(sentence, reading.facts, scene.region)
     found: dict[str, Rewrite] = {}
-    for error in () if reading.loose else ERRORS:
-        for text in _MAKERS[error](sentence, before, scene):
-            after = read_facts(text, region=scene.region)
-            facts = tuple(fact for fact in after.facts if fact not in before)
-            if text != sentence and not after.loose and facts and all(map(scene.untrue, facts)):
-                found.setdefault(text, Rewrite(error, text, facts))
+    for error in errors:
+        left = most
+        texts = dict.fromkeys(_MAKERS[error](sentence[len(label) :], reading.facts, scene))
+        for text in sorted((label + text for text in texts), key=lambda text: abs(len(text) - len(sentence))):
+            if left == 0 or abs(len(text) - len(sentence)) > room:
+                break
+            facts = () if text in found or text == sentence else _stated(text, reading.facts, scene)
+            if facts:
+                found[text] = Rewrite(error, text, facts)
+                left -= 1
     return list(found.values())
+
+
+def _stated(text: str, before: Sequence[Fact], scene: Scene) -> tuple[Fact, ...]:
+    """Return what a sentence states beside `before`, or nothing where some of it is true or is not read."""
+    after = read_facts(text, region=scene.region)
+    facts = tuple(fact for fact in after.facts if fact not in before)
+    return facts if not after.loose and all(map(scene.untrue, facts)) else ()
+
+
+def _label(sentence: str, facts: Sequence[Fact], region: str) -> str:
+    """Return the label of an organ before a sentence, which says nothing itself."""
+    head, colon, rest = sentence.partition(": ")
+    if not colon or not rest:
+        return ""
+    reading = read_facts(rest, region=region)
+    return "" if reading.loose or reading.facts != tuple(facts) else head + colon
 
 
 def _sides(sentence: str, before: Sequence[Fact], scene: Scene) -> Iterator[str]:
@@ -89,14 +117,13 @@ def _sides(sentence: str, before: Sequence[Fact], scene: Scene) -> Iterator[str]
 
 def _findings(sentence: str, before: Sequence[Fact], scene: Scene) -> Iterator[str]:
     """Put the name of another finding of the region in place of the one that is told as there."""
-    told = [fact.concept for fact in before if fact.status != "absent" and fact.concept in scene.words]
-    for concept in told:
-        name = _name_in(sentence, scene.words[concept].names)
-        if name is None:
+    for fact in before:
+        if fact.status == "absent" or fact.concept not in scene.words:
             continue
-        for other in _others(scene):
+        name = _name_in(sentence, scene.words[fact.concept].names)
+        for other in _others(scene) if name is not None else ():
             called = scene.words[other].names[0]
-            if is_plural(called) == is_plural(name):
+            if name is not None and is_plural(called) == is_plural(name) and _may_look(fact, other, scene):
                 yield _mended(re.sub(re.escape(name), called, sentence, count=1, flags=re.IGNORECASE))
 
 
@@ -111,9 +138,9 @@ def _sizes(sentence: str, before: Sequence[Fact], scene: Scene) -> Iterator[str]
             yield _mended(sentence[: match.start()] + written + sentence[match.end() :])
     for scale in _GRADES:
         for grade in scale:
-            if match := re.search(rf"\b{grade}\b", sentence, re.IGNORECASE):
+            for place in re.finditer(rf"\b{grade}\b", sentence, re.IGNORECASE):
                 for other in scale:
-                    yield _mended(sentence[: match.start()] + other + sentence[match.end() :])
+                    yield _mended(sentence[: place.start()] + other + sentence[place.end() :])
 
 
 def _denials(sentence: str, before: Sequence[Fact], scene: Scene) -> Iterator[str]:
@@ -154,6 +181,18 @@ _MAKERS: Mapping[Error, Callable[[str, Sequence[Fact], Scene], Iterator[str]]] =
 def _others(scene: Scene) -> list[str]:
     """Return the findings of the region that are not there."""
     return [concept for concept in scene.words if concept not in scene.there]
+
+
+def _may_look(fact: Fact, other: str, scene: Scene) -> bool:
+    """Say whether another finding comes with the side, the site, the grade and the look that a fact names."""
+    words = vocabulary(other)
+    slots = {slot for phrase in scene.words[other].phrases for slot in slots_of(phrase)}
+    named = [*fact.attributes, ("severity", fact.severity), ("site", fact.anatomy)]
+    return (
+        (not fact.laterality or bool(slots & {"side", "site", "lobe"}))
+        and (fact.size_mm is None or "size" in slots)
+        and all(not word or word in words.get(slot, ()) for slot, word in named)
+    )
 
 
 def _name_in(sentence: str, names: Sequence[str]) -> str | None:
