@@ -137,6 +137,20 @@ def test_what_is_no_picture_is_refused_with_its_shape(shape: tuple[int, ...]) ->
         picture_views(np.zeros(shape, dtype=np.uint8), ViewSettings())
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 10_000), (10_000, 1), (3, 150)])
+def test_strips_and_dots_have_views_or_a_clear_error(rows: int, columns: int) -> None:
+    for settings in (ViewSettings(size=32), tiled(), tiled(rule="ratio")):
+        views = picture_views(np.full((rows, columns), 255, dtype=np.uint8), settings)
+        assert views.arrays.max() > 0.5
+    native = ViewSettings(picture=PictureViews(policy="native"))
+    if max(rows, columns) > 200 * min(rows, columns):
+        with pytest.raises(DataError, match="longer than 200 times"):
+            picture_layout(rows, columns, native)
+    else:
+        height, width = picture_layout(rows, columns, native).size
+        assert height * width <= native.max_pixels
+
+
 def test_hounsfield_values_are_no_picture() -> None:
     with pytest.raises(DataError, match="a picture of int16 values"):
         picture_views(np.zeros((4, 4), dtype=np.int16), ViewSettings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from vesalius.data.geometry import Geometry
+from vesalius.data.readers import read
 from vesalius.data.readers.clip import Clip
 from vesalius.data.readers.pixels import Pixels, Presentation
+from vesalius.data.readers.volume import open_volume
 from vesalius.errors import DataError
 from vesalius.models.vlm.view_settings import ClipViews, ViewSettings, VolumeViews
 from vesalius.models.vlm.views import clip_views, volume_views
@@ -157,6 +160,32 @@ def test_a_picture_or_a_series_in_time_is_no_volume() -> None:
     series = Pixels(array=np.zeros((2, 3, 4, 4)), axes="TZYX", units="stored", source="x")
     with pytest.raises(DataError, match="choose one time"):
         volume_views(series, shown())
+
+
+def test_memory_does_not_grow_with_the_slices_beyond_the_views() -> None:
+    volume = ct(120, rows=256, columns=256)
+    settings = replace(shown(slices=120), size=32)
+    tracemalloc.start()
+    views = volume_views(volume, settings)
+    beyond = tracemalloc.get_traced_memory()[1] - views.arrays.nbytes
+    tracemalloc.stop()
+    # A few float copies of one slice of 256 KiB; the volume as floats would be 30 MiB. Measured 0.6 MiB.
+    assert beyond < 3 * 2**20
+
+
+@pytest.mark.real
+def test_a_real_ct_from_the_disk_is_the_one_in_memory(real_data: Path) -> None:
+    path = real_data / "volumes" / "ct-body" / "example_ct.nii.gz"
+    settings = shown(slices=5, windows=((-160.0, 240.0),))
+    lazily, whole = (volume_views(volume, settings) for volume in (open_volume(path), read(path)))
+    np.testing.assert_array_equal(lazily.arrays, whole.arrays)
+    # Neighbouring slices stand 3 mm apart; from the first of 112 to the last are 333 mm.
+    assert (lazily.chosen[-1], lazily.layout.positions[-1]) == (111, 333.0)
+    # Slices grow to superior in the file. From the head down the same slices come in the other order, and rows and
+    # columns, stored to anterior and right, are flipped too.
+    down = volume_views(open_volume(path), replace(settings, volume=replace(settings.volume, orientation="IPL")))
+    assert down.place is None
+    assert float(np.abs(down.arrays[0].sum() - lazily.arrays[-1].sum())) < 1.0  # resampling of 8 × 8 views
 
 
 class Bright:
