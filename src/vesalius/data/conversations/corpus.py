@@ -120,8 +120,8 @@ class CorpusSource(Source):
         Raises:
             DataError: names the study that a conversation cannot be made of.
         """
-        study_row, family_place, place, key, kind = self._spots[self._plan(epoch)[row]].tolist()
-        study, family = self._study(study_row), self._families[family_place]
+        study_row, number, place, key, kind = (int(one) for one in self._spots[self._plan(epoch)[row]])
+        study, family = self._study(study_row), self._families[number]
         spot = Spot(place, self._words[key], self._words[kind])
         seeds = [self._seed, epoch, zlib.crc32(study.id.encode()), zlib.crc32(family.name.encode()), place]
         scene = Scene(
@@ -166,8 +166,8 @@ def _found(corpus: Corpus, families: Sequence[Family]) -> tuple[NDArray[np.int32
                 for place, key, kind in family.spots(study):
                     yield row, number, place, words.setdefault(key, len(words)), words.setdefault(kind, len(words))
 
-    found = np.fromiter(rows(), dtype=np.dtype((np.int32, 5)))
-    return found, tuple(words)
+    found = np.fromiter((number for row in rows() for number in row), dtype=np.int32)
+    return found.reshape(-1, 5), tuple(words)
 
 
 def _groups(spots: NDArray[np.int32], words: tuple[str, ...]) -> tuple[Ints, list[list[Ints]]]:

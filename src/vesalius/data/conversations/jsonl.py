@@ -92,7 +92,8 @@ class JsonLines(Source):
     def check(self, advance: Callable[[int], None] | None = None) -> Checked:
         """Read all rows and return what is wrong with them; media are looked for and not decoded."""
         counts: Counter[str] = Counter()
-        faults, sound = [], []
+        faults: list[str] = []
+        sound: list[int] = []
         for row in range(len(self)):
             try:
                 self.conversation(row)

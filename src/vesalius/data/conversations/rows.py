@@ -18,7 +18,6 @@ from typing import Any, Literal, cast, get_args
 from vesalius.data.conversations.languages import is_language
 from vesalius.data.conversations.objects import objects_of, with_marks
 from vesalius.data.conversations.records import Conversation, RowError
-from vesalius.data.media import inside
 from vesalius.data.messages import Media, MediaKind, Message
 from vesalius.data.releases.rows import Row
 from vesalius.errors import DataError
@@ -217,17 +216,14 @@ def _media(row: Row, value: Any, kind: MediaKind, reading: Reading) -> Media:
     if value.startswith(_REMOTE):
         told = f"medium {value[:40]!r} is no file; nothing is downloaded or unpacked here, give a local path"
         raise RowError(f"{row.where}: {told}", kind="media")
-    path = Path(value.removeprefix("file://"))
-    if not path.is_absolute():
-        try:
-            path = inside(reading.folder, path)
-        except DataError:
-            raise RowError(
-                f"{row.where}: path {value!r} leaves the folder {reading.folder}; refused", kind="media"
-            ) from None
+    folder = str(reading.folder)
+    # By its words alone: media folders are often links, and asking the disk at every step of a path takes long.
+    path = os.path.normpath(os.path.join(folder, value.removeprefix("file://")))
+    if not os.path.isabs(value.removeprefix("file://")) and not path.startswith(folder + os.sep):
+        raise RowError(f"{row.where}: path {value!r} leaves the folder {folder}; refused", kind="media")
     if not os.path.exists(path):
         raise RowError(f"{row.where}: no file {path}; copy it there, or give the folder of the media", kind="missing")
-    return Media(path=str(path), kind=kind, frame=frame)
+    return Media(path=path, kind=kind, frame=frame)
 
 
 def _task(row: Row) -> str:

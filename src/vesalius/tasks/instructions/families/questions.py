@@ -162,9 +162,11 @@ def _parts(text: str, turn: Turn, scene: Scene) -> tuple[str | Media, ...]:
     media = [scene.media(scene.study.image(name)) for name in turn.images]
     if text.count(IMAGE_TOKEN) != len(media) or not media:
         return (*media, f"\n{text}" if media else text)
-    pieces = text.split(IMAGE_TOKEN)
-    mixed = [part for pair in zip(pieces, [*media, ""], strict=True) for part in pair]
-    return tuple(part for part in mixed if part)
+    parts: list[str | Media] = []
+    for place, piece in enumerate(text.split(IMAGE_TOKEN)):
+        parts += [piece] if piece else []
+        parts += media[place : place + 1]
+    return tuple(parts)
 
 
 def _middles(region: Region) -> list[tuple[float, ...]]:
