@@ -67,7 +67,8 @@ def _lengths(report: PreferenceReport) -> Section:
         name: [start, *((one.length, one.judge.value) for one in _of(report, name))] for name in _algorithms(report)
     }
     points = [point for course in courses.values() for point in course]
-    frame = Frame(x_range=_range([x for x, _ in points]), y_range=_range([y for _, y in points]))
+    ends = [end for one in report.progress for end in (one.judge.low, one.judge.high) if np.isfinite(end)]
+    frame = _frame([x for x, _ in points], [*(y for _, y in points), *ends])
     cards = []
     for name, course in courses.items():
         grey = [polyline(frame, *_columns(other), kind="c") for key, other in courses.items() if key != name]
@@ -98,7 +99,7 @@ def _courses(report: PreferenceReport) -> Section:
         for gain in (one.judge_gain, *one.held_out_gain.values(), one.controlled)
     ]
     steps = [one.step for one in report.progress]
-    frame = Frame(x_range=_range([0, *steps]), y_range=_range([0, *gains]))
+    frame = _frame([0, *steps], [0, *gains])
     cards = []
     for name in _algorithms(report):
         own = _of(report, name)
@@ -179,8 +180,13 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
     return [x for x, _ in points], [y for _, y in points]
 
 
+def _frame(x: Sequence[float], y: Sequence[float]) -> Frame:
+    """Return a frame whose axes hold all values and end at round numbers."""
+    return Frame(x_range=_range(x), y_range=_range(y), left=56, right=18)
+
+
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """Return a range with a little room; of one value a range around it."""
     low, high = min(values), max(values)
-    room = 0.08 * (high - low) or max(abs(high) * 0.1, 0.1)
-    return low - room, high + room
+    span = high - low or abs(high) or 1.0
+    step = 10 ** np.floor(np.log10(span)) / 5
+    return float(np.floor(low / step) * step), float(np.ceil(high / step + (high == low)) * step)
