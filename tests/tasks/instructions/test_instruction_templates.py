@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vesalius.errors import ConfigError
+from vesalius.tasks.grammar import GRAMMARS
 from vesalius.tasks.instructions import OUTPUTS, Templates, format_labels, parse_labels, phrase, templates
 from vesalius.tasks.instructions.families import FAMILIES, families
 
@@ -117,3 +118,13 @@ def test_labels_are_read_as_they_are_written(language: str, chosen: set[str]) ->
 )
 def test_labels_in_other_words(reply: str, value: tuple[str, ...] | None) -> None:
     assert parse_labels(reply, NAMES, language="en").value == value
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("convention", GRAMMARS)
+def test_questions_with_coordinates_explain_the_convention(language: str, convention: str) -> None:
+    found = families(["presence", "text2region", "counting", "landmark"], language=language, convention=convention)
+    lines = [family.explained for family in found]  # type: ignore[attr-defined]
+    assert lines == ["", phrase(convention, language), "", phrase(convention, language)]
+    with pytest.raises(ConfigError, match="no grammar of regions 'medreg'"):
+        families(["presence"], convention="medreg")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from vesalius.data.conversations.corpus import Family
 from vesalius.errors import ConfigError, did_you_mean
+from vesalius.tasks.grammar import grammar
 from vesalius.tasks.instructions.families.asked import Asked
 from vesalius.tasks.instructions.families.findings import Classification, Presence
 from vesalius.tasks.instructions.families.questions import Questions
 from vesalius.tasks.instructions.families.regions import Counted, Landmarks, RegionToText, TextToRegion
 from vesalius.tasks.instructions.families.reports import GroundedReport, Written
+from vesalius.tasks.instructions.templates import phrase, templates
 
 __all__ = [
     "FAMILIES", "Asked", "Classification", "Counted", "GroundedReport", "Landmarks", "Presence", "Questions",
@@ -27,13 +29,29 @@ FAMILIES: dict[str, type[Asked]] = {
 """Class of each family by its name; the name is also the task of the templates."""
 
 
-def families(names: Sequence[str], *, language: str = "en") -> list[Family]:
+_PLACED = frozenset({"regions", "points", "counts_points", "counts_regions", "landmarks", "statements"})
+"""Output grammars with coordinates."""
+
+
+def families(names: Sequence[str], *, language: str = "en", convention: str = "") -> list[Family]:
     """Return families by name, with their usual settings, in a language.
 
+    Args:
+        names: keys of `FAMILIES`.
+        language: BCP 47.
+        convention: grammar of regions that questions with coordinates explain in a line; none where none is given.
+
     Raises:
-        ConfigError: no such family, or it is not worded in the language.
+        ConfigError: no such family or convention, or it is not worded in the language.
     """
     unknown = [name for name in names if name not in FAMILIES]
     if unknown:
         raise ConfigError(f"unknown family of tasks {unknown[0]!r}{did_you_mean(unknown[0], FAMILIES)}")
-    return [FAMILIES[name](name=name, language=language) for name in names]
+    line = phrase(grammar(convention).name, language) if convention else ""
+    placed = {name for name in names if name == "region2text" or _answer(name, language) in _PLACED}
+    return [FAMILIES[name](name=name, language=language, explained=line if name in placed else "") for name in names]
+
+
+def _answer(name: str, language: str) -> str:
+    """Return the output grammar of a family; questions of a corpus have one for each kind of answer."""
+    return "" if name == "vqa" else templates().get(name, language).answer
