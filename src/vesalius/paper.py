@@ -25,6 +25,8 @@ class ClaimData:
     """Changes of the preset, such as ``("prevalence.edema=0.3",)``."""
     plant: str = ""
     """Name of a plant that is put into the patients of all splits, or empty."""
+    questions: tuple[str, ...] = ()
+    """Families of questions that the patients are asked, see `vesalius.virtual.questions`; "all" for every one."""
 
 
 @dataclass(frozen=True, kw_only=True)

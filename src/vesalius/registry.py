@@ -11,7 +11,8 @@ from vesalius.errors import ConfigError, did_you_mean
 
 __all__ = ["load", "names"]
 
-_NOT_ENTRIES = {"__init__", "base"}
+_NOT_ENTRIES = {"__init__", "base", "conversing"}
+"""Files that hold what the entries of a folder share."""
 
 
 def names(package: str) -> tuple[str, ...]:

@@ -14,11 +14,19 @@ from vesalius.data.loader import Sample
 from vesalius.data.records import Finding, Study
 from vesalius.data.transforms import ImageProcessor
 from vesalius.methods.base import Method
+from vesalius.methods.conversing import ConversingConfig
 from vesalius.models.dual import DualEncoder
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.tokenizer import train_tokenizer
 
-METHODS = registry.names("vesalius.methods")
+TALKING = tuple(
+    name
+    for name in registry.names("vesalius.methods")
+    if issubclass(registry.load("vesalius.methods", name).SETTINGS, ConversingConfig)
+)
+"""Methods that learn from conversations."""
+METHODS = tuple(name for name in registry.names("vesalius.methods") if name not in TALKING)
+"""Methods that learn from pairs of images and texts."""
 SETTINGS = DualEncoderConfig(image_size=32, patch=8, width=32, depth=2, projection_dim=16, vocabulary=64)
 REPORTS = [
     "The lungs are clear. No effusion.",

@@ -15,7 +15,7 @@ from vesalius.errors import ConfigError
 from vesalius.training.assembly import assemble
 from vesalius.training.checkpoint import load_model
 from vesalius.training.rates import PartRate, part_rates, rate_groups, require_parts
-from vesalius.training.recipe import load_recipe, recipe_names
+from vesalius.training.recipe import load_recipe, open_recipe, recipe_names
 from vesalius.training.trainer import train
 
 EVEN = ["optimisation.schedule=constant", "optimisation.warmup=0", "optimisation.weight_decay=0"]
@@ -100,7 +100,7 @@ def test_a_run_with_an_unknown_part_does_not_begin(corpus: Corpus, tmp_path: Pat
 
 
 def test_recipes_of_fusion_have_the_rates_of_their_papers() -> None:
-    found = {name: load_recipe(name).optimisation.rates for name in recipe_names() if name.endswith("/paper")}
+    found = {name: open_recipe(name).optimisation.rates for name in recipe_names() if name.endswith("/paper")}
     assert {name for name, rates in found.items() if rates} == {"arl/paper", "m3ae/paper", "ptunifier/paper"}
     for name in ("arl/paper", "m3ae/paper", "ptunifier/paper"):
         chosen = load_recipe(name).optimisation

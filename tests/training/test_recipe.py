@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vesalius.errors import ConfigError
-from vesalius.training.recipe import load_recipe, recipe_names
+from vesalius.training.recipe import load_recipe, open_recipe, recipe_names
 from vesalius.training.settings import LOWER_IS_BETTER, SCORES
 
 
@@ -22,9 +22,9 @@ def test_every_recipe_of_the_package_loads_and_comes_back_from_disk(tmp_path: Pa
     assert "convirt" in names
     assert len(names) >= 10
     for name in names:
-        recipe = load_recipe(name)
+        recipe = open_recipe(name)
         recipe.save(tmp_path / "recipe.yaml")
-        again = load_recipe(tmp_path / "recipe.yaml")
+        again = open_recipe(tmp_path / "recipe.yaml")
         assert again.to_dict() == recipe.to_dict()
 
 

@@ -16,7 +16,8 @@ from vesalius.evaluation.effects import Measure
 from vesalius.evaluation.plants import require_plant
 from vesalius.paper import PLANT, Claim, ClaimData, Direction, Paper
 from vesalius.systems import find_home
-from vesalius.training.recipe import Recipe, load_recipe
+from vesalius.training.conversing.settings import StageSettings
+from vesalius.training.recipe import ConversationRecipe, Recipe, open_recipe
 
 __all__ = [
     "BUDGETS",
@@ -79,6 +80,23 @@ class Budget:
             "run.report_to=[]",
         )
 
+    def conversation_settings(self) -> tuple[str, ...]:
+        """Return the settings that the budget fixes where a method learns from conversations.
+
+        Steps are those of each stage that states none of its own; a batch is of packed rows.
+        """
+        return (
+            f"model.views.size={self.image_size}",
+            f"optimisation.steps={self.steps}",
+            f"optimisation.batch={max(1, self.batch // 16)}",
+            "optimisation.precision=fp32",
+            "optimisation.patience=0",
+            "data.validation=null",
+            f"run.save_every={max(1, self.steps // 2)}",
+            "run.keep=1",
+            "run.report_to=[]",
+        )
+
 
 BUDGETS: Mapping[str, Budget] = {
     budget.name: budget
@@ -116,12 +134,12 @@ class Arm:
     """One side of an experiment: what is set, and what it is trained on."""
 
     side: Side
-    recipe: Recipe
+    recipe: Recipe | ConversationRecipe
     """With the recipe's own learning rate and seed 0, and no corpus."""
     plant: str
     """What is planted in its training corpus, beside what all of the experiment's patients have."""
 
-    def at(self, *, rate: float, seed: int, corpus: Path) -> Recipe:
+    def at(self, *, rate: float, seed: int, corpus: Path) -> Recipe | ConversationRecipe:
         """Return the recipe of a run.
 
         Args:
@@ -130,7 +148,14 @@ class Arm:
             corpus: what it is trained on.
         """
         optimisation = replace(self.recipe.optimisation, lr=self.recipe.optimisation.lr * rate, seed=seed)
-        return replace(self.recipe, optimisation=optimisation, data=replace(self.recipe.data, corpus=str(corpus)))
+        if isinstance(self.recipe, Recipe):
+            return replace(self.recipe, optimisation=optimisation, data=replace(self.recipe.data, corpus=str(corpus)))
+        return replace(
+            self.recipe,
+            optimisation=optimisation,
+            data=replace(self.recipe.data, corpus=str(corpus)),
+            stages={name: _faster(stage, rate) for name, stage in self.recipe.stages.items()},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,8 +243,9 @@ def _experiment(paper: Paper, claim: Claim, name: str, *, control: bool, budget:
     if data.plant:
         require_plant(data.plant)
     settings = (*claim.settings, *(planted.settings if planted else ()))
-    fixed = (*budget.settings(data), *settings)
-    first, second = (_arm(paper, claim, side, settings=fixed) for side in SIDES)
+    kind = open_recipe(claim.recipe or f"{paper.slug}/small")
+    fixed = budget.settings(data) if isinstance(kind, Recipe) else budget.conversation_settings()
+    first, second = (_arm(paper, claim, side, settings=(*fixed, *settings)) for side in SIDES)
     _require_equal_cost(first, second)
     measure = Measure(
         task=(planted.task if planted else "") or claim.task,
@@ -247,7 +273,7 @@ def _arm(paper: Paper, claim: Claim, side: Side, *, settings: tuple[str, ...]) -
         require_plant(planted)
     values = [f"{key}={json.dumps(value)}" for key, value in switched.items()]
     name = claim.recipe or f"{paper.slug}/small"
-    recipe = load_recipe(name, overrides=[*settings, *values])
+    recipe = open_recipe(name, overrides=[*settings, *values])
     return Arm(side=side, recipe=recipe, plant=planted)
 
 
@@ -258,11 +284,37 @@ def _require_equal_cost(first: Arm, second: Arm) -> None:
         one, other = (getattr(arm.recipe.optimisation, key) for arm in (first, second))
         if one != other:
             raise ConfigError(f"the arms differ in optimisation.{key} ({one} and {other}); equal budget is the rule")
+    if not isinstance(first.recipe, Recipe) or not isinstance(second.recipe, Recipe):
+        _require_equal_stages(first, second)
+        return
     if (first.recipe.data.train, first.recipe.data.images) != (second.recipe.data.train, second.recipe.data.images):
         raise ConfigError("the arms differ in what they are trained on; switch a plant instead")
 
 
-def run_key(recipe: Recipe, *, corpus_hash: str, code: str) -> str:
+def _require_equal_stages(first: Arm, second: Arm) -> None:
+    """Raise a ConfigError where the stages of the arms do not make as many steps of as many rows together."""
+    one, other = (_rows_of(arm.recipe) for arm in (first, second))
+    if one != other:
+        raise ConfigError(
+            f"the arms learn from {one} and {other} packed rows; equal budget is the rule"
+        )
+
+
+def _rows_of(recipe: Recipe | ConversationRecipe) -> float:
+    """Rows that all stages learn from; epochs of a stage count as such."""
+    assert isinstance(recipe, ConversationRecipe)
+    alone = [recipe.of_stage(name).optimisation for name in recipe.stages]
+    return sum((one.steps or one.epochs) * one.batch * one.accumulate for one in alone)
+
+
+def _faster(stage: StageSettings, rate: float) -> StageSettings:
+    """Multiply the rate that a stage states of its own."""
+    if "lr" not in stage.optimisation:
+        return stage
+    return replace(stage, optimisation={**stage.optimisation, "lr": stage.optimisation["lr"] * rate})
+
+
+def run_key(recipe: Recipe | ConversationRecipe, *, corpus_hash: str, code: str) -> str:
     """Return the name of a run: equal runs of several claims are done once."""
     values = recipe.to_dict()
     values["data"] = {**values["data"], "corpus": corpus_hash}

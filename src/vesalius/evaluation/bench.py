@@ -9,6 +9,7 @@ a stopped reproduction goes on where it was.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -21,17 +22,20 @@ import pyarrow as pa
 
 from vesalius.data.corpus import Corpus
 from vesalius.errors import ConfigError, DataError, TrainingError
+from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.arms import Arm, Budget, Experiment, code_digest, data_key, run_key
-from vesalius.evaluation.effects import Effect, effect_of
+from vesalius.evaluation.corpus_questions import CorpusQuestions
+from vesalius.evaluation.effects import QUESTIONS, Effect, effect_of
 from vesalius.evaluation.paired import LOWER_IS_BETTER
 from vesalius.evaluation.plants import plant
 from vesalius.evaluation.results import SCORES_FILE, Evaluation, open_evaluation, write_json
 from vesalius.evaluation.run import evaluate
 from vesalius.inference.predictor import Progress
 from vesalius.systems import find_home
-from vesalius.training.recipe import Recipe
+from vesalius.training.recipe import ConversationRecipe, Recipe
 from vesalius.training.trainer import train
 from vesalius.virtual.population import make
+from vesalius.virtual.questions.ask import write_questions
 
 __all__ = ["RESAMPLES", "Bench", "Measured", "Tuned"]
 
@@ -156,10 +160,13 @@ class Bench:
         if (out / SCORES_FILE).is_file():
             return open_evaluation(out)
         began = time.monotonic()
-        done = evaluate(
-            folder / "last", on=corpus, split=split, tasks=[experiment.measure.task], out=out, resamples=0,
-            controls=False, report=False,
-        )  # fmt: skip
+        if experiment.measure.file == QUESTIONS:
+            done = _questioned(folder, experiment, corpus, split=split, out=out)
+        else:
+            done = evaluate(
+                folder / "last", on=corpus, split=split, tasks=[experiment.measure.task], out=out, resamples=0,
+                controls=False, report=False,
+            )  # fmt: skip
         shutil.rmtree(out / "embeddings", ignore_errors=True)
         cost = json.loads((folder / _COST).read_text(encoding="utf-8"))
         write_json(folder / _COST, {**cost, name: round(time.monotonic() - began, 2)})
@@ -175,7 +182,18 @@ class Bench:
             **self.budget.population(data),
             progress=self.progress,
         )
-        return self._planted(made, data.plant)
+        return self._planted(self._asked(made, data.questions), data.plant)
+
+    def _asked(self, corpus: Corpus, families: tuple[str, ...]) -> Corpus:
+        """Return the corpus with questions about its studies; without families, as it is."""
+        if not families:
+            return corpus
+        chosen = () if families == ("all",) else families
+        name = hashlib.sha256(",".join(families).encode()).hexdigest()[:8]
+        out = self.folder / "corpora" / f"{corpus.content_hash[:12]}-asked-{name}"
+        if (out / "corpus.json").is_file() and (asked := Corpus.open(out)).has_split:
+            return asked
+        return write_questions(corpus, out, families=chosen, progress=self.progress)
 
     def _planted(self, corpus: Corpus, name: str) -> Corpus:
         if not name:
@@ -195,11 +213,25 @@ class Bench:
         return float(value) if value is not None and isfinite(value) else None
 
 
-def _train(recipe: Recipe, folder: Path) -> None:
+def _questioned(folder: Path, experiment: Experiment, corpus: Corpus, *, split: str, out: Path) -> Evaluation:
+    """Ask the last weights of a run what the measure's family asks about a split."""
+    part = experiment.measure.task.partition(".")[2]
+    recipe = experiment.arms[0].recipe
+    assert isinstance(recipe, ConversationRecipe)
+    source = recipe.data.sources.get(part)
+    asked = {part: (source.family, source.language) if source is not None and source.family else (part, "en")}
+    questions = CorpusQuestions(corpus, asked=asked, how=recipe.data.grammar)
+    return answer_benchmark(
+        folder / "last", on=questions, data=corpus.root, out=out, split=split, resamples=0, controls=False,
+        report=False,
+    )  # fmt: skip
+
+
+def _train(recipe: Recipe | ConversationRecipe, folder: Path) -> None:
     """Train to the end, from the newest checkpoint where there is one."""
     if (folder / "last").is_dir():
         return
-    if any(folder.glob("checkpoint-*")):
+    if any(folder.glob("checkpoint-*")) or (folder / "stages").is_dir():
         train(recipe, resume="latest", out=folder)
         return
     shutil.rmtree(folder, ignore_errors=True)

@@ -10,8 +10,9 @@ Letters: S seeds, P patients, B resamples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,8 @@ from vesalius.tasks.base import PREDICTIONS, Score, column, make_task
 __all__ = ["Effect", "Measure", "effect_of"]
 
 Floats = NDArray[np.float64]
+QUESTIONS = "questions"
+"""File of the task that scores answers to the questions of benchmarks."""
 _FORMS = {
     "mean": "seeds x patients, two-way form of the paired differences",
     "other": "seeds x patients, Obuchowski-Rockette on the paired differences",
@@ -38,11 +41,16 @@ class Measure:
     """Which number of an evaluation is looked at."""
 
     task: str
-    """Name of the task's file."""
+    """Name of the task's file, or a benchmark and its part with a point between them."""
     metric: str
     label: str = "macro"
     subset: float | None = None
     """Share of the training labels, for tasks that learn from them."""
+
+    @property
+    def file(self) -> str:
+        """Name of the task's file: a part of a benchmark, such as ``corpus.vqa``, is scored as questions are."""
+        return QUESTIONS if "." in self.task else self.task
 
     @property
     def score_task(self) -> str:
@@ -106,7 +114,7 @@ def effect_of(pairs: Sequence[tuple[pa.Table, pa.Table]], *, measure: Measure, r
         raise DataError("no seed to measure an effect from")
     aligned = [align(measure.rows(first), measure.rows(second)) for first, second in pairs]
     _require_same_items(aligned)
-    task = make_task(measure.task)
+    task = make_task(measure.file)
     scored = [
         [measure.of(task.score(table, resamples=resamples, seed=seed)) for table in (pair.first, pair.second)]
         for pair in aligned
@@ -116,7 +124,7 @@ def effect_of(pairs: Sequence[tuple[pa.Table, pa.Table]], *, measure: Measure, r
         place = int(np.argwhere(~np.isfinite(values))[0][0])
         note = next((score.note for score in scored[place] if not np.isfinite(score.value)), "")
         raise DataError(f"{measure.words} is not defined for seed {place}: {note}")
-    if item_values(measure.metric) is not None and len(pairs) > 1:
+    if _values_of(scored[0][0]) is not None and len(pairs) > 1:
         found = _by_two_ways(aligned, scored[0][0])
     else:
         found = _by_resamples(aligned[0], scored, seed=seed)
@@ -161,7 +169,7 @@ def _by_two_ways(aligned: Sequence[Pair], score: Score) -> _Found:
 
 def _patient_means(pair: Pair, score: Score) -> Floats:
     """Mean difference of each patient's items, labels of unlike number weighing the same, (P,)."""
-    value = item_values(score.metric)
+    value = _values_of(score)
     assert value is not None
     rows = pair.rows_of(score)
     apart = (value(pair.first) - value(pair.second))[rows]
@@ -172,6 +180,11 @@ def _patient_means(pair: Pair, score: Score) -> Floats:
     weight = len(apart) / (len(of_label) * of_label[label])
     _, patient = np.unique(column(pair.first, "patient")[rows].astype(str), return_inverse=True)
     return np.asarray(np.bincount(patient, weights=weight * apart) / np.bincount(patient), dtype=np.float64)
+
+
+def _values_of(score: Score) -> Callable[[pa.Table], Floats] | None:
+    """What each row adds to a score that is a mean over items; None for other scores."""
+    return partial(column, name="score") if score.plain_mean else item_values(score.metric)
 
 
 def _by_resamples(first: Pair, scored: Sequence[Sequence[Score]], *, seed: int) -> _Found:

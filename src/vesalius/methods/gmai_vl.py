@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vesalius.methods._conversing import ConversingConfig, ConversingMethod
+from vesalius.methods.conversing import ConversingConfig, ConversingMethod
 from vesalius.models.vlm.model import VisionLanguageModel
 from vesalius.paper import Paper
 

@@ -16,7 +16,7 @@ from vesalius.config import Config, merge, read_yaml, validate
 from vesalius.config import overrides as parse_overrides
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import ConfigError, did_you_mean
-from vesalius.methods._conversing import ConversingConfig
+from vesalius.methods.conversing import ConversingConfig
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.vlm.settings import VisionLanguageConfig
 from vesalius.training.conversing.settings import ConversationDataSettings, StageSettings

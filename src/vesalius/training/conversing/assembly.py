@@ -21,7 +21,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.mixture import Draw, Mixture
 from vesalius.data.packing import pack
 from vesalius.errors import ConfigError, DataError
-from vesalius.methods._conversing import ConversingMethod
+from vesalius.methods.conversing import ConversingMethod
 from vesalius.methods.base import Progress
 from vesalius.models.vlm.looking import Looker
 from vesalius.models.vlm.model import VisionLanguageModel

@@ -181,7 +181,7 @@ class PackedBatches:
 
 
 def collated(packs: Sequence[Sequence[Row]], *, padding: int, length: int = 0) -> dict[str, Any]:
-    """Put packs into the tensors of a batch, see `vesalius.methods._conversing.ConversationBatch`.
+    """Put packs into the tensors of a batch, see `vesalius.methods.conversing.ConversationBatch`.
 
     Args:
         packs: rows of each pack, in their order.

@@ -20,7 +20,7 @@ from vesalius.training.conversing.parts import merge_adapters, save_adapters
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vesalius.methods._conversing import ConversingMethod
+    from vesalius.methods.conversing import ConversingMethod
     from vesalius.training.conversing.assembly import ConversationParts
 
 __all__ = ["ADAPTERS", "LoadedConverser", "load_converser", "save_converser"]
