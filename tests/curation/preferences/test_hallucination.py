@@ -141,7 +141,8 @@ def test_no_room_for_another_length() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ("Yes", {"No"}), ("no.", {"yes."}), ("left", {"right"}), ("Right lung", {"Left lung"}),
+        ("Yes", {"No"}), ("no.", {"yes."}), ("left", {"right"}),
+        ("Right lung", {"Left lung"}), ("Lower Left Lung", {"Lower Right Lung"}),
         ("12 mm", {"6 mm", "24 mm"}), ("1.2 cm", {"0.6 cm", "2.4 cm"}), ("absent", {"present"}),
     ],
 )  # fmt: skip
@@ -169,6 +170,10 @@ def test_a_finding_as_an_answer_becomes_one_that_is_not_there() -> None:
 def test_what_rules_cannot_turn_is_dropped_by_name() -> None:
     assert hallucinated_pair(asked("Because the patient fell.")) == Dropped(NOTHING, "c")
     assert hallucinated_pair(asked(" ")) == Dropped(NO_ANSWER, "c")
+
+
+def test_both_sides_exchanged_are_still_right() -> None:
+    assert hallucinated_pair(asked("Left Lung, Right Lung")) == Dropped(NOTHING, "c")
 
 
 def test_the_worst_of_what_a_model_wrote() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from vesalius.config import Config
 from vesalius.curation.base import Dropped, chance
+from vesalius.curation.facts import sides_said
 from vesalius.curation.preferences.base import NO_ANSWER, Outcome, pair_of
 from vesalius.curation.preferences.rewriting import ERRORS, Error, Rewrite, Scene, rewrites
 from vesalius.data.conversations.records import Conversation
@@ -172,9 +173,9 @@ def _short(
     options: list[tuple[Error, str]] = []
     for one, other in _OPPOSITES.items():
         options += [("denied", other)] if plain == one else [("invented", one)] if plain == other else []
-    turned = other_side(plain)
-    if turned != plain:
-        options.append(("side", turned))
+    # "left lung, right lung" with its sides exchanged is as right as before.
+    if len(sides_said(plain)) == 1:
+        options.append(("side", other_side(plain)))
     if plain in _concepts(scene.region):
         options += [("finding", name) for name, concept in _concepts(scene.region).items()
                     if concept not in scene.there | {_concepts(scene.region)[plain]}]  # fmt: skip
@@ -199,6 +200,10 @@ def _concepts(region: str) -> dict[str, str]:
 
 
 def _dressed(text: str, like: str) -> str:
-    """Write an answer with the capital and the full stop of another."""
-    first = text[0].upper() if like.strip()[0].isupper() else text[0]
-    return first + text[1:] + ("." if like.rstrip().endswith(".") else "")
+    """Write an answer with the capitals and the full stop of another, so that these tell nothing."""
+    words = like.split()
+    every = len(words) > 1 and all(word[0].isupper() for word in words if word[0].isalpha())
+    parts = text.split(" ") if every else [text]
+    capital = words[0][0].isupper()
+    shown = " ".join(part[:1].upper() + part[1:] for part in parts) if capital else text
+    return shown + ("." if like.rstrip().endswith(".") else "")

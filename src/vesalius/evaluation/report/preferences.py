@@ -87,7 +87,6 @@ def _lengths(report: PreferenceReport) -> Section:
 def _dots(frame: Frame, course: Sequence[tuple[float, float]], progress: Sequence[Progress]) -> str:
     x, y = _columns(course)
     low, high = ([getattr(one.judge, end) for one in progress] for end in ("low", "high"))
-    low, high = (np.clip(values, *frame.y_range).tolist() for values in (low, high))
     return whiskers(frame, x, y, low=low, high=high, hollow=[one.is_extrapolated for one in progress])
 
 
