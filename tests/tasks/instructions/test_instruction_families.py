@@ -285,3 +285,12 @@ def test_rows_of_a_split_are_of_its_patients(tmp_path: Path) -> None:
     assert all(
         np.diff([Counter(row.answers for row in source)[(word,)] for word in ("yes", "no")]) == 0 for source in shown
     )
+
+
+def test_a_dialogue_without_images_shows_the_study(tmp_path: Path) -> None:
+    turns = (Turn(role="system", text="Be brief."), Turn(role="user", text="Put these in order."))
+    dialogue = Dialogue(id="q", turns=turns, answer="b; a", options=("a", "b"), answer_type="order")
+    row = rows(tmp_path, Questions(), study(13, dialogues=(dialogue,)))[0]
+    assert [len(message.media) for message in row.messages] == [0, 1, 0]
+    assert row.messages[1].text.splitlines()[2] in ("a, b", "b, a")
+    assert row.answers == ("b; a",)

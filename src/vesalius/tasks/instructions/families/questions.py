@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vesalius.data.conversations.corpus import Scene, Spot
@@ -34,6 +34,7 @@ _NEAR = 0.51
 class Questions(Asked):
     """The dialogues of a study as they are, worded for their kind of answer.
 
+    A dialogue that shows no image is about the whole study: its first turn shows the images, the first few of them.
     Boxes and points that stand in a text as numbers become marks, where `Dialogue.evidence` names their region.
     Dialogues whose answer is a mask are left out.
     """
@@ -43,6 +44,8 @@ class Questions(Asked):
     """Where the rationale stands in the answer of a dialogue that has one."""
     sources: tuple[str, ...] = ()
     """Of dialogues; all where none is given."""
+    most_images: int = 4
+    """Images of the study that are shown, at most, where a dialogue names none."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -56,7 +59,7 @@ class Questions(Asked):
     def conversation(self, spot: Spot, scene: Scene) -> Conversation:
         """Put a dialogue's turns, its last question in the words of its kind."""
         dialogue = scene.study.dialogues[spot.place]
-        turns, kind = _asked(dialogue), _kind(dialogue)
+        turns, kind = self._turns(scene.study, dialogue), _kind(dialogue)
         marks = _Marks(scene.study, dialogue, tuple(name for turn in turns for name in turn.images))
         options, answer = _options(dialogue, kind, scene)
         messages = []
@@ -78,7 +81,9 @@ class Questions(Asked):
         if kind == "long":
             return "\n".join(part for part in (question, self.explained) if part)
         fields = {"question": question}
-        if options:
+        if kind == "order":
+            fields["question"] = f"{question}\n{phrase('join', self.language).join(options)}"
+        elif options:
             fields["options"] = "\n".join(f"{_LETTERS[place]}. {option}" for place, option in enumerate(options))
         template = templates().get(_TEMPLATES.get(kind, "vqa_open"), self.language)
         return template.instruction(scene.rng, explained=self.explained, **fields)
@@ -89,9 +94,19 @@ class Questions(Asked):
         if self.sources and dialogue.source not in self.sources:
             return False
         kinds = {image.id: image.kind for image in study.images}
-        turns = _asked(dialogue)
+        turns = self._turns(study, dialogue)
         shown = [name for turn in turns for name in turn.images]
         return bool(turns) and turns[-1].role == "user" and all(kinds.get(name, "slide") != "slide" for name in shown)
+
+    def _turns(self, study: Study, dialogue: Dialogue) -> tuple[Turn, ...]:
+        """Return the turns up to the last question, with their images; some corpora repeat the answer as a turn."""
+        turns = dialogue.turns
+        turns = turns[:-1] if turns and turns[-1].role == "assistant" else turns
+        first = next((place for place, turn in enumerate(turns) if turn.role == "user"), None)
+        if first is None or any(turn.images for turn in turns):
+            return turns
+        shown = tuple(image.id for image in study.images if image.kind != "slide")[: self.most_images]
+        return (*turns[:first], replace(turns[first], images=shown), *turns[first + 1 :])
 
 
 class _Marks:
@@ -124,12 +139,6 @@ class _Marks:
         return mark(len(self.objects) - 1)
 
 
-def _asked(dialogue: Dialogue) -> tuple[Turn, ...]:
-    """Return the turns up to the last question; some corpora repeat the answer as a turn."""
-    turns = dialogue.turns
-    return turns[:-1] if turns and turns[-1].role == "assistant" else turns
-
-
 def _kind(dialogue: Dialogue) -> str:
     """Return the kind of answer; a choice without its answer among the options is a free answer."""
     kind = dialogue.answer_type
@@ -150,9 +159,11 @@ def _several(dialogue: Dialogue) -> tuple[str, ...]:
 
 def _options(dialogue: Dialogue, kind: str, scene: Scene) -> tuple[list[str], str]:
     """Return options in a drawn order and the answer by its letter; other kinds have the answer as it is."""
-    if kind not in ("choice", "multi_choice"):
+    if kind not in ("choice", "multi_choice", "order"):
         return [], dialogue.answer
     options = [dialogue.options[place] for place in scene.rng.permutation(len(dialogue.options))]
+    if kind == "order":
+        return options, dialogue.answer
     right = _several(dialogue) if kind == "multi_choice" else (matching(dialogue.answer, dialogue.options),)
     return options, ", ".join(sorted(_LETTERS[options.index(one)] for one in right))
 
