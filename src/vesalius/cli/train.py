@@ -55,7 +55,7 @@ def train(
         "validation": scores,
     }
     shown = ", ".join(
-        f"{name} {value:.4g}" for name, value in scores.items() if name not in ("step", "epoch", "seconds")
+        f"{name} {value:.4g}" for name, value in scores.items() if name not in ("step", "epoch", "seconds", "stage")
     )
     emit(
         document,

@@ -43,11 +43,15 @@ class Run:
         return folder
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the lines of `metrics.jsonl` in the order of steps."""
-        path = self.folder / "metrics.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        """Return the lines of `metrics.jsonl` in the order of steps; of a run of stages, of one stage after another."""
+        numbered = [path for path in (self.folder / "stages").glob("*-*/metrics.jsonl")]
+        stages = sorted(numbered, key=lambda path: int(path.parent.name.split("-")[0]))
+        lines = []
+        for path in stages or [self.folder / "metrics.jsonl"]:
+            named = {"stage": path.parent.name} if stages else {}
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            lines += [{**json.loads(line), **named} for line in text.splitlines() if line]
+        return lines
 
 
 def new_folder(out: str, name: str) -> Path:
