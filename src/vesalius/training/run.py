@@ -43,9 +43,8 @@ class Run:
         return folder
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the lines of `metrics.jsonl` in the order of steps; of a run of stages, of one stage after another."""
-        numbered = [path for path in (self.folder / "stages").glob("*-*/metrics.jsonl")]
-        stages = sorted(numbered, key=lambda path: int(path.parent.name.split("-")[0]))
+        """Return the lines of `metrics.jsonl` in the order of steps; of a run of stages, one stage after another."""
+        stages = sorted((self.folder / "stages").glob("*-*/metrics.jsonl"), key=lambda path: int(path.parent.name.split("-")[0]))
         lines = []
         for path in stages or [self.folder / "metrics.jsonl"]:
             named = {"stage": path.parent.name} if stages else {}
