@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from vesalius.benchmarks.base import Benchmark, Headline, Item, Mark
+from vesalius.benchmarks.base import Benchmark, Headline, Item, Mark, Status
 from vesalius.data.conversations.base import Source
 from vesalius.data.conversations.corpus import CorpusSource
 from vesalius.data.conversations.objects import media_size
@@ -42,7 +42,7 @@ class CorpusQuestions(Benchmark):
     """Families of tasks over one corpus."""
 
     name = "corpus"
-    parts = ()
+    parts: tuple[str, ...] = ()
     headlines = (Headline(metric="accuracy"),)
 
     def __init__(
@@ -92,7 +92,7 @@ class CorpusQuestions(Benchmark):
     def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
         """Compare the reply with the answer."""
         reply = said[0].text.strip()
-        status = "answered" if reply else "empty"
+        status: Status = "answered" if reply else "empty"
         if item.more["objects"]:
             values, read = self._regions(item, reply)
             return Mark(values=values, status=status if read is not None else "unparsed", said=read or "")

@@ -44,7 +44,9 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl` in the order of steps; of a run of stages, one stage after another."""
-        stages = sorted((self.folder / "stages").glob("*-*/metrics.jsonl"), key=lambda path: int(path.parent.name.split("-")[0]))
+        stages = sorted(
+            (self.folder / "stages").glob("*-*/metrics.jsonl"), key=lambda path: int(path.parent.name.split("-")[0])
+        )
         lines = []
         for path in stages or [self.folder / "metrics.jsonl"]:
             named = {"stage": path.parent.name} if stages else {}
