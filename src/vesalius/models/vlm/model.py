@@ -9,13 +9,14 @@ D width of the language model, T tokens of a medium, N answer tokens, W words of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 from vesalius.config import validate
 from vesalius.errors import ConfigError, DataError
@@ -24,14 +25,20 @@ from vesalius.models.dual import build_vision
 from vesalius.models.vlm.connectors import build_connector
 from vesalius.models.vlm.connectors.base import Connector, Seen
 from vesalius.models.vlm.language import build_language, language_configuration, language_weights
+from vesalius.models.vlm.looking import Looker
 from vesalius.models.vlm.packed import block_mask
+from vesalius.models.vlm.reading import ConversationReader
 from vesalius.models.vlm.settings import VisionLanguageConfig
+from vesalius.models.vlm.tokenizer import chat_tokenizer, image_token_of
 from vesalius.models.vlm.views import Layout
+from vesalius.tasks.grammar import Grammar
 
 __all__ = ["AnswerLogits", "VisionLanguageFile", "VisionLanguageModel"]
 
 IGNORED = -100
 """Label of a token that is not learnt."""
+
+_PARTS = ("vision", "connector", "language")
 
 _AT_ONCE = 64
 """Views that the vision encoder reads together where no gradient is wanted."""
@@ -97,7 +104,7 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
         """Build from settings: compact parts at random, parts of transformers with weights if wished.
 
         Args:
-            settings: of the model; `base` is not for this class, see `vesalius.models.vlm.whole`.
+            settings: of the model; a whole model of transformers is in `vesalius.models.vlm.whole`.
             tokenizer: its vocabulary is the language model's; embeddings grow where it holds new tokens.
             image_token: number of the token whose places media take.
         """
@@ -116,6 +123,51 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
                 {name: value for name, value in weights.items() if name in model.vision.model.state_dict()}
             )
         return model
+
+    @classmethod
+    def of(cls, settings: VisionLanguageConfig, words: Any) -> VisionLanguageModel:
+        """Build the model that settings name for the tokenizer that `new_words` made or `saved_words` opened."""
+        return cls.build(settings, tokenizer=words, image_token=image_token_of(words))
+
+    @staticmethod
+    def new_words(settings: VisionLanguageConfig, texts: Iterable[str]) -> Any:
+        """Return the language model's tokenizer, or train one on texts where it starts at random."""
+        return chat_tokenizer(settings, texts)
+
+    @staticmethod
+    def saved_words(folder: Path) -> Any:
+        """Open a tokenizer that was written to a folder."""
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+    unpackable = ""
+    """Why conversations cannot share a row: here they can."""
+
+    def reader(self, words: Any, *, context: int, grammar: Grammar) -> ConversationReader:
+        """Return what reads conversations for the model with its tokenizer."""
+        looker = Looker(self.settings.views, places=self.places, reduction=self.settings.reduction)
+        return ConversationReader(words, looker=looker, count=self.count, context=context, grammar=grammar)
+
+    @staticmethod
+    def part_of(name: str) -> str:
+        """Return the part that a weight belongs to, by its name in this model."""
+        first = name.split(".")[0]
+        return first if first in _PARTS else "own"
+
+    def holder_of(self, part: str) -> str:
+        """Return the attribute that adapters of a part are put on: each part holds its own."""
+        return part
+
+    def settle(self) -> None:
+        """Keep parts in which nothing learns as they are in use, with their statistics and without dropout."""
+        for part in self.children():
+            if not any(weight.requires_grad for weight in part.parameters()):
+                part.eval()
+
+    def recompute(self) -> None:
+        """Keep only the inputs of blocks for the gradient: slower, less memory."""
+        self.language.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if hasattr(self.vision, "recompute"):
+            self.vision.recompute = True
 
     @torch.no_grad()
     def grid(self, size: Sequence[int]) -> tuple[int, ...]:
@@ -174,27 +226,31 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
                 seen[place] = Seen(piece, grid, layouts[place])
         return self.connector([one for one in seen if one is not None])
 
-    def embed(self, input_ids: Tensor, views: Sequence[Tensor], layouts: Sequence[Layout]) -> Tensor:
+    def embed(
+        self, input_ids: Tensor, views: Sequence[Tensor], layouts: Sequence[Layout], *, media: Sequence[Tensor] = ()
+    ) -> Tensor:
         """Embeddings of the tokens (R, L), image tokens replaced by what the media show, (R, L, D).
 
         Args:
             input_ids: token numbers, (R, L).
             views: of all media, row by row in the order in which they stand.
             layouts: of all media.
+            media: their tokens where `media_tokens` gave them before, (T, D) each; views are then not looked at.
 
         Raises:
             DataError: there are not as many image tokens as tokens of media.
         """
         embeddings: Tensor = self.language.get_input_embeddings()(input_ids)
         places = input_ids == self.image_token
-        if not views:
+        if not views and not media:
             if bool(places.any()):
                 raise DataError(f"{int(places.sum())} image tokens and no medium: were the media left out?")
             return embeddings
-        shown = torch.cat(self.media_tokens(views, layouts)).to(embeddings.dtype)
+        tokens = media or self.media_tokens(views, layouts)
+        shown = torch.cat(list(tokens)).to(embeddings.dtype)
         if int(places.sum()) != len(shown):
             raise DataError(
-                f"{int(places.sum())} image tokens for {len(shown)} tokens of {len(views)} media: a conversation was "
+                f"{int(places.sum())} image tokens for {len(shown)} tokens of {len(tokens)} media: a conversation was "
                 "cut, or read for another connector"
             )
         return embeddings.masked_scatter(places[..., None], shown)
@@ -245,12 +301,14 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
         attention_mask: Tensor,
         views: Sequence[Tensor] = (),
         layouts: Sequence[Layout] = (),
+        *,
+        media: Sequence[Tensor] = (),
         **options: Any,
     ) -> Any:
         """Go on writing, as `generate` of transformers does: the prompt (R, L), padded at the left, stands before."""
         return self.language.generate(
             input_ids=input_ids,
-            inputs_embeds=self.embed(input_ids, views, layouts),
+            inputs_embeds=self.embed(input_ids, views, layouts, media=media),
             attention_mask=attention_mask,
             **options,
         )

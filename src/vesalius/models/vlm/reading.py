@@ -19,7 +19,7 @@ from vesalius.data.conversations.records import Conversation
 from vesalius.data.messages import Media, Message
 from vesalius.errors import DataError
 from vesalius.models.vlm.looking import Looker
-from vesalius.models.vlm.tokenizer import CHAT_TEMPLATE, IMAGE_TOKEN
+from vesalius.models.vlm.tokenizer import CHAT_TEMPLATE, IMAGE_TOKEN, image_token_of
 from vesalius.models.vlm.views import Layout
 from vesalius.tasks.grammar import Grammar, write
 
@@ -38,8 +38,8 @@ class Row:
     """(L,)."""
     labels: NDArray[np.int64]
     """The same where an answer stands, else -100, (L,)."""
-    views: tuple[NDArray[np.float32], ...]
-    """Of each medium, (V, C, H, W), normalised."""
+    views: tuple[Any, ...]
+    """Of each medium, (V, C, H, W), normalised; or arrays by name, as a base's processor makes them."""
     layouts: tuple[Layout, ...]
     weight: float = 1.0
 
@@ -82,7 +82,8 @@ class ConversationReader:
         self.context = context
         self.grammar = grammar
         self._count = count
-        self._image = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+        self._ends = {int(tokenizer.eos_token_id)}
+        """Numbers of the tokens that end an answer."""
         self._special = tuple(token for token in tokenizer.all_special_tokens if token)
 
     def row(self, conversation: Conversation) -> Row:
@@ -115,8 +116,14 @@ class ConversationReader:
             return conversation
         return write(conversation, self.grammar, [self.looker.plane(media) for media in conversation.media])
 
-    def prompt(self, messages: Sequence[Message], *, id: str) -> Row:
-        """Read messages that wait for an answer; labels are all -100."""
+    def prompt(self, messages: Sequence[Message], *, id: str, look: bool = True) -> Row:
+        """Read messages that wait for an answer; labels are all -100.
+
+        Args:
+            messages: the last one is not of the assistant.
+            id: for messages of errors.
+            look: whether the media are cut into views; else the row has none, for who has their tokens.
+        """
         conversation = Conversation(id=id, messages=tuple(messages))
         layouts = self._layouts(conversation.media, id)
         text = self._rendered(conversation, len(messages), waiting=True)
@@ -126,7 +133,7 @@ class ConversationReader:
             id=id,
             input_ids=ids,
             labels=np.full(len(ids), IGNORED),
-            views=self._views(conversation.media, id),
+            views=self._views(conversation.media, id) if look else (),
             layouts=layouts,
         )
 
@@ -160,7 +167,7 @@ class ConversationReader:
                 pieces, done = [], ""
             pieces.append(_Piece(prompt[len(done) :], False))
             if whole.startswith(prompt):
-                pieces.append(_Piece(whole[len(prompt) :], True))
+                pieces.append(_Piece(self._closed(whole[len(prompt) :]), True))
                 done = whole
             else:
                 answer = self._plain(message.text) + self.tokenizer.eos_token
@@ -205,10 +212,15 @@ class ConversationReader:
             ids = ids[:-1]
         return ids
 
+    def _closed(self, answer: str) -> str:
+        """Return an answer with an end: a template that writes none would teach never to stop."""
+        if any(end in answer for end in self.tokenizer.convert_ids_to_tokens(sorted(self._ends))):
+            return answer
+        return answer.rstrip() + str(self.tokenizer.eos_token)
+
     def _until_end(self, ids: Sequence[int]) -> list[bool]:
         """Learn up to the token that ends an answer, and not what a template writes behind it."""
-        end = self.tokenizer.eos_token_id
-        last = list(ids).index(end) if end in ids else len(ids) - 1
+        last = next((place for place, token in enumerate(ids) if token in self._ends), len(ids) - 1)
         return [place <= last for place in range(len(ids))]
 
     def _expanded(self, ids: list[int], layouts: tuple[Layout, ...]) -> NDArray[np.int64]:
@@ -216,7 +228,7 @@ class ConversationReader:
 
     def _repeats(self, ids: list[int], layouts: tuple[Layout, ...]) -> NDArray[np.int64]:
         """How often each token stands: image tokens as often as their medium has tokens."""
-        found = np.asarray(ids) == self._image
+        found = np.asarray(ids) == image_token_of(self.tokenizer)
         if int(found.sum()) != len(layouts):
             raise DataError(
                 f"the chat template shows {int(found.sum())} of {len(layouts)} media: it drops or repeats some"
@@ -239,7 +251,7 @@ class ConversationReader:
         except DataError as error:
             raise DataError(f"conversation {id!r}: {error}") from None
 
-    def _views(self, media: Sequence[Media], id: str) -> tuple[NDArray[np.float32], ...]:
+    def _views(self, media: Sequence[Media], id: str) -> tuple[Any, ...]:
         try:
             return tuple(self.looker.views(one) for one in media)
         except DataError as error:
