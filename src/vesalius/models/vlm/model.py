@@ -250,8 +250,8 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
         shown = torch.cat(list(tokens)).to(embeddings.dtype)
         if int(places.sum()) != len(shown):
             raise DataError(
-                f"{int(places.sum())} image tokens for {len(shown)} tokens of {len(tokens)} media: a conversation was "
-                "cut, or read for another connector"
+                f"{int(places.sum())} image tokens for {len(shown)} tokens of {len(tokens)} media: a conversation "
+                "was cut, or read for another connector"
             )
         return embeddings.masked_scatter(places[..., None], shown)
 
