@@ -16,7 +16,7 @@ from vesalius.data.messages import Media
 from vesalius.data.readers import read
 from vesalius.errors import ConfigError, DataError, did_you_mean
 
-__all__ = ["EDITS", "as_png", "shown"]
+__all__ = ["EDITS", "as_png", "edited", "shown"]
 
 Picture = NDArray[np.uint8]
 MOST_PLANES = 64
@@ -44,7 +44,7 @@ def shown(media: Media, *, planes: int = 8) -> list[Picture]:
         display = (pixels.display() * 255).round().astype(np.uint8)
         pictures = _planes(display, colour=pixels.axes.endswith("C"), count=planes, one=one)
     for edit in media.edits:
-        pictures = [_edited(picture, edit) for picture in pictures]
+        pictures = [edited(picture, edit) for picture in pictures]
     return pictures
 
 
@@ -92,7 +92,12 @@ def _rgb(picture: NDArray[np.uint8]) -> Picture:
     return np.ascontiguousarray(picture[:, :, :3])
 
 
-def _edited(picture: Picture, edit: str) -> Picture:
+def edited(picture: Picture, edit: str) -> Picture:
+    """Return a picture (H, W, 3) after one edit, in the same size.
+
+    Raises:
+        ConfigError: an edit of no known name.
+    """
     name, _, words = edit.partition(":")
     if name not in EDITS:
         raise ConfigError(f"unknown edit of a picture {name!r}{did_you_mean(name, EDITS)}")

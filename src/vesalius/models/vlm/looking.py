@@ -19,10 +19,10 @@ from vesalius.data.readers import read
 from vesalius.data.readers.video import open_clip
 from vesalius.data.readers.volume import open_volume
 from vesalius.errors import DataError
-from vesalius.models.media import MOST_PLANES, shown
+from vesalius.models.media import edited, shown
 from vesalius.models.vlm.reduction import ReductionConfig, reduced
 from vesalius.models.vlm.view_settings import ViewSettings
-from vesalius.models.vlm.views import Layout, Views, clip_views, picture_views, volume_views
+from vesalius.models.vlm.views import Layout, Views, clip_views, picture_layout, picture_views, volume_views
 from vesalius.tasks.grammar import Plane
 
 __all__ = ["Looker"]
@@ -63,10 +63,9 @@ class Looker:
         if media in self._layouts:
             self._layouts.move_to_end(media)
             return self._layouts[media]
-        if media.kind == "image" and self.settings.picture.policy == "resize":
-            media_size(media.path)
-            size = (self.settings.size, self.settings.size)
-            return self._remember(media, Layout(kind="image", views=1, size=size))
+        if media.kind == "image":
+            columns, rows = media_size(media.path)
+            return self._remember(media, picture_layout(rows, columns, self.settings))
         return self.look(media).layout
 
     def views(self, media: Media) -> NDArray[np.float32]:
@@ -109,14 +108,27 @@ class Looker:
         return picture_views(pixels.display(), self.settings)
 
     def _edited(self, media: Media) -> Views:
-        """Cut what stands after edits, which work on pictures of eight bits."""
+        """Cut what stands after edits, which work on pictures of eight bits: of volumes and clips, on their views."""
         if media.kind == "image" or media.frame is not None:
             return picture_views(shown(media)[0], self.settings)
         plain = self._cut(replace(media, edits=()))
-        if plain.layout.views > MOST_PLANES or plain.arrays.ndim != 4:
-            raise DataError(f"{media.kind} of {plain.layout.views} views cannot be edited; at most {MOST_PLANES} can")
-        planes = [picture_views(plane, self.settings) for plane in shown(media, planes=plain.layout.views)]
-        return plain._replace(arrays=np.concatenate([plane.arrays[:1] for plane in planes]))
+        channels, (height, width) = plain.arrays.shape[1], plain.arrays.shape[-2:]
+        planes = np.moveaxis(plain.arrays, 1, -3).reshape(-1, channels, height, width)
+        changed = np.stack([self._edited_plane(plane, media.edits) for plane in planes])
+        stack = changed.reshape(plain.arrays.shape[0], *plain.arrays.shape[2:-2], channels, height, width)
+        return plain._replace(arrays=np.moveaxis(stack, -3, 1))
+
+    def _edited_plane(self, plane: NDArray[np.float32], edits: tuple[str, ...]) -> NDArray[np.float32]:
+        """Edit one normalised plane (C, H, W)."""
+        mean, std = (
+            np.asarray(value, dtype=np.float32).reshape(-1, 1, 1) for value in (self.settings.mean, self.settings.std)
+        )
+        eight = np.clip(np.rint((plane * std + mean) * 255), 0, 255).astype(np.uint8)
+        picture = np.moveaxis(np.broadcast_to(eight, (3, *plane.shape[1:])), 0, -1)
+        for edit in edits:
+            picture = edited(np.ascontiguousarray(picture), edit)
+        layers = np.moveaxis(picture, -1, 0)[: len(plane)].astype(np.float32) / 255
+        return np.asarray((layers - mean) / std, dtype=np.float32)
 
     def _remember(self, media: Media, layout: Layout) -> Layout:
         self._layouts[media] = layout
