@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -122,6 +124,34 @@ def test_other_items_are_an_error():
     pairs = [(ranked([1, 2]), ranked([1, 2])), (ranked([1, 2, 3]), ranked([1, 2, 3]))]
     with pytest.raises(DataError, match="other items than seed 0"):
         effect_of(pairs, measure=MRR, resamples=20, seed=0)
+
+
+def matched(ranks: list[float], *, anew: Sequence[float] = ()) -> pa.Table:
+    """Answers of a search by matching; `anew` are ranks of the nearest put in order anew."""
+    columns = {
+        "item": [f"s{place}" for given in (ranks, anew) for place in range(len(given))],
+        "patient": [f"p{place}" for given in (ranks, anew) for place in range(len(given))],
+        "label": ["image_to_text"] * (len(ranks) + len(anew)),
+        "rank": [*ranks, *anew],
+        "score": np.zeros(len(ranks) + len(anew)),
+        "detail": [
+            detail(matching=kind, gallery=9, relevant=1, without_text=0)
+            for kind, given in (("drawn", ranks), ("reranked", anew))
+            for _ in given
+        ],
+    }
+    return predictions("matching", columns)
+
+
+def test_an_arm_may_search_in_a_further_way_than_the_other():
+    measure = Measure(task="matching", metric="r_at_1", label="image_to_text")
+    pairs = [(matched([1, 1, 1, 2], anew=[9, 9, 9, 9]), matched([1, 2, 2, 2]))] * 3
+    found = effect_of(pairs, measure=measure, resamples=20, seed=0)
+    assert (found.on, found.off, found.value, found.n) == (0.75, 0.25, 0.5, 4)
+    assert "two-way" in found.form
+    again = Measure(task="matching", metric="r_at_1_reranked", label="image_to_text")
+    both = [(matched([1, 1], anew=[1, 1]), matched([1, 1], anew=[2, 1]))] * 3
+    assert effect_of(both, measure=again, resamples=20, seed=0).value == 0.5
 
 
 def test_an_unknown_score_names_those_that_are_there():

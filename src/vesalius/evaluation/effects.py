@@ -23,6 +23,7 @@ from vesalius.errors import DataError
 from vesalius.evaluation.paired import Pair, align, item_values
 from vesalius.metrics.statistics import over_seeds, patient_weights, percentile, seeds_by_patients
 from vesalius.tasks.base import PREDICTIONS, Score, column, make_task
+from vesalius.tasks.matching import RERANKED
 
 __all__ = ["Effect", "Measure", "effect_of"]
 
@@ -63,8 +64,13 @@ class Measure:
         return f"{self.score_task} {self.metric} ({self.label})"
 
     def rows(self, answers: pa.Table) -> pa.Table:
-        """Return the answers behind the score, those of other shares of the labels left out."""
-        return answers.filter(pc.equal(answers["task"], self.score_task)).select(PREDICTIONS.names)
+        """Return the answers behind the score, those of other shares of the labels left out.
+
+        A search whose nearest are put in order anew gives answers of both kinds, and an arm may lack the second.
+        """
+        kept = answers.filter(pc.equal(answers["task"], self.score_task)).select(PREDICTIONS.names)
+        anew = pc.match_substring(kept["detail"], f'"matching": "{RERANKED}"')
+        return kept.filter(anew if self.metric.endswith(RERANKED) else pc.invert(anew))
 
     def of(self, scores: Sequence[Score]) -> Score:
         """Return the score that is meant.

@@ -63,6 +63,7 @@ class RankScores:
                     label=self.label,
                     extra=extra,
                     draws=draws,
+                    rows=chosen,
                 )
             )
         return scores

@@ -24,10 +24,11 @@ from vesalius.tasks._ranks import RankScores
 from vesalius.tasks.base import Match, Score, TaskData, detail, predictions
 from vesalius.tasks.retrieval import DIRECTIONS
 
-__all__ = ["TASK", "Matching"]
+__all__ = ["RERANKED", "TASK", "Matching"]
 
 DRAWN = "drawn"
 RERANKED = "reranked"
+"""Kind of the answers, and end of the metrics, of the nearest in the order of the match."""
 TIE_WIDTH = 1e-4
 """Logits nearer than this are level: one pair in two batches of another length differs by up to 1e-5 in float32."""
 
