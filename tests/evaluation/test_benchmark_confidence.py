@@ -53,7 +53,7 @@ def test_the_page_draws_reliability_abstention_and_sets(done: Evaluation) -> Non
         assert f"Reliability, {name}" in text
         assert f"Risk over coverage, {name}" in text
     assert '<section id="evidence">' in text
-    assert "probability of 90%" in text
+    assert "probability of 0.9, calibrated" in text
     covered = done.score("pairs.near", "conformal_coverage", "all")
     assert covered is not None
     assert covered["value"] > 0.8

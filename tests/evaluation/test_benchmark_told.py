@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from choosing import Pairs
+
+from vesalius.benchmarks.base import Item
+from vesalius.data.messages import Media
+from vesalius.errors import DataError
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.inference.predictor import BasePredictor
 from vesalius.inference.requests import Reply, Request
+from vesalius.models.media import shown
 
 
 class Comparing(BasePredictor):
@@ -35,3 +42,48 @@ def test_a_control_that_was_never_answered_is_skipped_by_name(tmp_path: Path) ->
     assert {row["control"] for row in done.controls} == {"majority", "random", "blank", "other"}
     assert "question-only" not in done.document["control_notes"]
     assert "no picture to compare with" in (done.folder / "report.html").read_text(encoding="utf-8")
+
+
+class Seeing(BasePredictor):
+    """Reads the picture of each request before it answers, and has no words for one."""
+
+    name = "seeing"
+    capabilities = frozenset({"generate"})
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        for request in requests:
+            try:
+                shown(request.messages[-1].media[0])
+            except DataError as error:
+                yield Reply(id=request.id, finish="error", error=str(error))
+                continue
+            dropped = request.id.startswith("near-4/")
+            yield Reply(id=request.id, finish="error" if dropped else "stop", error="dropped", text="A")
+
+
+def test_a_picture_that_cannot_be_read_is_told_apart_from_a_wrong_answer(tmp_path: Path) -> None:
+    """Of six items of the near part one shows a broken file and one request is dropped: both wrong, each counted."""
+
+    class Broken(Pairs):
+        def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
+            for item in super().items(root, parts=parts, split=split):
+                path = str(root / ("broken.png" if item.id == "near-2" else "one.png"))
+                yield replace(item, media=(Media(path=path),))
+
+    root = tmp_path / "release"
+    bench = Broken(root, pairs=3)
+    (root / "broken.png").write_bytes(b"no picture")
+    done = answer_benchmark(
+        Seeing(), on=bench, data=root, out=tmp_path / "out", parts=("near",), resamples=20, safety_items=0,
+        controls=False, control_names=(),
+    )  # fmt: skip
+    values = {metric: done.score("pairs.near", metric, "all") for metric in ("accuracy", "failed", "unreadable")}
+    # The right answers are A, B, A, B, A, B; A is said, so that without the two faults half would be right.
+    assert {name: round(score["value"] * 6) for name, score in values.items() if score} == {
+        "accuracy": 1, "failed": 1, "unreadable": 1,
+    }  # fmt: skip
+    told = done.document["warnings"][0]
+    assert "1 failed" in told
+    assert "1 failed on a picture that cannot be read" in told
+    index = (tmp_path / "out" / "items" / "index.js").read_text(encoding="utf-8")
+    assert '"unreadable"' in index

@@ -70,3 +70,17 @@ def test_broken_items_are_named(both: tuple[Evaluation, Evaluation], tmp_path: P
     bad = Evaluation(tmp_path / "bad", both[1].document)
     with pytest.raises(DataError, match=r"index\.js is not what vesalius wrote"):
         write_versus([("ours", both[0]), ("bad", bad)], tmp_path / "items")
+
+
+def test_systems_with_confidences_are_compared_although_their_marks_differ(tmp_path: Path) -> None:
+    root = tmp_path / "release"
+    bench = Pairs(root)
+    found = [
+        answer_benchmark(
+            Sure(name, seed=seed), on=bench, data=root, out=tmp_path / name, resamples=20, controls=False,
+            safety_items=0, report=False, confidence="stated",
+        )
+        for seed, name in enumerate(("ours", "theirs"))
+    ]  # fmt: skip
+    done = compare(found, resamples=20)
+    assert {"brier", "conformal_size", "accuracy_ratio"} <= {row["metric"] for row in done.pairs}

@@ -31,6 +31,8 @@ __all__ = ["COMPARISON_FILE", "Comparison", "compare"]
 
 COMPARISON_FILE = "comparison.json"
 _LEVEL = 0.05
+_MARKED = "questions"
+"""Task whose rows hold marks instead of truths."""
 DEFAULT_MARGIN = 0.01
 """A tie needs the difference to lie within this, an accuracy-type margin stated before the run."""
 
@@ -135,7 +137,7 @@ class _Terms:
         return sorted(rows, key=lambda row: primary.get((row["task"], row["metric"], row["label"]), len(primary)))
 
     def _family(self, family: str, first: Any, second: Any, primary: Mapping[Key, int]) -> list[dict[str, Any]]:
-        pair = align(first, second)
+        pair = align(first, second, marks=family == _MARKED)
         task = make_task(family)
         scored = [
             {_key(score): score for score in task.score(table, resamples=self.resamples, seed=self.seed)}

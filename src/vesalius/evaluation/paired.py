@@ -105,8 +105,13 @@ class PairedScore:
         return self.p_permutation if np.isfinite(self.p_permutation) else self.p_bootstrap
 
 
-def align(first: pa.Table, second: pa.Table) -> Pair:
+def align(first: pa.Table, second: pa.Table, *, marks: bool = False) -> Pair:
     """Bring the answers of two systems into the same order.
+
+    Args:
+        first: of the schema `PREDICTIONS`.
+        second: of the other system.
+        marks: targets are marks of the answers, as of questions with a confidence, and so differ between systems.
 
     Raises:
         DataError: they share no item, or state different truths for one.
@@ -120,7 +125,9 @@ def align(first: pa.Table, second: pa.Table) -> Pair:
         for table, place in zip((first, second), places, strict=True)
     )
     truth, other_truth = column(one, "target"), column(other, "target")
-    unlike = np.flatnonzero(~((truth == other_truth) | (np.isnan(truth) & np.isnan(other_truth))))
+    unlike = np.flatnonzero(
+        np.logical_not(marks) & ~((truth == other_truth) | (np.isnan(truth) & np.isnan(other_truth)))
+    )
     if len(unlike):
         task, label, item, _ = shared[unlike[0]]
         raise DataError(f"item {item!r} has another truth for {label!r} in {task} of the two evaluations")

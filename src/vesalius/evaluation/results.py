@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ SCORES_FILE = "scores.json"
 PREDICTIONS_FILE = "predictions.parquet"
 REPORT_FILE = "report.html"
 SCHEMA_VERSION = 1
+
+_ROWS_AT_ONCE = 100_000
+"""Rows whose texts are written out at once."""
 
 STORED = pa.schema(
     [
@@ -70,12 +73,10 @@ class Evaluation:
         wanted = (task, metric, label)
         return next((row for row in rows if (row["task"], row["metric"], row["label"]) == wanted), None)
 
-    def predictions(self, *, control: str = "") -> pa.Table:
-        """Return the stored answers of the model or of a control."""
-        import pyarrow.compute as pc
-
-        table = read_predictions(self.folder)
-        return table.filter(pc.equal(table["control"], control))
+    def predictions(self, *, control: str = "", label: str = "") -> pa.Table:
+        """Return the stored answers of the model or of a control, all or those of one label."""
+        wanted = [("control", "==", control), *([("label", "==", label)] if label else [])]
+        return read_predictions(self.folder, wanted)
 
 
 def find_evaluation(path: str | Path, *, name: str = "") -> Path:
@@ -132,19 +133,24 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
 
 def write_predictions(folder: Path, tables: Mapping[tuple[str, str], pa.Table]) -> None:
     """Store the answers of all systems, keyed by (control, task), in one Parquet file."""
-    parts = []
-    for (control, family), table in tables.items():
-        named = [pa.array([name] * len(table), pa.string()) for name in (control, family)]
-        parts.append(pa.Table.from_arrays([*named, *table.columns], schema=STORED))
     path = folder / PREDICTIONS_FILE
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    merged = pa.concat_tables(parts) if parts else STORED.empty_table()
-    pq.write_table(merged, unfinished, compression="zstd")
+    with pq.ParquetWriter(unfinished, STORED, compression="zstd") as file:
+        for (control, family), table in tables.items():
+            for start in range(0, len(table), _ROWS_AT_ONCE):
+                block = table.slice(start, _ROWS_AT_ONCE)
+                named = [pa.array([name] * len(block), pa.string()) for name in (control, family)]
+                columns = [values.cast(field.type) for values, field in zip(block.columns, PREDICTIONS, strict=True)]
+                file.write_table(pa.Table.from_arrays([*named, *columns], schema=STORED))
     unfinished.replace(path)
 
 
-def read_predictions(folder: Path) -> pa.Table:
+def read_predictions(folder: Path, wanted: Sequence[tuple[str, str, str]] = ()) -> pa.Table:
     """Read the stored answers.
+
+    Args:
+        folder: of the evaluation.
+        wanted: column, comparison and value that rows must fit; all rows where nothing is wanted.
 
     Raises:
         DataError: the file is missing, is no Parquet file or lacks a column.
@@ -153,11 +159,11 @@ def read_predictions(folder: Path) -> pa.Table:
     if not path.is_file():
         raise DataError(f"{path} does not exist; run vesalius evaluate first")
     try:
-        table = pq.read_table(path)
+        missing = [name for name in STORED.names if name not in (found := pq.read_schema(path).names)]
+        table = None if missing else pq.read_table(path, columns=STORED.names, filters=list(wanted) or None)
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is corrupt ({reason}); evaluate again, embeddings are kept") from None
-    missing = [name for name in STORED.names if name not in table.column_names]
-    if missing:
-        raise DataError(f"{path}: column {missing[0]!r} is missing, found {table.column_names}; evaluate again")
-    return table.select(STORED.names).cast(STORED)
+    if table is None:
+        raise DataError(f"{path}: column {missing[0]!r} is missing, found {found}; evaluate again")
+    return table.cast(STORED)

@@ -113,7 +113,7 @@ def cases(adapted: Evaluation, base: Evaluation, *, resamples: int = RESAMPLES, 
     _same_budget(adapted, base)
     one, other = (evaluation.predictions() for evaluation in (adapted, base))
     tables = [table.filter(pc.equal(table["label"], _METRIC)).select(PREDICTIONS.names) for table in (one, other)]
-    pair = align(*tables)
+    pair = align(*tables, marks=True)
     tasks, patients = column(pair.first, "task"), column(pair.first, "patient")
     values = pair.values("score")
     names = {"adapted": _model(adapted), "base": _model(base), "way": _way(adapted)}

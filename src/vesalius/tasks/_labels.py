@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,17 +28,29 @@ class Rows:
     def __init__(self, table: pa.Table) -> None:
         if not table.num_rows:
             raise DataError("no predictions to score: the table is empty")
+        self._table = table
         self.target = column(table, "target")
         self.score = column(table, "score")
         self.probability = column(table, "probability")
-        self.rank = column(table, "rank")
-        self.threshold = column(table, "threshold")
-        self.patients = table.column("patient").to_pylist()
         self.tasks, self.task = _numbered(table, "task")
         self.labels, self.label = _numbered(table, "label")
-        self.items, self.item = _numbered(table, "item")
         texts, self.variant = _numbered(table, "detail")
         self.variants: list[dict[str, Any]] = [json.loads(text) for text in texts]
+
+    @cached_property
+    def rank(self) -> Floats:
+        """Of the best right item."""
+        return column(self._table, "rank")
+
+    @cached_property
+    def threshold(self) -> Floats:
+        """Present means a score from it on."""
+        return column(self._table, "threshold")
+
+    @cached_property
+    def item(self) -> NDArray[np.intp]:
+        """Number of the item of each row."""
+        return _numbered(self._table, "item")[1]
 
     def having(self, key: str, value: str) -> NDArray[np.bool_]:
         """Return which rows have `value` under `key` of their detail."""
@@ -46,7 +59,8 @@ class Rows:
 
     def weights(self, *, resamples: int, seed: int) -> PatientWeights:
         """Return the resamples over all rows; every label and variant shares them."""
-        return patient_weights(self.patients, resamples=resamples, seed=seed)
+        patients, codes = _numbered(self._table, "patient")
+        return patient_weights(patients, resamples=resamples, seed=seed).select(codes)
 
 
 def label_rows(encoded: Encoded, scores: Mapping[str, Floats], **more: Mapping[str, Any]) -> dict[str, Any]:

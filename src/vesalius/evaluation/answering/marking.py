@@ -15,7 +15,7 @@ from vesalius.evaluation.answering.replies import Exam, Replies, request_of, sai
 from vesalius.inference.requests import Reply, Request
 from vesalius.models.media import shown
 from vesalius.tasks.answers.evidence import Boxes, Evidence, evidence_detail, evidence_label
-from vesalius.tasks.base import detail, predictions
+from vesalius.tasks.base import PREDICTIONS, detail, predictions
 from vesalius.tasks.questions import BY_RULE, RATIO_SIDES, TEXT, text_detail
 
 __all__ = ["RATES", "Record", "judge_requests", "marked", "marks_of", "turned_item"]
@@ -103,8 +103,11 @@ def marks_of(record: Record, *, convention: str) -> Iterator[tuple[Item, Mark]]:
 
 
 def marked(record: Record, *, conventions: Sequence[str]) -> pa.Table:
-    """Return the table of a system: a row an item, rule and metric, of the schema `PREDICTIONS`; see `marks_of`."""
-    tables = [predictions("", {name: [] for name in _COLUMNS[1:]})]
+    """Return the table of a system: a row an item, rule and metric, of the columns `PREDICTIONS`; see `marks_of`.
+
+    Texts are dictionary-encoded, so that the memory of a row is that of its numbers.
+    """
+    tables: list[pa.Table] = []
     columns: dict[str, list[object]] = {name: [] for name in _COLUMNS}
     bench = record.exam.benchmark
     for place, convention in enumerate(conventions):
@@ -114,7 +117,7 @@ def marked(record: Record, *, conventions: Sequence[str]) -> pa.Table:
             if len(columns["task"]) >= _ROWS_AT_ONCE:
                 tables.append(_table(columns))
                 columns = {name: [] for name in _COLUMNS}
-    return pa.concat_tables([*tables, _table(columns)])
+    return pa.concat_tables([*tables, _table(columns)]).unify_dictionaries()
 
 
 def turned_item(bench: Benchmark, item: Item, said: Sequence[Reply]) -> tuple[Item, Sequence[Reply]] | None:
@@ -204,8 +207,13 @@ def _evidence(item: Item, mark: Mark, reply: Reply) -> tuple[Evidence, ...]:
 
 
 def _table(columns: Mapping[str, list[object]]) -> pa.Table:
+    """Return a block of rows, each text of a column held once: most rows repeat those of the row before."""
     table = predictions("", {name: values for name, values in columns.items() if name != "task"})
-    return table.set_column(0, table.schema.field("task"), pa.array(columns["task"], pa.string()))
+    for place, field in enumerate(PREDICTIONS):
+        if field.type == pa.string():
+            values = pa.array(columns[field.name], pa.string())
+            table = table.set_column(place, field.name, values.dictionary_encode())
+    return table
 
 
 def _add(

@@ -29,7 +29,8 @@ class Replies:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._places: dict[str, tuple[str, int]] = {}
+        self._places: dict[str, int] = {}
+        """Where the line of each request begins, by its id."""
         if path.is_file():
             self._scan()
 
@@ -38,12 +39,13 @@ class Replies:
 
     def get(self, request: Request) -> Reply | None:
         """Return the stored reply to a request of the same content, a failed one too, or None."""
-        key, place = self._places.get(request.id, ("", -1))
-        if key != request.key:
+        place = self._places.get(request.id)
+        if place is None:
             return None
         with self.path.open("rb") as file:
             file.seek(place)
-            return Reply.of(json.loads(file.readline())["reply"])
+            stored = json.loads(file.readline())
+        return Reply.of(stored["reply"]) if stored["key"] == request.key else None
 
     def done(self, request: Request) -> bool:
         """Say whether the request has a reply that did not fail."""
@@ -56,7 +58,7 @@ class Replies:
         with not_full(self.path, kept="every reply before this one is kept"), self.path.open("ab") as file:
             place = file.tell()
             file.write(line.encode())
-        self._places[request.id] = (request.key, place)
+        self._places[request.id] = place
 
     def _scan(self) -> None:
         good = 0
@@ -66,7 +68,7 @@ class Replies:
                     break
                 try:
                     stored = json.loads(line)
-                    self._places[stored["reply"]["id"]] = (stored["key"], good)
+                    self._places[_named(stored)] = good
                 except (ValueError, KeyError, TypeError):
                     raise DataError(
                         f"{self.path}: line at byte {good} is no stored reply; take it out or name another folder"
@@ -75,6 +77,13 @@ class Replies:
         if good < self.path.stat().st_size:
             with self.path.open("r+b") as file:
                 file.truncate(good)
+
+
+def _named(stored: Mapping[str, Any]) -> str:
+    """Return the id of the request that a stored line answers, by a key."""
+    if not isinstance(stored["key"], str) or not isinstance(stored["reply"]["id"], str):
+        raise TypeError("key and id are texts")
+    return str(stored["reply"]["id"])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vesalius.benchmarks.base import Item
@@ -147,12 +148,12 @@ def wording_spread(rows: Sequence[Row]) -> Mapping[str, float] | None:
 
 def _values(table: pa.Table, metric: str) -> dict[tuple[str, str], tuple[float, str]]:
     """Return value and cluster by task and item, of one metric under the benchmark's first rule."""
-    names = (column(table, name) for name in ("task", "item", "label", "score", "patient"))
-    rows = zip(*names, strict=True)
+    of_metric = table.filter(pc.equal(table["label"], metric))
+    names = (column(of_metric, name) for name in ("task", "item", "score", "patient"))
     return {
         (task, item): (float(value), patient)
-        for task, item, label, value, patient in rows
-        if label == metric and "@" not in task and np.isfinite(value)
+        for task, item, value, patient in zip(*names, strict=True)
+        if "@" not in task and np.isfinite(value)
     }
 
 

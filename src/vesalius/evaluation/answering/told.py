@@ -20,6 +20,7 @@ _SAID = {
     "refused": "refused",
     "empty": "came back empty",
     "failed": "failed",
+    "unreadable": "failed on a picture that cannot be read",
 }
 """What became of an answer, by the rate that counts it."""
 
@@ -49,7 +50,7 @@ def unanswered(table: pa.Table) -> list[str]:
     Args:
         table: the model's predictions, of the schema `PREDICTIONS`; rules beside ours have an @ in their task.
     """
-    own = table.filter(pc.invert(pc.match_substring(table["task"], "@")))
+    own = table.filter(pc.invert(pc.match_substring(table["task"].cast(pa.string()), "@")))
     total, counts = 0, []
     for name in RATES:
         scores = own.filter(pc.equal(own["label"], name))["score"]

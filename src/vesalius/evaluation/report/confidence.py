@@ -103,8 +103,8 @@ def abstention_plot(confidence: Floats, correct: Floats, patients: Sequence[str]
 
 def _parts(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
     """Answers of the model under the benchmark's first rule that have a confidence, by part."""
-    table = evaluation.predictions()
-    table = table.filter(pc.and_(pc.equal(table["label"], "accuracy"), pc.is_finite(table["probability"])))
+    table = evaluation.predictions(label="accuracy")
+    table = table.filter(pc.is_finite(table["probability"]))
     names = column(table, "task")
     for name in dict.fromkeys(names.tolist()):
         chosen = names == name

@@ -62,8 +62,8 @@ def times_section(evaluation: Evaluation) -> Section:
 
 def _seconds(evaluation: Evaluation, control: str) -> Iterator[tuple[str, Any]]:
     """Task and seconds of its replies, those of the first left out."""
-    found = evaluation.predictions(control=control)
-    found = found.filter(pc.and_(pc.equal(found["label"], "seconds"), pc.is_finite(found["score"])))
+    found = evaluation.predictions(control=control, label="seconds")
+    found = found.filter(pc.is_finite(found["score"]))
     names = column(found, "task")
     for name in dict.fromkeys(names.tolist()):
         seconds = column(found, "score")[names == name][1:]
@@ -117,7 +117,7 @@ def _sets(evaluation: Evaluation) -> str:
     names = ("Options in a set", "Options asked", "Sets with the right one", "Sets of one", "n")
     heads = [Cell("Part"), *(Cell(name, kind="n") for name in names)]
     lead = (
-        f"Conformal sets that hold the right option with a probability of {1 - alpha:.0%}, calibrated on the other "
+        f"Conformal sets that hold the right option with a probability of {1 - alpha:.1f}, calibrated on the other "
         "half of the clusters: a small set at that coverage is what confidence is worth. With few clusters a set "
         "holds all."
     )
