@@ -46,19 +46,19 @@ def evidence_scores(
         task: name of the scores' task.
         rows: of the table, (N,).
     """
-    kinds = {kind: [one for one in found if isinstance(one, kind)] for kind in (Counts, Choices, Boxes)}
-    if kinds[Counts]:
-        return _pooled(kinds[Counts], weights, {"task": task, "rows": rows})
-    if kinds[Choices]:
-        return _sets(kinds[Choices], weights, {"task": task, "rows": rows})
-    if kinds[Boxes]:
-        return _boxes(kinds[Boxes], weights, {"task": task, "rows": rows})
+    named: dict[str, Any] = {"task": task, "rows": rows}
+    if counts := [one for one in found if isinstance(one, Counts)]:
+        return _pooled(counts, weights, named)
+    if choices := [one for one in found if isinstance(one, Choices)]:
+        return _sets(choices, weights, named)
+    if boxes := [one for one in found if isinstance(one, Boxes)]:
+        return _boxes(boxes, weights, named)
     numbers = [one for one in found if isinstance(one, Number)]
     scores: list[Score] = []
     for unit in dict.fromkeys(one.unit for one in numbers):
         chosen = np.array([place for place, one in enumerate(numbers) if one.unit == unit])
-        named = {"task": task, "rows": rows[chosen]}
-        scores += _numbers([numbers[place] for place in chosen], weights.select(chosen), named)
+        of_unit = {**named, "rows": rows[chosen]}
+        scores += _numbers([numbers[place] for place in chosen], weights.select(chosen), of_unit)
     return scores
 
 
@@ -163,7 +163,7 @@ def _limits(error: Floats, weights: PatientWeights) -> dict[str, float]:
     with np.errstate(invalid="ignore", divide="ignore"):
         bias = total / count
         spread = _LIMITS * np.sqrt(np.maximum(squares - count * bias**2, 0) / (count - 1))
-    ends = {}
+    ends: dict[str, float] = {}
     for name, draws in (("bias", bias), ("limit_low", bias - spread), ("limit_high", bias + spread)):
         defined = draws[np.isfinite(draws)]
         if len(defined):

@@ -163,7 +163,7 @@ def _ratios(rows: Rows, weights: PatientWeights) -> list[Score]:
     """
     sides: dict[tuple[str, str, str], dict[str, list[int]]] = {}
     held = np.array([bool(one.get("ratios")) for one in rows.variants], dtype=bool)
-    for row in np.flatnonzero(held[rows.variant] & np.isfinite(rows.score)):
+    for row in np.flatnonzero(held[rows.variant] & np.isfinite(rows.score)).tolist():
         for name, side in rows.variants[rows.variant[row]].get("ratios", {}).items():
             bench, _, part = rows.tasks[rows.task[row]].partition(".")
             rule = part.partition("@")[2]

@@ -135,7 +135,7 @@ def _row(
 ) -> dict[str, Any]:
     found = [one.item(name) for one in stored]
     first = found[0]
-    marks = [next(iter(one["marks"].values()), {}) for one in found]
+    marks: list[dict[str, float]] = [next(iter(one["marks"].values()), {}) for one in found]
     wanted = ["accuracy", *metrics.get(first["part"], []), *marks[0]]
     metric = next((one for one in wanted if one in marks[0]), "")
     systems = [
