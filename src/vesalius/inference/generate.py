@@ -10,56 +10,41 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vesalius.data.messages import Media
 from vesalius.errors import DataError
+from vesalius.inference.answers import Answers
 from vesalius.inference.dual import pick_device, weights_sha256
-from vesalius.inference.predictor import BasePredictor
+from vesalius.inference.enforcing import TAGS, Enforcer
+from vesalius.inference.following import beamed, steps, write
+from vesalius.inference.prompting import Prompt
 from vesalius.inference.requests import Decoding, Reply, Request
+from vesalius.inference.weighing import WeighingPredictor
 from vesalius.models.media import shown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["GeneratingPredictor", "Prompt"]
+__all__ = ["GeneratingPredictor"]
 
 _WINDOWS = 4
 """Batches that are looked at together, to put requests of like length side by side."""
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A request as the model reads it."""
-
-    request: Request
-    text: str
-    pictures: tuple[Any, ...]
-    """PIL images."""
-
-    @property
-    def size(self) -> int:
-        """Length by which requests are put side by side."""
-        return len(self.text)
-
-    @property
-    def group(self) -> tuple[int, Decoding, bool]:
-        """What requests of one batch share: how many pictures, how they are decoded, whether choices are weighed."""
-        return len(self.pictures), self.request.decoding, bool(self.request.choices)
-
-
-class GeneratingPredictor(BasePredictor):
+class GeneratingPredictor(WeighingPredictor):
     """A model with its processor (tokenizer and image processor), or with a tokenizer alone."""
 
     capabilities = frozenset({"generate"})
     batch = 8
     """Requests a pass; halved for good when memory does not suffice. Another batch is rounded otherwise, and answers
     whose words are tied within the rounding may differ: about 1e-5 of a logit in float32, far more in bfloat16."""
+    draws_together = False
+    """Whether answers that are drawn by chance may share a pass and still depend on nothing but their own seeds."""
     planes = 8
     """Slices of a volume or frames of a clip that are shown."""
 
@@ -115,6 +100,35 @@ class GeneratingPredictor(BasePredictor):
             for together in self._batches(ready):
                 yield from self._answered(together)
 
+    def stream(self, request: Request) -> Iterator[str | Reply]:
+        """Answer one request: pieces of its text as they are written, at last the whole reply.
+
+        Closing the iterator ends the answer. Where choices are weighed or beams compared the text comes at once.
+        """
+        if request.choices or request.decoding.beams > 1:
+            yield from super().stream(request)
+            return
+        start, sent = time.perf_counter(), 0
+        try:
+            prompts = [self.prompt(request)]
+            inputs, count = self._measured(prompts)
+            if self.room(count) < 1:
+                yield self.too_long(prompts[0], count)
+                return
+            answers = self._begun(prompts)
+            for _ in self.steps(prompts, inputs, answers):
+                settled = answers.settled(0)
+                if len(settled) > sent:
+                    yield settled[sent:]
+                    sent = len(settled)
+        except (DataError, RuntimeError, ValueError, IndexError) as error:
+            yield Reply(id=request.id, finish="error", error=_reason(error))
+            return
+        reply = self._reply(prompts[0], answers, 0, tokens_in=count)
+        if len(reply.text) > sent:
+            yield reply.text[sent:]
+        yield replace(reply, seconds=time.perf_counter() - start)
+
     def prompt(self, request: Request) -> Prompt:
         """Read a request in the model's template.
 
@@ -164,8 +178,12 @@ class GeneratingPredictor(BasePredictor):
         for prompt in prompts:
             groups.setdefault(prompt.group, []).append(prompt)
         for (_, decoding, weighed), members in groups.items():
-            members.sort(key=lambda prompt: prompt.size)
-            size = self.batch if decoding.deterministic or weighed else 1
+            shortest: dict[Any, int] = {}
+            for prompt in members:
+                shortest[prompt.together] = min(prompt.size, shortest.get(prompt.together, prompt.size))
+            order = {key: place for place, key in enumerate(shortest)}
+            members.sort(key=lambda one: (shortest[one.together], order[one.together], one.size))
+            size = self.batch if decoding.deterministic or weighed or self.draws_together else 1
             for start in range(0, len(members), size):
                 yield members[start : start + size]
 
@@ -176,14 +194,13 @@ class GeneratingPredictor(BasePredictor):
         start = time.perf_counter()
         try:
             with torch.inference_mode():
-                replies = self._weighed(prompts) if prompts[0].request.choices else self._written(prompts)
-        except (RuntimeError, ValueError, IndexError) as error:
-            short_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+                replies = self.weighed(prompts) if prompts[0].request.choices else self._written(prompts)
+        except (DataError, RuntimeError, ValueError, IndexError) as error:
+            short_of_memory = isinstance(error, torch.OutOfMemoryError)
             if short_of_memory and self.device != "cpu":
                 torch.cuda.empty_cache()
             if len(prompts) == 1:
-                kind = "out of memory" if short_of_memory else f"the model failed ({type(error).__name__})"
-                yield Reply(id=prompts[0].request.id, finish="error", error=kind)
+                yield Reply(id=prompts[0].request.id, finish="error", error=_reason(error))
                 return
             half = len(prompts) // 2
             if short_of_memory:
@@ -195,116 +212,94 @@ class GeneratingPredictor(BasePredictor):
         yield from (replace(reply, seconds=seconds) for reply in replies)
 
     def _written(self, prompts: list[Prompt]) -> list[Reply]:
-        import torch
-
-        inputs = self.inputs(prompts)
-        counts = [int(count) for count in inputs["attention_mask"].sum(dim=1)]
+        inputs, longest = self._measured(prompts)
         decoding = prompts[0].request.decoding
-        room = self.room(max(counts))
+        room = self.room(longest)
         if room < decoding.max_tokens and len(prompts) > 1:
             return [self._written([prompt])[0] for prompt in prompts]
         if room < 1:
-            return [self._too_long(prompts[0], counts[0])]
-        drawn = (
-            {"do_sample": False}
-            if decoding.deterministic
-            else {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
-        )
-        with torch.random.fork_rng(devices=[] if self.device == "cpu" else None):
-            torch.manual_seed(decoding.seed)
-            out = self.module.generate(**inputs, max_new_tokens=min(decoding.max_tokens, room), **drawn)
-        answers = out[:, 1:] if self._two_sided else out[:, inputs["input_ids"].shape[1] :]
+            return [self.too_long(prompts[0], longest)]
+        answers = self._begun(prompts)
+        if decoding.beams > 1:
+            beamed(self, inputs, answers, decoding=decoding, most=self._most(inputs, decoding))
+            if decoding.log_probabilities:
+                self._score(prompts, answers)
+        else:
+            self.run(prompts, inputs, answers)
+        counts = inputs["attention_mask"].sum(dim=1).tolist()
         return [
-            self._read(prompt, answer.tolist(), tokens_in=count)
-            for prompt, answer, count in zip(prompts, answers, counts, strict=True)
+            self._reply(prompt, answers, place, tokens_in=int(count))
+            for place, (prompt, count) in enumerate(zip(prompts, counts, strict=True))
         ]
 
-    def _read(self, prompt: Prompt, tokens: list[int], *, tokens_in: int) -> Reply:
-        """Return the words before the first token that ends an answer, and before any text at which it stops."""
-        ends = self.module.generation_config.eos_token_id
-        ends = {ends} if isinstance(ends, int) else set(ends or ())
-        place = next((place for place, token in enumerate(tokens) if token in ends), None)
-        written = tokens if place is None else tokens[:place]
-        text = self.tokenizer.decode(written, skip_special_tokens=True)
-        stops = [text.index(stop) for stop in prompt.request.decoding.stop if stop in text]
+    def run(self, prompts: Sequence[Prompt], inputs: Mapping[str, Any], answers: Answers) -> None:
+        """Write answers to their ends."""
+        decoding = prompts[0].request.decoding
+        write(self, inputs, answers, decoding=decoding, most=self._most(inputs, decoding))
+
+    def steps(self, prompts: Sequence[Prompt], inputs: Mapping[str, Any], answers: Answers) -> Iterator[None]:
+        """Write answers, and pause after every token; closing the iterator ends them."""
+        decoding = prompts[0].request.decoding
+        return steps(self, inputs, answers, decoding=decoding, most=self._most(inputs, decoding))
+
+    def _most(self, inputs: Mapping[str, Any], decoding: Decoding) -> int:
+        """Return how many tokens may be written."""
+        return min(decoding.max_tokens, self.room(int(inputs["attention_mask"].sum(dim=1).max())))
+
+    def _measured(self, prompts: Sequence[Prompt]) -> tuple[dict[str, Any], int]:
+        """Return what the model takes, and the tokens of the longest prompt."""
+        inputs = self.inputs(prompts)
+        return inputs, int(inputs["attention_mask"].sum(dim=1).max())
+
+    def _begun(self, prompts: Sequence[Prompt]) -> Answers:
+        """Return empty answers that know where they end and what may stand in them."""
+        decoding = prompts[0].request.decoding
+        constraints = [prompt.request.constraint for prompt in prompts]
+        return Answers(
+            len(prompts),
+            ends=self._ends,
+            decode=self._decoded,
+            stop=decoding.stop,
+            masks=self._enforcer.masks(constraints) if any(constraints) else None,
+            weigh=decoding.log_probabilities,
+        )
+
+    def _reply(self, prompt: Prompt, answers: Answers, place: int, *, tokens_in: int) -> Reply:
+        chances = tuple(round(value, 6) for value in answers.log_probabilities[place])
         return Reply(
             id=prompt.request.id,
-            text=text[: min(stops)] if stops else text,
-            finish="length" if place is None and not stops else "stop",
+            text=answers.text(place),
+            finish=answers.finish(place),
+            token_log_probabilities=chances,
             tokens_in=tokens_in,
-            tokens_out=len(written),
+            tokens_out=len(answers.tokens[place]),
         )
 
-    def _weighed(self, prompts: list[Prompt]) -> list[Reply]:
-        """Weigh choices by forcing them; the first token of all choices comes from one pass of the batch."""
-        inputs = self.inputs(prompts)
-        counts = [int(count) for count in inputs["attention_mask"].sum(dim=1)]
-        fits = [self.room(count) >= 1 for count in counts]
-        if not all(fits) and len(prompts) > 1:
-            return [self._weighed([prompt])[0] for prompt in prompts]
-        if not all(fits):
-            return [self._too_long(prompts[0], counts[0])]
-        first = self._first_log_probabilities(inputs)
-        return [
-            self._weighed_one(prompt, row, tokens_in=count)
-            for prompt, row, count in zip(prompts, first, counts, strict=True)
-        ]
+    def _score(self, prompts: Sequence[Prompt], answers: Answers) -> None:
+        """Weigh the tokens of answers that were chosen among beams, each alone; without the one that ends them."""
+        for place, prompt in enumerate(prompts):
+            said = answers.tokens[place]
+            rows = self.log_probabilities(self.inputs([prompt]), said) if said else ()
+            answers.log_probabilities[place] = [float(row[token]) for row, token in zip(rows, said, strict=True)]
 
-    def _weighed_one(self, prompt: Prompt, first: Tensor, *, tokens_in: int) -> Reply:
-        request = prompt.request
-        ids = {choice: self.tokenizer(choice, add_special_tokens=False)["input_ids"] for choice in request.choices}
-        longest = max(len(tokens) for tokens in ids.values())
-        if not all(ids.values()):
-            return Reply(id=request.id, finish="error", error="a choice has no token of this model")
-        if self.room(tokens_in) < longest:
-            return self._too_long(prompt, tokens_in)
-        alone = self.inputs([prompt]) if longest > 1 else {}
-        weights = {}
-        for choice, tokens in ids.items():
-            rows = self._log_probabilities(alone, tokens) if len(tokens) > 1 else first[None]
-            weights[choice] = math.fsum(float(row[token]) for row, token in zip(rows, tokens, strict=True))
-        return Reply(
-            id=request.id,
-            text=max(request.choices, key=lambda choice: weights[choice]),
-            log_probabilities=weights,
-            tokens={choice: len(tokens) for choice, tokens in ids.items()},
-            tokens_in=tokens_in,
-        )
-
-    def _first_log_probabilities(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Log-probabilities of the first token of an answer, (B, V)."""
-        import torch
-
-        made = self.module.generate(
-            **inputs, max_new_tokens=1 + len(self._lead), do_sample=False, output_logits=True,
-            return_dict_in_generate=True,
-        )  # fmt: skip
-        return torch.log_softmax(made.logits[-1].float(), dim=-1)
-
-    def _log_probabilities(self, inputs: Mapping[str, Tensor], said: list[int]) -> Tensor:
-        """Log-probability of every token at each place of what is said after one prompt, (len(said), V).
-
-        The model is made to write it, so that positions and masks are those of its own writing, whatever its kind.
-        """
-        import torch
-
-        forced = [*self._lead, *said]
-        start = 1 if self._two_sided else inputs["input_ids"].shape[1]
-        made = self.module.generate(
-            **inputs,
-            max_new_tokens=len(forced),
-            do_sample=False,
-            output_logits=True,
-            return_dict_in_generate=True,
-            prefix_allowed_tokens_fn=lambda _, written: [forced[len(written) - start]],
-        )
-        return torch.log_softmax(torch.cat(made.logits[len(self._lead) :]).float(), dim=-1)
+    @property
+    def _ends(self) -> set[int]:
+        ends = self.module.generation_config.eos_token_id
+        return {ends} if isinstance(ends, int) else set(ends or ())
 
     @cached_property
-    def _lead(self) -> tuple[int, ...]:
-        """Tokens that a decoder of its own is made to write before every answer."""
-        forced = self.module.generation_config.forced_bos_token_id if self._two_sided else None
-        return () if forced is None else (forced,)
+    def _enforcer(self) -> Enforcer:
+        head = self.module.get_output_embeddings()
+        return Enforcer(self.tokenizer, width=int(head.weight.shape[0]), ends=self._ends)
+
+    def _decoded(self, tokens: list[int]) -> str:
+        """Return the words of tokens; of special ones, tags of regions alone."""
+        return str(self.tokenizer.decode([token for token in tokens if token not in self._unsaid]))
+
+    @cached_property
+    def _unsaid(self) -> frozenset[int]:
+        names = zip(self.tokenizer.all_special_ids, self.tokenizer.all_special_tokens, strict=True)
+        return frozenset(number for number, name in names if name not in TAGS)
 
     def inputs(self, prompts: Sequence[Prompt]) -> dict[str, Tensor]:
         """Return tokens, mask and pictures of B prompts on the device."""
@@ -324,24 +319,19 @@ class GeneratingPredictor(BasePredictor):
             if hasattr(value, "is_floating_point")
         }
 
-    @property
-    def _two_sided(self) -> bool:
-        """Whether an encoder reads and a decoder writes, as in Florence-2."""
-        return bool(self.module.config.is_encoder_decoder)
-
     def room(self, count: int) -> int:
         """Return how many tokens fit behind so many."""
         config = self.module.config.get_text_config()
         return int(getattr(config, "max_position_embeddings", None) or 2**31) - count
 
-    def _too_long(self, prompt: Prompt, count: int) -> Reply:
-        most = count + self.room(count)
-        return Reply(
-            id=prompt.request.id,
-            finish="error",
-            error=f"the question takes {count} tokens and the model {most} with its answer; nothing is cut off",
-            tokens_in=count,
-        )
+
+def _reason(error: Exception) -> str:
+    """Return what is told of a failure: our own words, or the kind alone, for others may hold a piece of a record."""
+    from torch import OutOfMemoryError
+
+    if isinstance(error, DataError):
+        return str(error)
+    return "out of memory" if isinstance(error, OutOfMemoryError) else f"the model failed ({type(error).__name__})"
 
 
 def _ends_of(module: Any, tokenizer: Any) -> Any:

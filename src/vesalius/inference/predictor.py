@@ -100,6 +100,9 @@ class Predictor(Protocol):
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Answer requests, which are taken one by one as there is room, in the order in which answers come."""
 
+    def stream(self, request: Request) -> Iterator[str | Reply]:
+        """Answer one request: pieces of its text as they are written, at last the whole reply."""
+
 
 class BasePredictor:
     """What predictors share: everything that a model does not bring is refused in the same words."""
@@ -151,6 +154,16 @@ class BasePredictor:
         cannot be asked at all (no such address, no key) raises `EndpointError`.
         """
         raise self.cannot("generate")
+
+    def stream(self, request: Request) -> Iterator[str | Reply]:
+        """Answer one request: pieces of its text as they are written, at last the whole reply.
+
+        The pieces add up to the text of the reply. A model that cannot give pieces gives the text as one.
+        """
+        for reply in self.generate([request]):
+            if reply.text:
+                yield reply.text
+            yield reply
 
     def cannot(self, capability: str) -> CapabilityError:
         """Return the error for a capability that this model lacks, with what it has and what to adapt."""
