@@ -62,7 +62,7 @@ def main() -> None:
                 found[name] = images(Path(folder) / preset, preset, number, seed=seed)
         if "reports" in parts:
             found["reports"] = reports(Path(folder) / "reports", max(50, REPORTS // less), seed=seed)
-    save("dedup", found)
+    save("dedup" if "embeddings" in parts else "dedup_recall", found)
 
 
 def embeddings(number: int) -> dict[str, Any]:
