@@ -107,8 +107,13 @@ def _judged(
     low = max((stop for stop in (*stops, *starts) if stop < first), default=-1)
     high = min((stop for stop in stops if stop >= last), default=len(words))
     near: dict[Kind, tuple[int, str]] = {}
+    cues = tuple(cues)
+    told = _last_comma(words, first)
+    own = any(found.cue.before and found.cue.kind in _STATUS and told < found.first < first for found in cues)
     for found in cues:
         if found.first <= low or found.last > high:
+            continue
+        if own and not found.cue.before and _of_another(words, found, last, mentions):
             continue
         away = _distance(words, found, span, mentions)
         if away is not None and away < near.get(found.cue.kind, (away + 1, ""))[0]:
@@ -118,6 +123,16 @@ def _judged(
         if kind in near:
             return Judgement(_STATUS[kind], near[kind][1], historical)
     return Judgement("present", "", historical)
+
+
+def _last_comma(words: Sequence[Token], place: int) -> int:
+    return max((before for before in range(place) if words[before].word == ","), default=-1)
+
+
+def _of_another(words: Sequence[Token], found: _Found, last: int, mentions: Sequence[tuple[int, int]]) -> bool:
+    """Say whether a cue stands behind another mention after a comma: "no A, B cannot be excluded" is not about A."""
+    between = (one for one, _ in mentions if last < one < found.first)
+    return any("," in [words[place].word for place in range(last, one)] for one in between)
 
 
 def _distance(
