@@ -162,8 +162,7 @@ def test_controls_are_models_too(colours: Colours, tmp_path: Path) -> None:
 def test_the_majority_is_that_of_training_where_there_is_one_and_never_the_item_s_own(colours: Colours) -> None:
     asked = list(colours.items(colours.folder, parts=("red", "blue"), split="test"))
     pool = [item for item in asked if item.part == "red" and item.truth == "no"]
-    known = right_answers(colours, lambda: asked, lambda: pool)
-    control = knowing("majority", colours, lambda: asked, known, seed=0)
+    control = knowing("majority", colours, lambda: asked, right_answers(colours, lambda: asked, lambda: pool), seed=0)
     requests = [Request(id=f"{item.id}/0", messages=(Message(role="user", parts=("?",)),)) for item in asked]
     said = {reply.id: reply.text for reply in control.generate(requests)}
     assert {text for name, text in said.items() if name.startswith("red")} == {"no"}
