@@ -12,6 +12,7 @@ from torch import nn
 
 from vesalius.data.corpus import Corpus
 from vesalius.errors import ConfigError
+from vesalius.methods.base import TrainedMethod
 from vesalius.training.assembly import assemble
 from vesalius.training.checkpoint import load_model
 from vesalius.training.rates import PartRate, part_rates, rate_groups, require_parts
@@ -30,10 +31,14 @@ class Method(nn.Module):
         self.head = nn.Linear(2, 4)
         self.scale = nn.Parameter(torch.ones(()))
 
+    part_of = TrainedMethod.part_of
+
 
 def test_a_group_for_each_multiple_with_decay_for_matrices_alone() -> None:
     made = Method()
-    groups = rate_groups(made.named_parameters(), lr=0.1, rates={"head": 5.0, "scale": 0.5}, weight_decay=0.2)
+    groups = rate_groups(
+        made.named_parameters(), part_of=made.part_of, lr=0.1, rates={"head": 5.0, "scale": 0.5}, weight_decay=0.2
+    )
     found = [(group["lr"], group["weight_decay"], [tuple(one.shape) for one in group["params"]]) for group in groups]
     assert found == [
         (0.1, 0.2, [(2, 3)]),
@@ -45,7 +50,8 @@ def test_a_group_for_each_multiple_with_decay_for_matrices_alone() -> None:
 
 
 def test_without_multiples_there_are_two_groups() -> None:
-    groups = rate_groups(Method().named_parameters(), lr=0.1, rates={}, weight_decay=0.2)
+    made = Method()
+    groups = rate_groups(made.named_parameters(), part_of=made.part_of, lr=0.1, rates={}, weight_decay=0.2)
     assert [(group["lr"], group["weight_decay"], len(group["params"])) for group in groups] == [
         (0.1, 0.2, 2),
         (0.1, 0.0, 3),

@@ -109,6 +109,10 @@ class TrainedMethod(nn.Module, ABC):
         self.model = model
         self.window = {}
 
+    def part_of(self, name: str) -> str:
+        """Return the part that a weight is of, by its name here: a module of the method, or one of its model's."""
+        return name.removeprefix("model.").split(".")[0]
+
     def after_backward(self) -> None:
         """Change or drop gradients, of every batch that is accumulated, before they are clipped."""
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from vesalius.config import Config
 from vesalius.data.conversations.records import Conversation
+from vesalius.data.messages import Message
 from vesalius.methods.base import TrainedMethod
 from vesalius.models.vlm.model import AnswerLogits
 from vesalius.models.vlm.views import Layout
@@ -31,6 +32,11 @@ class ConversingConfig(Config):
     @property
     def learns_pairs(self) -> bool:
         """Whether a batch holds both sides of preference pairs, the chosen answer before the rejected one."""
+        return False
+
+    @property
+    def learns_mismatched(self) -> bool:
+        """Whether each pair is followed by its question with the answer of another pair, by which KTO measures."""
         return False
 
 
@@ -48,14 +54,18 @@ class ConversationBatch:
     """Place of each token in its own conversation, (R, L)."""
     weights: Tensor
     """What the token's conversation counts, (R, L)."""
-    views: tuple[Tensor, ...]
-    """Of all media, row by row, (V, C, H, W) each."""
+    views: tuple[Any, ...]
+    """Of all media, row by row, (V, C, H, W) each; or tensors by name, as a base's processor makes them."""
     layouts: tuple[Layout, ...]
+    sides: int = 1
+    """Conversations that belong together: 2 of a pair, chosen and rejected; 3 with its mismatched one behind them."""
+    reference: Tensor | None = None
+    """Log-probability of each conversation's answer by a reference, NaN where it is not known, (S,)."""
 
     @classmethod
     def of(cls, batch: Any) -> ConversationBatch:
         """Take what a loader's dictionary holds of it."""
-        return cls(**{name: batch[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: batch[name] for name in cls.__dataclass_fields__ if name in batch})
 
 
 class ConversingMethod(TrainedMethod):
@@ -64,16 +74,22 @@ class ConversingMethod(TrainedMethod):
     settings: ConversingConfig
     capabilities = frozenset({"generate"})
 
+    words_requests: ClassVar[bool] = False
+    """Whether requests go through `asked`, `given` and `told`; each is then read from its start."""
     scores: ClassVar[tuple[str, ...]] = ()
     """Parts of the step that validation reports beside the loss and the share of tokens that are right."""
 
     def train(self, mode: bool = True) -> ConversingMethod:
         """Switch to training; a part in which nothing learns stays as in use, its statistics and dropout with it."""
         super().train(mode)
-        for part in self.model.children():
-            if mode and not any(weight.requires_grad for weight in part.parameters()):
-                part.eval()
+        if mode:
+            self.model.settle()
         return self
+
+    def part_of(self, name: str) -> str:
+        """Return the part that a weight is of, by its name here: vision, connector, language, or the method's own."""
+        part: str = self.model.part_of(name.removeprefix("model.")) if name.startswith("model.") else "own"
+        return part if part != "own" else super().part_of(name)
 
     def rewrite(self, conversation: Conversation, rng: np.random.Generator) -> Conversation | None:
         """Choose what of a conversation is learnt in one step; None leaves it out.
@@ -82,6 +98,34 @@ class ConversingMethod(TrainedMethod):
         """
         del rng
         return conversation
+
+    def prepare(self, tokenizer: Any) -> None:
+        """Take in how words are written in tokens; once, before training or use. Nothing of it is stored."""
+
+    def enter(self, stage: str) -> None:
+        """Take notice of the stage that begins, by its name in the recipe, before its data are read."""
+
+    def begin(self, *, pairs: bool, adapters_alone: bool) -> None:
+        """Take notice that a stage begins to learn: the model is as the stage before left it.
+
+        Args:
+            pairs: its batches hold both sides of pairs.
+            adapters_alone: nothing but adapters will move.
+        """
+
+    def asked(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Return what the model is given to read of a request; as `rewrite` words what it learns from."""
+        return messages
+
+    def given(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Complete the tensors with which the model is asked: input_ids and attention_mask (B, L), padded at the
+        left, views and layouts of all media."""
+        return inputs
+
+    def told(self, written: str, messages: tuple[Message, ...]) -> str:
+        """Return the answer in what the model wrote to a request, which holds these messages."""
+        del messages
+        return written
 
     def answers(self, batch: ConversationBatch) -> AnswerLogits:
         """Logits where answers stand."""

@@ -97,6 +97,7 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             self.optimizer = torch.optim.AdamW(
                 rate_groups(
                     [(name.split("method.", 1)[-1], weight) for name, weight in named],
+                    part_of=self.parts.method.part_of,
                     lr=chosen.lr,
                     rates=chosen.rates,
                     weight_decay=chosen.weight_decay,

@@ -6,17 +6,19 @@ is of ``fusion``, ``model.vision.blocks.0.expand.weight`` of ``vision``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from torch import nn
 
 from vesalius.errors import ConfigError
+from vesalius.methods.base import TrainedMethod
 
 __all__ = ["PartRate", "part_rates", "rate_groups", "require_parts"]
 
 Named = Iterable[tuple[str, nn.Parameter]]
 """Parameters by their names in the method."""
+PartOf = Callable[[str], str]
 
 
 class PartRate(NamedTuple):
@@ -28,33 +30,37 @@ class PartRate(NamedTuple):
     """Numbers that learn at it."""
 
 
-def require_parts(method: nn.Module, rates: Mapping[str, float]) -> None:
+def require_parts(method: TrainedMethod, rates: Mapping[str, float]) -> None:
     """Raise a ConfigError where a rate is for no part; parts that do not learn may have one."""
-    known = sorted({_part(name) for name, _ in method.named_parameters()})
+    known = sorted({method.part_of(name) for name, _ in method.named_parameters()})
     for part in rates:
         if part not in known:
             raise ConfigError(f"optimisation.rates: no part {part!r} in the method, which has {', '.join(known)}")
 
 
-def part_rates(method: nn.Module, *, lr: float, rates: Mapping[str, float]) -> dict[str, PartRate]:
+def part_rates(method: TrainedMethod, *, lr: float, rates: Mapping[str, float]) -> dict[str, PartRate]:
     """Return what every part that learns learns at, in the method's order."""
     numbers: dict[str, int] = {}
     for name, weight in method.named_parameters():
         if weight.requires_grad:
-            numbers[_part(name)] = numbers.get(_part(name), 0) + weight.numel()
+            part = method.part_of(name)
+            numbers[part] = numbers.get(part, 0) + weight.numel()
     return {part: PartRate(lr * rates.get(part, 1.0), number) for part, number in numbers.items()}
 
 
-def rate_groups(named: Named, *, lr: float, rates: Mapping[str, float], weight_decay: float) -> list[dict[str, Any]]:
+def rate_groups(
+    named: Named, *, part_of: PartOf, lr: float, rates: Mapping[str, float], weight_decay: float
+) -> list[dict[str, Any]]:
     """Return the optimiser's groups: one for each multiple, and weight decay on weights of two or more dimensions.
 
     Args:
         named: parameters; those that do not learn are left out.
+        part_of: gives the part of a name, see `TrainedMethod.part_of`.
         lr: of parts without a multiple, which come first.
         rates: part to multiple of `lr`.
         weight_decay: for the weights that have any.
     """
-    learning = [(rates.get(_part(name), 1.0), weight) for name, weight in named if weight.requires_grad]
+    learning = [(rates.get(part_of(name), 1.0), weight) for name, weight in named if weight.requires_grad]
     multiples = sorted({multiple for multiple, _ in learning}, key=lambda multiple: (multiple != 1.0, multiple))
     groups = []
     for multiple in multiples:

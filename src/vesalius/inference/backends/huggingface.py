@@ -28,7 +28,6 @@ __all__ = ["HuggingFacePredictor", "claims", "open_model"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SAFE = ("*.safetensors",)
-_VIDEOS = "video_processor"
 _WRITING = ("ForConditionalGeneration", "ForCausalLM", "LMHeadModel")
 """How names of architectures end that write."""
 
@@ -84,12 +83,18 @@ def _opened_writer(spec: str, config: Any, *, local: bool, device: str, name: st
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 
+    from vesalius.models.vlm.processors import open_processor
+
     sees = type(config) in AutoModelForImageTextToText._model_mapping
     kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
     module = kind.from_pretrained(spec, use_safetensors=True, local_files_only=local, dtype="auto")
     if pick_device(device) == "cpu" and module.dtype == torch.float16:
         module = module.float()
-    reads = _processor(spec, config, local) if sees else AutoTokenizer.from_pretrained(spec, local_files_only=local)
+    reads = (
+        open_processor(spec, config=config, local=local)
+        if sees
+        else AutoTokenizer.from_pretrained(spec, local_files_only=local)
+    )
     return GeneratingPredictor(module, reads, name=name, device=device)
 
 
@@ -169,38 +174,6 @@ def _image_processor(spec: str, local: bool) -> Any:
     from transformers import AutoImageProcessor
 
     return AutoImageProcessor.from_pretrained(spec, local_files_only=local, backend="pil")
-
-
-def _processor(spec: str, config: Any, local: bool) -> Any:
-    """Open tokenizer and image processor as one; a part for videos, which needs torchvision, is left out.
-
-    Frames reach a model as pictures, so that nothing is lost with it.
-    """
-    from transformers import AutoProcessor
-    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
-
-    kind = PROCESSOR_MAPPING.get(type(config), None)
-    if kind is None or _VIDEOS not in kind.get_attributes():
-        return AutoProcessor.from_pretrained(spec, local_files_only=local, backend="pil")
-    return _without_videos(kind).from_pretrained(spec, local_files_only=local, backend="pil")
-
-
-def _without_videos(kind: Any) -> Any:
-    """Return a processor class under the same name whose part for videos is None."""
-
-    def checked(self: Any, argument_name: str, argument: Any) -> Any:
-        if argument_name == _VIDEOS and argument is None:
-            return type(None)
-        return kind.check_argument_for_proper_class(self, argument_name, argument)
-
-    def parts(cls: Any, /, folder: Any, processor_dict: Any = None, **options: Any) -> list[Any]:
-        found = iter(reader._get_arguments_from_pretrained(folder, processor_dict, **options))
-        return [None if name == _VIDEOS else next(found) for name in kind.get_attributes()]
-
-    others = [name for name in kind.get_attributes() if name != _VIDEOS]
-    reader: Any = type(kind.__name__, (kind,), {"get_attributes": classmethod(lambda cls: others)})
-    members = {"check_argument_for_proper_class": checked, "_get_arguments_from_pretrained": classmethod(parts)}
-    return type(kind.__name__, (kind,), members)
 
 
 def _is_ours(processor: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from vesalius.errors import CheckpointError, ConfigError
@@ -31,7 +31,7 @@ def language_configuration(settings: VisionLanguageConfig, tokenizer: Any) -> di
     name = settings.language.removeprefix("hf:")
     if name in CONFIG_MAPPING:
         found = AutoConfig.for_model(name)
-        made = _from_scratch(settings, tokenizer)
+        made = (_two_sided if found.is_encoder_decoder else _from_scratch)(settings, tokenizer)
         values = {key: value for key, value in made.items() if hasattr(found, key)}
     else:
         folder, _, revision = name.partition("@")
@@ -52,7 +52,8 @@ def language_configuration(settings: VisionLanguageConfig, tokenizer: Any) -> di
 
 def build_language(values: Mapping[str, Any]) -> PreTrainedModel:
     """Build a language model with random weights from the values of `language_configuration`."""
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.for_model(**values))
+    config = AutoConfig.for_model(**values)
+    model: PreTrainedModel = _kind(config).from_config(config)
     return model
 
 
@@ -66,7 +67,8 @@ def language_weights(model: PreTrainedModel, settings: VisionLanguageConfig, *, 
     if source is not None:
         folder, _, revision = source.partition("@")
         try:
-            loaded = AutoModelForCausalLM.from_pretrained(folder, revision=revision or "main", use_safetensors=True)
+            kind = _kind(model.config)
+            loaded = kind.from_pretrained(folder, revision=revision or "main", use_safetensors=True)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"language model {source!r} cannot be loaded: {error}") from None
         model.load_state_dict(loaded.state_dict())
@@ -89,3 +91,24 @@ def _from_scratch(settings: VisionLanguageConfig, tokenizer: Any) -> dict[str, A
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
+
+
+def _two_sided(settings: VisionLanguageConfig, tokenizer: Any) -> dict[str, Any]:
+    """Sizes of a model of the T5 type, as many layers in the decoder as in the encoder."""
+    return {
+        "vocab_size": len(tokenizer),
+        "d_model": settings.language_width,
+        "d_kv": settings.language_width // settings.heads,
+        "d_ff": 4 * settings.language_width,
+        "num_layers": settings.language_depth,
+        "num_decoder_layers": settings.language_depth,
+        "num_heads": settings.heads,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "decoder_start_token_id": tokenizer.pad_token_id,
+    }
+
+
+def _kind(config: Any) -> Any:
+    """Return the class of transformers that a language model is built by."""
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM

@@ -108,7 +108,7 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
             tokenizer: its vocabulary is the language model's; embeddings grow where it holds new tokens.
             image_token: number of the token whose places media take.
         """
-        file = VisionLanguageFile(
+        file = cls.config_class(
             settings=asdict(settings),
             vision_tower=foreign.configuration(settings.tower, side="vision"),
             language_tower=language_configuration(settings, tokenizer),
@@ -264,6 +264,7 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
         positions: Tensor,
         views: Sequence[Tensor],
         layouts: Sequence[Layout],
+        media: Sequence[Tensor] = (),
     ) -> AnswerLogits:
         """Logits where answers stand, and nowhere else: the vocabulary is far wider than the model.
 
@@ -274,9 +275,10 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
             positions: place of each token in its own conversation, (R, L).
             views: of all media.
             layouts: of all media.
+            media: their tokens where they are known, as `embed` takes them.
         """
         hidden = self.language.get_decoder()(
-            inputs_embeds=self.embed(input_ids, views, layouts),
+            inputs_embeds=self.embed(input_ids, views, layouts, media=media),
             attention_mask=block_mask(segments, self.language),
             position_ids=positions,
             use_cache=False,

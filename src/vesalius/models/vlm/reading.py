@@ -42,6 +42,8 @@ class Row:
     """Of each medium, (V, C, H, W), normalised; or arrays by name, as a base's processor makes them."""
     layouts: tuple[Layout, ...]
     weight: float = 1.0
+    reference: float | None = None
+    """Log-probability of its answers by a reference model, where that was written down; NaN where it should have."""
 
     @property
     def learnt(self) -> int:

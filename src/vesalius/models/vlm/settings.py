@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from vesalius.config import Config
 from vesalius.models.settings import DualEncoderConfig
@@ -15,7 +15,7 @@ from vesalius.models.vlm.view_settings import ViewSettings
 __all__ = ["VisionLanguageConfig"]
 
 _VISION = ("vit", "resnet")
-_LANGUAGE = ("llama",)
+_LANGUAGE = ("llama", "t5")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +23,21 @@ class VisionLanguageConfig(Config):
     """What the vision encoder, the connector and the language model are, or which whole model stands for them."""
 
     base: str = ""
-    """A whole model of transformers, "hf:" and a hub id, folder or model type (qwen2_5_vl, llava, internvl): then
-    nothing else of this section but `base_options`, `pretrained` and `context` counts."""
+    """A whole model of transformers (Qwen-VL, LLaVA, InternVL, …), "hf:" and a hub id ("@revision" may follow) or a
+    folder: then nothing else of this section but what begins with `base_`, `planes`, `pretrained`, `adapters` and
+    `context` counts."""
     base_options: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the transformers configuration to set in a base given by its type, such as text_config."""
+    """Keys of the base's configuration that are to be otherwise, such as text_config."""
+    base_precision: Literal["fp32", "bf16", "4bit"] = "fp32"
+    """How a base's weights are held: "bf16" where few of them learn, "4bit" (QLoRA, on CUDA) where none do."""
+    planes: int = 8
+    """Slices of a volume or frames of a clip that a base is shown as pictures."""
+    adapters: str = ""
+    """Run or model folder with adapters that were trained on this very model; they are merged into it first."""
+
+    start: str = ""
+    """Run or model folder of ours whose weights, tokenizer and whole section this model starts from: then nothing
+    else of this section but `adapters` counts."""
 
     vision: str = "vit"
     """"vit", "resnet", or "hf:" with a hub id ("@revision" may follow), a folder or a model type."""
@@ -36,12 +47,15 @@ class VisionLanguageConfig(Config):
     vision_layer: int = -1
     """Layer whose tokens are read: -1 is the last; -2, as in LLaVA, drops the last one and the norm after it."""
     language: str = "llama"
-    """"llama" (compact, from random weights), or "hf:" and the same choices."""
+    """"llama" (compact, from random weights), or "hf:" and the same choices; with `fusion` "gated" "t5" or its kin."""
     language_options: Mapping[str, Any] = field(default_factory=dict)
     pretrained: bool = True
     """Load the weights of what is named by hub id or folder; a bare model type starts at random."""
 
     connector: ConnectorConfig = field(default_factory=ConnectorConfig)
+    fusion: Literal["words", "gated"] = "words"
+    """Where media come in: "words" in the places of image tokens; "gated" into the states of a language model that
+    reads with an encoder and writes with a decoder, which look at them through a gate."""
     views: ViewSettings = field(default_factory=ViewSettings)
     reduction: ReductionConfig | None = None
     """Fewer tokens of volumes and clips, decided by their pixels; none where not given."""
@@ -71,11 +85,15 @@ class VisionLanguageConfig(Config):
                 raise ValueError(
                     f"{side} {name!r} is unknown; expected {', '.join(names)} or hf:<id, folder or type>"
                 )
+        if self.language in _LANGUAGE and (self.language == "t5") != (self.fusion == "gated"):
+            raise ValueError(
+                f"language {self.language!r} does not go with fusion {self.fusion!r}; a t5 needs gated, a llama words"
+            )
         if self.base and not (self.base.startswith("hf:") and len(self.base) > 3):
             raise ValueError(f"base {self.base!r} is unknown; expected hf:<id, folder or type>")
         if self.vision_layer >= 0:
             raise ValueError(f"vision_layer {self.vision_layer} must be counted from the end: -1, -2, …")
-        for name in ("vision_width", "language_width", "language_depth", "vocabulary", "context"):
+        for name in ("vision_width", "language_width", "language_depth", "vocabulary", "context", "planes"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
         if self.language_width % self.heads:

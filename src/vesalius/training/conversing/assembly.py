@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
-from transformers import AutoTokenizer, set_seed
+from transformers import set_seed
 
 from vesalius.data.conversations.base import Source
 from vesalius.data.conversations.corpus import CorpusSource
@@ -21,22 +21,25 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.mixture import Draw, Mixture
 from vesalius.data.packing import pack
 from vesalius.errors import ConfigError, DataError
-from vesalius.methods.conversing import ConversingMethod
 from vesalius.methods.base import Progress
+from vesalius.methods.conversing import ConversingMethod
+from vesalius.models.vlm.kinds import model_kind
 from vesalius.models.vlm.looking import Looker
-from vesalius.models.vlm.model import VisionLanguageModel
 from vesalius.models.vlm.reading import ConversationReader
-from vesalius.models.vlm.tokenizer import chat_tokenizer, image_token_of
 from vesalius.tasks.grammar import grammar, write
 from vesalius.tasks.instructions.families import families
 from vesalius.training import distributed
-from vesalius.training.checkpoint import TrainedOn, written_whole
+from vesalius.training.checkpoint import TrainedOn, find_model, load_pretrained, written_whole
 from vesalius.training.conversing.batches import Chosen, ConversationSet, PackedBatches, collated
+from vesalius.training.conversing.parts import load_adapters
+from vesalius.training.conversing.saving import kept_settings
 from vesalius.training.conversing.settings import SourceSettings
 from vesalius.training.rates import require_parts
 from vesalius.training.recipe import ConversationRecipe
 
-__all__ = ["ConversationParts", "assemble", "new_method", "open_sources", "reader_of", "stage_parts"]
+__all__ = [
+    "ConversationParts", "assemble", "new_method", "open_sources", "reader_of", "sides_of", "stage_parts", "started",
+]  # fmt: skip
 
 TOKENIZER = "tokenizer"
 """Folder of the run that holds the tokenizer from the first step on."""
@@ -57,6 +60,7 @@ class ConversationParts:
     train: ConversationSet
     validation: ConversationSet | None
     tokenizer: Any
+    """Of our models; the processor of a base."""
     method: ConversingMethod
     trained_on: TrainedOn
 
@@ -78,7 +82,12 @@ class ConversationParts:
     @property
     def collator(self) -> Any:
         """Return what turns packs into the tensors of a batch."""
-        return partial(collated, padding=self.tokenizer.pad_token_id)
+        return partial(
+            collated,
+            padding=self.reader.tokenizer.pad_token_id,
+            sides=self.train.count,
+            apart=not self.recipe.data.pack,
+        )
 
     @property
     def may_leave_unused(self) -> bool:
@@ -152,7 +161,10 @@ class ConversationParts:
         fits = [(one, length) for one, length in zip(chosen, lengths, strict=True) if 0 < length <= self._budget]
         if not fits:
             return
-        packs = pack([length for _, length in fits], budget=self._budget)
+        if self.recipe.data.pack:
+            packs = list(pack([length for _, length in fits], budget=self._budget))
+        else:
+            packs = [np.array([row]) for row in range(len(fits))]
         size = distributed.local_batch(self.recipe.optimisation.batch)
         groups = [tuple(fits[row][0] for row in rows) for rows in packs]
         for start in range(0, len(groups), size):
@@ -198,10 +210,32 @@ def assemble(recipe: ConversationRecipe, folder: Path) -> tuple[Any, ConversingM
     return tokenizer, method, train, validation
 
 
+def started(recipe: ConversationRecipe) -> ConversationRecipe:
+    """Return a recipe whose section `model` is that of the run that it starts from, where it starts from one.
+
+    Raises:
+        CheckpointError: there is no vision-language model of ours.
+    """
+    if not recipe.model.start:
+        return recipe
+    folder = find_model(Path(recipe.model.start)).resolve()
+    return replace(recipe, model=replace(kept_settings(folder), start=str(folder), adapters=recipe.model.adapters))
+
+
 def new_method(recipe: ConversationRecipe, tokenizer: Any) -> ConversingMethod:
     """Build model and method of a recipe, weights as the recipe says."""
-    model = VisionLanguageModel.build(recipe.model, tokenizer=tokenizer, image_token=image_token_of(tokenizer))
+    kind = model_kind(recipe.model)
+    if recipe.model.start:
+        model = load_pretrained(Path(recipe.model.start), kind)
+        model.change(recipe.model)
+    else:
+        model = kind.of(recipe.model, tokenizer)
+    if recipe.model.adapters:
+        load_adapters(model, recipe.model.adapters)
+    if recipe.optimisation.recompute_activations:
+        model.recompute()
     method: ConversingMethod = recipe.method_module().build(recipe.settings, model)
+    method.prepare(getattr(tokenizer, "tokenizer", tokenizer))
     return method
 
 
@@ -222,15 +256,20 @@ def open_sources(recipe: ConversationRecipe, *, split: str) -> dict[str, Source]
     return found
 
 
+def sides_of(recipe: ConversationRecipe) -> int:
+    """Return how many conversations of a stage's batches belong together, see `ConversationBatch.sides`."""
+    stage = next(iter(recipe.stages.values()))
+    if stage.supervised or not recipe.settings.learns_pairs:
+        return 1
+    return 3 if recipe.settings.learns_mismatched else 2
+
+
 def reader_of(recipe: ConversationRecipe, tokenizer: Any, model: Any) -> ConversationReader:
     """Return what reads conversations for a model."""
-    return ConversationReader(
-        tokenizer,
-        looker=Looker(model.settings.views, places=model.places, reduction=model.settings.reduction),
-        count=model.count,
-        context=recipe.model.context,
-        grammar=grammar(recipe.data.grammar),
+    reader: ConversationReader = model.reader(
+        tokenizer, context=recipe.model.context, grammar=grammar(recipe.data.grammar)
     )
+    return reader
 
 
 def stage_parts(
@@ -250,6 +289,8 @@ def stage_parts(
         train: sources by name.
         validation: sources by name, or None.
     """
+    if recipe.data.pack and method.model.unpackable:
+        raise ConfigError(f"data.pack: {method.model.unpackable}; set data.pack=false")
     reader = reader_of(recipe, tokenizer, method.model)
     of_set = partial(
         ConversationSet,
@@ -257,7 +298,7 @@ def stage_parts(
         rewrite=method.rewrite,
         seed=recipe.optimisation.seed,
         unreadable_share=recipe.data.unreadable_share,
-        pairs=recipe.settings.learns_pairs,
+        sides=sides_of(recipe),
     )
     corpus = _corpus(recipe, recipe.data.train)
     return ConversationParts(
@@ -308,12 +349,15 @@ def _source(
 
 def _tokenizer(recipe: ConversationRecipe, sources: dict[str, Source], *, folder: Path) -> Any:
     """Make the tokenizer once for a run: every process, and the run when it is resumed, reads the same file."""
+    kind = model_kind(recipe.model)
     kept = folder / TOKENIZER
     if distributed.rank() == 0 and not kept.is_dir():
+        start = recipe.model.start
+        words = kind.saved_words(Path(start)) if start else kind.new_words(recipe.model, _texts(recipe, sources))
         with written_whole(kept) as scratch:
-            chat_tokenizer(recipe.model, _texts(recipe, sources)).save_pretrained(scratch)
+            words.save_pretrained(scratch)
     distributed.wait_for_all()
-    return AutoTokenizer.from_pretrained(kept, local_files_only=True)
+    return kind.saved_words(kept)
 
 
 def _texts(recipe: ConversationRecipe, sources: dict[str, Source]) -> Iterable[str]:

@@ -9,13 +9,13 @@ Legend: R rows of a batch, L tokens of a row, S samples (conversations) of a bat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vesalius.data.conversations.base import Source
 from vesalius.data.conversations.records import Conversation
@@ -25,7 +25,7 @@ from vesalius.errors import DataError
 from vesalius.models.vlm.packed import positions_in
 from vesalius.models.vlm.reading import IGNORED, ConversationReader, Row
 
-__all__ = ["Chosen", "ConversationSet", "PackedBatches", "collated"]
+__all__ = ["Chosen", "ConversationSet", "PackedBatches", "as_tensors", "collated"]
 
 Rewrite = Callable[[Conversation, np.random.Generator], Conversation | None]
 
@@ -50,7 +50,8 @@ class ConversationSet:
         rewrite: Rewrite,
         seed: int,
         unreadable_share: float,
-        pairs: bool = False,
+        sides: int = 1,
+        references: Mapping[Draw, tuple[float, ...]] | None = None,
     ) -> None:
         """Hold the sources.
 
@@ -60,13 +61,17 @@ class ConversationSet:
             rewrite: of the method.
             seed: of what is drawn within a conversation.
             unreadable_share: share of the conversations tried beyond which `DataError` is raised.
-            pairs: conversations are preference pairs, whose sides stand behind each other.
+            sides: 2 where conversations are preference pairs, whose sides stand behind each other; 3 where their
+                question stands behind them once more, with the answer of the pair that comes next in the source.
+            references: log-probabilities by a reference of the sides of each row, where they are written down.
         """
         self.sources, self.reader = dict(sources), reader
         self.unreadable: dict[str, str] = {}
         self.left_out = 0
         """Conversations that the method left out."""
-        self._rewrite, self._seed, self._pairs = rewrite, seed, pairs
+        self.count = sides
+        self.references = references
+        self._rewrite, self._seed = rewrite, seed
         self._share = unreadable_share
         self._tried = 0
         self._numbers = {name: number for number, name in enumerate(self.sources)}
@@ -79,11 +84,23 @@ class ConversationSet:
         rewritten = self._rewrite(conversation, rng)
         if rewritten is None:
             return []
-        if not self._pairs:
+        if self.count == 1:
             return [rewritten.side("chosen")]
         if not rewritten.is_pair:
-            raise DataError(f"conversation {rewritten.id!r} is no preference pair: it has no rejected side")
-        return [rewritten.side("chosen"), rewritten.side("rejected")]
+            raise DataError(
+                f"conversation {rewritten.id!r} is no preference pair: it has no rejected side; give its row "
+                "rejected_response or rejected_images, or learn it in a stage of supervised=true"
+            )
+        both = [rewritten.side("chosen"), rewritten.side("rejected")]
+        return both if self.count == 2 else [*both, self._mismatched(both[0], chosen)]
+
+    def _mismatched(self, own: Conversation, chosen: Chosen) -> Conversation:
+        """Return a conversation with the last answer of the next one of its source."""
+        (name, row), epoch = chosen
+        source = self.sources[name]
+        other = source.conversation((row + 1) % len(source), epoch=epoch)
+        last = replace(own.messages[-1], parts=other.messages[-1].parts)
+        return replace(own, messages=(*own.messages[:-1], last))
 
     def length(self, chosen: Chosen) -> int:
         """Return the tokens of a draw, both sides together; 0 where it is left out or cannot be read."""
@@ -98,7 +115,11 @@ class ConversationSet:
 
     def rows(self, chosen: Chosen) -> list[Row]:
         """Read a draw with its pixels; both sides of a pair, the chosen one first."""
-        return [self.reader.row(side) for side in self.sides(chosen)]
+        rows = [self.reader.row(side) for side in self.sides(chosen)]
+        if self.references is None:
+            return rows
+        held = self.references.get(chosen.draw, ())
+        return [replace(row, reference=value) for row, value in zip(rows, held or (nan,) * len(rows), strict=True)]
 
     def __getitem__(self, pack: tuple[Chosen, ...]) -> list[Row]:
         """Read a pack; a conversation whose pixels cannot be read is left out of it."""
@@ -180,17 +201,23 @@ class PackedBatches:
                 yield chosen, length
 
 
-def collated(packs: Sequence[Sequence[Row]], *, padding: int, length: int = 0) -> dict[str, Any]:
+def collated(
+    packs: Sequence[Sequence[Row]], *, padding: int, length: int = 0, sides: int = 1, apart: bool = False
+) -> dict[str, Any]:
     """Put packs into the tensors of a batch, see `vesalius.methods.conversing.ConversationBatch`.
 
     Args:
         packs: rows of each pack, in their order.
         padding: number of the padding token.
         length: L; the longest pack where not given.
+        sides: conversations that belong together, such as both of a pair.
+        apart: each conversation has a row of its own, for models that cannot keep those of one row apart.
 
     Returns:
         The fields of a ConversationBatch; ``ids``, of each conversation; and ``index``, their numbers (S,).
     """
+    if apart:
+        packs = [[row] for pack in packs for row in pack]
     longest = max(length, *(sum(len(row.input_ids) for row in pack) for pack in packs))
     shape = (len(packs), longest)
     input_ids = np.full(shape, padding, dtype=np.int64)
@@ -212,12 +239,23 @@ def collated(packs: Sequence[Sequence[Row]], *, padding: int, length: int = 0) -
         "segments": numbered,
         "positions": positions_in(numbered),
         "weights": torch.from_numpy(weights),
-        "views": tuple(_tensor(view) for row in rows for view in row.views),
+        "views": tuple(as_tensors(view) for row in rows for view in row.views),
         "layouts": tuple(layout for row in rows for layout in row.layouts),
         "ids": tuple(row.id for row in rows),
         "index": torch.arange(len(rows)),
+        "sides": sides,
+        **_references(rows),
     }
 
 
-def _tensor(view: np.ndarray) -> Tensor:
+def _references(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return what a reference gives to each conversation, (S,), where any row knows it."""
+    values = [row.reference for row in rows]
+    return {} if all(value is None for value in values) else {"reference": torch.tensor(values, dtype=torch.float32)}
+
+
+def as_tensors(view: Any) -> Any:
+    """Return the arrays of a medium, one or several by name, as tensors."""
+    if isinstance(view, Mapping):
+        return {name: as_tensors(part) for name, part in view.items()}
     return torch.from_numpy(np.ascontiguousarray(view))

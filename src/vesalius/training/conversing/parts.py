@@ -6,70 +6,108 @@ Adapters are of peft. They are written in its own form, and then merged, so that
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vesalius.errors import ConfigError
+from vesalius.errors import CheckpointError, ConfigError
+from vesalius.methods.base import TrainedMethod
 from vesalius.optional import require
 from vesalius.training.conversing.settings import PARTS, LoraSettings, StageSettings
 
-__all__ = ["digests", "merge_adapters", "moved_parts", "open_stage", "part_of", "save_adapters"]
+__all__ = ["digests", "load_adapters", "merge_adapters", "moved_parts", "open_stage", "save_adapters"]
 
+ADAPTERS = "adapters"
+"""Folder of a model that holds the adapters of its last stage."""
 
-def part_of(name: str) -> str:
-    """Return the part that a parameter of the model belongs to: vision, connector or language."""
-    first = name.removeprefix("model.").split(".")[0]
-    return first if first in PARTS else "own"
+_BASE = "base.json"
+"""File beside adapters: which model they were trained on."""
 
 
 def open_stage(model: Any, stage: StageSettings) -> None:
     """Let the stage's parts learn, freeze the others, and put adapters on those that are to have them.
 
     Args:
-        model: a vision-language model with the parts as attributes.
+        model: a vision-language model.
         stage: of the recipe.
 
     Raises:
         ConfigError: an adapter's layer is not in its part, or quantities do not fit.
     """
-    fixed = {id(weight) for part in getattr(model.vision, "unused", list)() for weight in _weights(part)}
-    for part in PARTS:
-        for weight in getattr(model, part).parameters():
-            weight.requires_grad_(part in stage.learns and id(weight) not in fixed)
+    vision = getattr(model, "vision", None)
+    fixed = {id(weight) for part in getattr(vision, "unused", list)() for weight in _weights(part)}
+    for name, weight in model.named_parameters():
+        learns = model.part_of(name) in stage.learns and id(weight) not in fixed
+        if learns and not weight.is_floating_point():
+            raise ConfigError(f"learns: {model.part_of(name)} is held in 4 bits and learns through adapters alone")
+        weight.requires_grad_(learns)
     if stage.lora is not None:
+        model.base_fingerprint = _fingerprint(model)
+        parts: dict[str, list[str]] = {}
         for part in stage.lora.parts:
-            setattr(model, part, _adapted(getattr(model, part), stage.lora, part=part))
+            parts.setdefault(model.holder_of(part), []).append(part)
+        for holder, own in parts.items():
+            setattr(model, holder, _adapted(model, holder, stage.lora, parts=own))
 
 
 def save_adapters(model: Any, folder: Path) -> list[str]:
-    """Write the adapters of every part in the form of peft; return the parts that have any."""
+    """Write the adapters in the form of peft, and which model they are for; return the names of their folders."""
     written = []
-    for part in PARTS:
-        held = getattr(model, part)
+    for name, held in model.named_children():
         if hasattr(held, "peft_config"):
-            held.save_pretrained(folder / part, safe_serialization=True)
-            written.append(part)
+            held.save_pretrained(folder / name, safe_serialization=True)
+            written.append(name)
+    if written:
+        base = {"name": _name(model), "sha256": model.base_fingerprint}
+        (folder / _BASE).write_text(json.dumps(base, indent=2) + "\n", encoding="utf-8")
     return written
+
+
+def load_adapters(model: Any, path: str | Path) -> None:
+    """Merge adapters that were trained on this very model into its weights.
+
+    Args:
+        model: a vision-language model without adapters.
+        path: run, model folder, or the folder of the adapters itself.
+
+    Raises:
+        CheckpointError: there are none, or they are for another model; both are named with their hashes.
+    """
+    peft = require("peft", purpose="adapters (model.adapters)")
+    places = (Path(path) / inner / ADAPTERS for inner in ("", "best", "last"))
+    folder = next((place for place in (Path(path), *places) if (place / _BASE).is_file()), None)
+    if folder is None:
+        raise CheckpointError(f"model.adapters: {path} holds no adapters of ours: no {ADAPTERS}/{_BASE} in it")
+    base = json.loads((folder / _BASE).read_text(encoding="utf-8"))
+    own = _fingerprint(model)
+    if base["sha256"] != own:
+        raise CheckpointError(
+            f"model.adapters: {path} was trained on {base['name']} (weights {base['sha256'][:12]}), and this is "
+            f"{_name(model)} (weights {own[:12]}); adapters fit the weights that they were trained on alone"
+        )
+    for place in sorted(part.name for part in folder.iterdir() if part.is_dir()):
+        adapted = peft.PeftModel.from_pretrained(getattr(model, place), folder / place)
+        setattr(model, place, adapted.merge_and_unload())
 
 
 def merge_adapters(model: Any) -> None:
     """Add what the adapters learnt to the weights below them, and take them away."""
-    for part in PARTS:
-        held = getattr(model, part)
+    for name, held in list(model.named_children()):
         if hasattr(held, "peft_config"):
-            setattr(model, part, held.merge_and_unload())
+            setattr(model, name, held.merge_and_unload())
 
 
 @torch.no_grad()
-def digests(method: nn.Module) -> dict[str, dict[str, str]]:
+def digests(method: TrainedMethod) -> dict[str, dict[str, str]]:
     """Return SHA-256 of every weight, by part and name."""
     found: dict[str, dict[str, str]] = {}
     for name, weight in method.state_dict().items():
-        found.setdefault(part_of(name), {})[name] = _digest(weight)
+        part = method.part_of(name)
+        found.setdefault(part if part in PARTS else "own", {})[name] = _digest(weight)
     return found
 
 
@@ -89,16 +127,25 @@ def moved_parts(
     return counts
 
 
-def _adapted(module: nn.Module, lora: LoraSettings, *, part: str) -> nn.Module:
+def _adapted(model: Any, holder: str, lora: LoraSettings, *, parts: Sequence[str]) -> nn.Module:
+    """Return what holds some parts with adapters on their layers."""
     peft = require("peft", purpose="adapters (a stage with lora)")
-    linear = {name.split(".")[-1] for name, layer in module.named_modules() if isinstance(layer, nn.Linear)}
-    head = _head_name(module)
-    targets = sorted(lora.targets or linear - {head})
-    missing = sorted(set(targets) - linear)
-    if missing or not targets:
-        raise ConfigError(
-            f"lora.targets: {part} has no linear layer {', '.join(missing) or 'to adapt'}; it has {sorted(linear)}"
-        )
+    module = getattr(model, holder)
+    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    targets = []
+    for part in parts:
+        linear = [
+            name
+            for name, layer in module.named_modules()
+            if isinstance(layer, nn.Linear) and layer is not head and model.part_of(f"{holder}.{name}") == part
+        ]
+        known = {name.split(".")[-1] for name in linear}
+        missing = sorted(set(lora.targets) - known)
+        if missing or not linear:
+            raise ConfigError(
+                f"lora.targets: {part} has no linear layer {', '.join(missing) or 'to adapt'}; it has {sorted(known)}"
+            )
+        targets += [name for name in linear if not lora.targets or name.split(".")[-1] in lora.targets]
     config = peft.LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -111,10 +158,17 @@ def _adapted(module: nn.Module, lora: LoraSettings, *, part: str) -> nn.Module:
     return adapted
 
 
-def _head_name(module: nn.Module) -> str:
-    """Return the last name of the layer that gives words, or nothing."""
-    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
-    return next((name.split(".")[-1] for name, layer in module.named_modules() if layer is head), "") if head else ""
+def _fingerprint(model: nn.Module) -> str:
+    """Return SHA-256 over the names and values of all weights."""
+    found = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        found.update(f"{name} {_digest(weight)}\n".encode())
+    return found.hexdigest()
+
+
+def _name(model: Any) -> str:
+    settings = model.settings
+    return str(settings.base or f"{settings.vision} + {settings.connector.kind} + {settings.language}")
 
 
 def _weights(part: nn.Module | nn.Parameter) -> list[nn.Parameter]:

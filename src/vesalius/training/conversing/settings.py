@@ -8,12 +8,54 @@ from typing import Any, Literal
 
 from vesalius.config import Config
 
-__all__ = ["PARTS", "ConversationDataSettings", "LoraSettings", "SourceSettings", "StageSettings"]
+__all__ = ["PARTS", "ConversationDataSettings", "LoraSettings", "PairSettings", "SourceSettings", "StageSettings"]
 
 PARTS = ("vision", "connector", "language")
 """Parts of a vision-language model that a stage lets learn."""
 
-Part = Literal["vision", "connector", "language"]
+Part = Literal["vision", "connector", "language", "own"]
+"""A part of the model, or "own": what the method brings itself, where that alone learns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSettings(Config):
+    """How preference pairs are made of a family's conversations, when the stage that learns from them begins."""
+
+    maker: Literal["sampled", "hallucinated", "noised"]
+    """sampled: the model answers several times, and a judge takes the best and the worst (CheXalign); hallucinated:
+    the reference beside one that rules made wrong; noised: the same answer about a picture without its lesion
+    (MMedPO)."""
+    most: int = 0
+    """Conversations of a split that pairs are made of, spread evenly; all where 0."""
+    candidates: int = 4
+    """sampled: answers to each question."""
+    temperature: float = 1.0
+    """sampled."""
+    longest: int = 256
+    """sampled: tokens of an answer, at most."""
+    judge: str = "facts"
+    """sampled: a name of `vesalius.curation.preferences.judging.JUDGES`."""
+    region: Literal["lesion", "whole"] = "lesion"
+    """noised: the study's masks or boxes, or the whole picture."""
+    noise: Literal["clipped", "wrapped", "diffused", "added"] = "clipped"
+    """noised, see `vesalius.curation.preferences.lesion_noise`; wrapped is that of MMedPO's code."""
+    weights: Literal["none", "urgency", "known"] = "none"
+    """none: every pair counts 1; urgency: by the most urgent finding on which the answers differ; known: 0 for pairs
+    that were turned round, 1 for the others."""
+    normalised: bool = False
+    """Weights are rescaled to mean 1 and variance 0.1 and cut to 0.75 … 1.25 (MMedPO's paper); its code takes them as
+    they are."""
+    turned: float = 0.0
+    """Share of pairs that are turned round, the better side as the worse one: errors that are put in on purpose."""
+
+    def __post_init__(self) -> None:
+        if self.candidates < 2 or self.temperature <= 0 or self.longest < 1 or self.most < 0:
+            raise ValueError(
+                f"candidates {self.candidates}, temperature {self.temperature}, longest {self.longest}, most "
+                f"{self.most}: expected 2 or more, above 0, 1 or more, 0 or more"
+            )
+        if not 0 <= self.turned < 1:
+            raise ValueError(f"turned {self.turned}: expected a share of 0 or more, below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +70,12 @@ class SourceSettings(Config):
     """JSONL file for validation; without one such a source is not validated on."""
     language: str = "en"
     """Of a family's words; another language is another source."""
+    pairs: PairSettings | None = None
+    """Preference pairs are made of the family's conversations."""
 
     def __post_init__(self) -> None:
+        if self.pairs is not None and not self.family:
+            raise ValueError(f"pairs are made of a family's conversations; those of {self.path} stand in the file")
         if bool(self.family) == bool(self.path):
             raise ValueError(f"give either family or path; found {self.family!r} and {self.path!r}")
 
@@ -102,6 +148,8 @@ class StageSettings(Config):
     """Adapters for parts that do not learn themselves; they are merged into the weights at the end of the stage."""
     mixture: Mapping[str, float] = field(default_factory=dict)
     """Source to ratio: 1 is every conversation once an epoch, 0.5 every other one, 2 each twice. Empty: all once."""
+    supervised: bool = False
+    """A method that learns from pairs learns answers as they are in this stage, of pairs the better ones."""
     model: Mapping[str, Any] = field(default_factory=dict)
     """Settings of `model.connector` and `model.views` in this stage, such as {views: {size: 96}}; they stay."""
     optimisation: Mapping[str, Any] = field(default_factory=dict)

@@ -18,8 +18,10 @@ import torch
 from vesalius.errors import ConfigError
 from vesalius.training import checkpoint, distributed
 from vesalius.training.callbacks.progress import Progress
-from vesalius.training.conversing.assembly import ConversationParts, assemble, stage_parts
+from vesalius.training.conversing.assembly import ConversationParts, assemble, stage_parts, started
+from vesalius.training.conversing.pairs import stage_sources
 from vesalius.training.conversing.parts import digests, merge_adapters, moved_parts, open_stage
+from vesalius.training.conversing.references import set_reference
 from vesalius.training.conversing.trainer import ConversationTrainer
 from vesalius.training.rates import part_rates
 from vesalius.training.recipe import ConversationRecipe, open_recipe
@@ -46,6 +48,7 @@ def train_stages(
     Raises:
         ConfigError: the folder holds a run of another recipe. KeyboardInterrupt: after Ctrl-C, all being kept.
     """
+    recipe = started(recipe)
     _require_same(recipe, folder)
     tokenizer, method, train, validation = assemble(recipe, folder)
     if distributed.rank() == 0:
@@ -59,7 +62,9 @@ def train_stages(
         if (place / _DONE).is_file():
             _load_weights(method, place / "last")
             continue
-        parts = stage_parts(alone, tokenizer=tokenizer, method=method, train=train, validation=validation)
+        method.enter(name)
+        own, held = stage_sources(alone, train, validation, method=method, tokenizer=tokenizer, folder=place)
+        parts = stage_parts(alone, tokenizer=tokenizer, method=method, train=own, validation=held)
         say(f"stage {number} of {len(folders)}, {name}: {_told(parts)}")
         _train_stage(parts, place, precision=precision, progress=progress, say=say)
     if distributed.rank() == 0:
@@ -76,6 +81,9 @@ def _train_stage(
     state = checkpoint.latest_state(folder) if any(folder.glob("checkpoint-*")) else None
     method, stage = parts.method, next(iter(parts.recipe.stages.values()))
     before = _remembered(folder, "before.json", lambda: digests(method))
+    adapters_alone = stage.lora is not None and not stage.learns
+    method.begin(pairs=parts.train.count > 1, adapters_alone=adapters_alone)
+    set_reference(parts, folder, precision=precision)
     open_stage(method.model, stage)
     trainer = ConversationTrainer(parts, folder, precision=precision, progress=progress)
     first = _remembered(folder, "losses_before.json", trainer.scores)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vesalius.models.vlm.reading import IGNORED
 from vesalius.training.conversing.assembly import ConversationParts
 from vesalius.training.conversing.saving import save_converser
 from vesalius.training.method_trainer import MethodTrainer
@@ -44,16 +45,25 @@ class ConversationTrainer(MethodTrainer):
             loss = parts["loss_sum"] / num_items_in_batch * self.args.world_size
         return (loss, parts) if return_outputs else loss
 
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> Tensor | int | None:
+        """Count what a loss is a mean over: answer tokens, or conversations where they are compared in pairs."""
+        counted = [
+            {"labels": torch.tensor([[IGNORED, *batch["index"]]])} if batch.get("sides", 1) > 1 else batch
+            for batch in batch_samples
+        ]
+        items: Tensor | int | None = super()._get_num_items_in_batch(counted, device)
+        return items
+
     @torch.no_grad()
     def scores(self) -> dict[str, float]:
-        """Mean loss over the answer tokens of the validation conversations, together and of each source."""
+        """Mean loss over the answer tokens, or pairs, of the validation conversations, together and of each source."""
         module = self._scored_module().eval()
         sums: dict[str, list[float]] = {}
         for source, batches in self.parts.validation_batches():
             for batch in batches:
                 with self.accelerator.autocast():
                     found = module(self._prepare_inputs(batch))
-                tokens = float(found.get("answer_tokens", 1.0))
+                tokens = float(found.get("answer_tokens", found.get("pairs", 1.0)))
                 for name in ("loss", "token_accuracy", *self.parts.method.scores):
                     if name in found:
                         held = sums.setdefault(f"{source}/{name}", [0.0, 0.0])
