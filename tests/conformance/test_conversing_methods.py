@@ -23,6 +23,18 @@ WITHOUT_TINY: dict[str, str] = {}
 """Methods whose tiny recipe needs more than chest radiographs with questions, and where it is tried instead."""
 
 
+SHOWN = [
+    pytest.param(
+        name,
+        marks=pytest.mark.evidence(
+            name.replace("_", "-"), "L1", "its tiny recipe trains in its stages, saves, loads and answers"
+        ),
+    )
+    for name in TALKING
+    if name not in WITHOUT_TINY
+]
+
+
 @pytest.fixture(scope="session")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Two dozen virtual patients with reports and questions."""
@@ -36,7 +48,7 @@ def test_every_one_has_its_recipes() -> None:
         assert {name, f"{name}/small", f"{name}/tiny"} <= set(recipe_names())
 
 
-@pytest.mark.parametrize("name", [name for name in TALKING if name not in WITHOUT_TINY])
+@pytest.mark.parametrize("name", SHOWN)
 def test_a_tiny_run_moves_what_its_stages_say_and_answers(name: str, asked: Corpus, tmp_path: Path) -> None:
     recipe = open_recipe(f"{name}/tiny", overrides=[f"data={asked.root}", "run.report_to=[]"])
     assert isinstance(recipe, ConversationRecipe)
