@@ -31,8 +31,11 @@ def language_configuration(settings: VisionLanguageConfig, tokenizer: Any) -> di
     name = settings.language.removeprefix("hf:")
     if name in CONFIG_MAPPING:
         found = AutoConfig.for_model(name)
-        made = (_two_sided if found.is_encoder_decoder else _from_scratch)(settings, tokenizer)
-        values = {key: value for key, value in made.items() if hasattr(found, key)}
+        if found.is_encoder_decoder:
+            values = _two_sided(settings, tokenizer)
+        else:
+            made = _from_scratch(settings, tokenizer)
+            values = {key: value for key, value in made.items() if hasattr(found, key)}
     else:
         folder, _, revision = name.partition("@")
         try:

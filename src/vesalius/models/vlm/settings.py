@@ -47,7 +47,7 @@ class VisionLanguageConfig(Config):
     vision_layer: int = -1
     """Layer whose tokens are read: -1 is the last; -2, as in LLaVA, drops the last one and the norm after it."""
     language: str = "llama"
-    """"llama" (compact, from random weights), or "hf:" and the same choices; with `fusion` "gated" "t5" or its kin."""
+    """"llama" (compact, from random weights; "t5" for gated fusion), or "hf:" and the same choices."""
     language_options: Mapping[str, Any] = field(default_factory=dict)
     pretrained: bool = True
     """Load the weights of what is named by hub id or folder; a bare model type starts at random."""

@@ -1,0 +1,87 @@
+"""Planted signs that questions ask about: with the reason for each answer, or as a tree from whether to where.
+
+Letters: Y rows, X columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from vesalius.data.corpus import Corpus
+from vesalius.data.records import Dialogue, Study, Turn
+from vesalius.evaluation.signs import SIGNS, Grey, Media, with_sign, woven
+
+__all__ = ["PLACES", "asked_signs", "sign_tree"]
+
+PLACES = ("lower left", "lower right", "upper left", "upper right")
+"""Quarters of a picture, by the sides of the picture."""
+_NONE = 0.25
+"""Share of pictures of a tree that show no sign."""
+_YES_NO = ("yes", "no")
+
+
+def asked_signs(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
+    """Weave a sign into the picture and ask whether it is that one, and whether it is another.
+
+    The answer takes two steps, which sign it is and whether that is the one that the question names; the reason says
+    the first.
+    """
+    own, other = (SIGNS[place] for place in rng.choice(len(SIGNS), size=2, replace=False))
+    dialogues = tuple(
+        Dialogue(
+            id=f"{study.id}-{place}", turns=(Turn(role="user", text=f"Is there a {name} sign?"),), steps=2,
+            answer="yes" if name == own else "no", answer_type="closed", source="planted",
+            rationale=f"there is a {own} sign",
+        )
+        for place, name in enumerate((own, other))
+    )  # fmt: skip
+    asked = replace(study, texts=(), findings=(), regions=(), dialogues=dialogues)
+    return with_sign(corpus, asked, lambda grey: woven(grey, own, rng))
+
+
+def sign_tree(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
+    """Weave a sign into a quarter of the picture, or none, and ask whether, which and where, each after the last.
+
+    After "no" nothing below is asked.
+    """
+    own, other = (SIGNS[place] for place in rng.choice(len(SIGNS), size=2, replace=False))
+    where = PLACES[int(rng.integers(len(PLACES)))]
+    shown = rng.random() >= _NONE
+    whether = ("Is there any sign?", "yes" if shown else "no")
+    asked = [((whether,), _YES_NO)]
+    if shown:
+        which = (f"Is there a {own} sign?", "yes")
+        asked += [((whether, (f"Is there a {other} sign?", "no")), _YES_NO), ((whether, which), _YES_NO)]
+        asked += [((whether, which, ("In which part?", where)), PLACES)]
+    dialogues = tuple(
+        _dialogue(f"{study.id}-{number}", turns, options) for number, (turns, options) in enumerate(asked)
+    )
+    changed = replace(study, texts=(), findings=(), regions=(), dialogues=dialogues)
+    if not shown:
+        return with_sign(corpus, changed, lambda grey: grey)
+    return with_sign(corpus, changed, lambda grey: _quartered(grey, own, where, rng))
+
+
+def _dialogue(name: str, asked: Sequence[tuple[str, str]], options: Sequence[str]) -> Dialogue:
+    """Return a question after others; `asked` holds questions with answers, the last one is what is asked."""
+    turns = [
+        Turn(role=role, text=text) for pair in asked for role, text in zip(("user", "assistant"), pair, strict=True)
+    ]
+    kind = "closed" if options == _YES_NO else "choice"
+    return Dialogue(
+        id=name, turns=tuple(turns[:-1]), answer=asked[-1][1], answer_type=kind, steps=len(asked), source="planted",
+        options=tuple(options) if kind == "choice" else (),
+    )  # fmt: skip
+
+
+def _quartered(grey: Grey, sign: str, where: str, rng: np.random.Generator) -> Grey:
+    """Return a picture (Y, X) with a sign all over one of its quarters."""
+    rows, columns = (length // 2 for length in grey.shape[-2:])
+    down = slice(None, rows) if where.startswith("upper") else slice(rows, None)
+    across = slice(None, columns) if where.endswith("left") else slice(columns, None)
+    out = np.array(grey, np.float32)
+    out[..., down, across] = woven(out[..., down, across], sign, rng)
+    return out
