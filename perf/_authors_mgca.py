@@ -8,6 +8,7 @@ numbers.
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -53,14 +54,18 @@ def sides(clone: Path) -> tuple[Side, Side]:
 
 
 def reports() -> tuple[list[Any], Any]:
-    """Reports of virtual patients with pictures of noise, and a tokenizer trained on them."""
+    """Reports of virtual patients with pictures of noise, and a tokenizer trained on them.
+
+    Letters and blanks are kept: where a word ends is then told by the token alone, as theirs reads it.
+    """
     from vesalius.data.loader import Sample
     from vesalius.models.text.tokenizer import train_tokenizer
     from vesalius.virtual.population import make
 
     with tempfile.TemporaryDirectory() as folder:
         corpus = make(folder, patients=BATCH, preset="chest", seed=5, image_size=32)
-        texts = [study.text("findings", "impression") for study in list(corpus)[:BATCH]]
+        told = [study.text("findings", "impression").lower() for study in list(corpus)[:BATCH]]
+    texts = [" ".join(re.findall("[a-z]+", text)) for text in told]
     noise = torch.rand(BATCH, 3, PIXELS, PIXELS, generator=torch.Generator().manual_seed(1)).numpy()
     samples = [Sample(noise[row], text, row, (), None) for row, text in enumerate(texts)]
     return samples, train_tokenizer(texts, vocabulary=2000)
