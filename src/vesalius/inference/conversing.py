@@ -183,8 +183,12 @@ class ConversingPredictor(GeneratingPredictor):
             embedded: Tensor = self.module.embed(ids, (), (), media=media)
             return embedded
 
-        language = self.module.language
-        return Reader(language, embed, Prefixes(self._bytes)) if can_go_on(language) else None
+        return Reader(self.language, embed, Prefixes(self._bytes)) if can_go_on(self.language) else None
+
+    @property
+    def language(self) -> Any:
+        """The part of the model that gives words."""
+        return self.module.language
 
     def _tokens(self, media: Media) -> Tensor:
         """Read and encode one medium, (T, D)."""

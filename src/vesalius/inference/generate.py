@@ -289,8 +289,13 @@ class GeneratingPredictor(WeighingPredictor):
 
     @cached_property
     def _enforcer(self) -> Enforcer:
-        head = self.module.get_output_embeddings()
+        head = self.language.get_output_embeddings()
         return Enforcer(self.tokenizer, width=int(head.weight.shape[0]), ends=self._ends)
+
+    @property
+    def language(self) -> Any:
+        """The part of the model that gives words."""
+        return self.module
 
     def _decoded(self, tokens: list[int]) -> str:
         """Return the words of tokens; of special ones, tags of regions alone."""
