@@ -43,6 +43,19 @@ def test_an_error_inside_a_found_file_is_let_through(room: str) -> None:
         registry.load(room, "broken")
 
 
+def test_a_part_stands_in_the_file_of_another(room: str) -> None:
+    whole = registry.load("vesalius.methods", "pa-llava")
+    inside = registry.load("vesalius.methods", "pa_llava.plip")
+    assert inside.METHOD is not whole.METHOD
+    assert registry.name_of(inside.METHOD) == "pa_llava.plip"
+    assert registry.name_of(whole.METHOD) == "pa_llava"
+    assert "pa_llava.plip" not in registry.names("vesalius.methods")
+    with pytest.raises(ConfigError, match="pa_llava has no part 'plib'; did you mean 'plip'"):
+        registry.load("vesalius.methods", "pa_llava.plib")
+    with pytest.raises(ConfigError, match="convirt has no part 'x'"):
+        registry.load(room, "convirt.x")
+
+
 def test_every_registered_method_can_be_imported() -> None:
     names = registry.names("vesalius.methods")
     assert {"convirt", "pubmedclip"} <= set(names)

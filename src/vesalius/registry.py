@@ -1,4 +1,7 @@
-"""Find things by name: a folder is scanned, the file stem is the name, the import waits until asked for."""
+"""Find things by name: a folder is scanned, the file stem is the name, the import waits until asked for.
+
+A paper that trains something of its own beforehand keeps it in the same file as a part: ``pa_llava.plip``.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from vesalius.errors import ConfigError, did_you_mean
 
-__all__ = ["load", "names"]
+__all__ = ["load", "name_of", "names", "part"]
 
 _NOT_ENTRIES = {"__init__", "base", "conversing"}
 """Files that hold what the entries of a folder share."""
@@ -29,15 +33,38 @@ def names(package: str) -> tuple[str, ...]:
 def load(package: str, name: str) -> ModuleType:
     """Import and return the module that holds ``name``; ``ag-kd`` and ``ag_kd`` are the same name.
 
+    ``pa_llava.plip`` is the part ``plip`` of the file's PARTS.
+
     Raises:
-        ConfigError: no such file; offers the nearest names. An error inside a found file is let through.
+        ConfigError: no such file or part; offers the nearest names. An error inside a found file is let through.
     """
-    stem = name.replace("-", "_")
-    known = names(package)
+    stem, _, inside = name.replace("-", "_").partition(".")
+    room, known = package.rsplit(".", 1)[-1], names(package)
     if stem not in known:
-        room = package.rsplit(".", 1)[-1]
         raise ConfigError(f"unknown name {name!r} in {room}{did_you_mean(stem, known)}")
-    return import_module(f"{package}.{stem}")
+    module = import_module(f"{package}.{stem}")
+    if not inside:
+        return module
+    parts: dict[str, ModuleType] = getattr(module, "PARTS", {})
+    if inside not in parts:
+        raise ConfigError(
+            f"unknown name {name!r} in {room}: {stem} has no part {inside!r}{did_you_mean(inside, parts)}"
+        )
+    return parts[inside]
+
+
+def part(**values: Any) -> ModuleType:
+    """Make an entry that stands inside the file of another one, with what entries of its folder hold."""
+    made = ModuleType("part")
+    made.__dict__.update(values)
+    return made
+
+
+def name_of(kind: type) -> str:
+    """Return the name by which the entry of a class is loaded: its file's, and its `part` where it names one."""
+    stem = kind.__module__.rsplit(".", 1)[-1]
+    inside = getattr(kind, "part", "")
+    return f"{stem}.{inside}" if inside else stem
 
 
 def _folder(package: str) -> Path:

@@ -210,7 +210,7 @@ def save_model(
     of_model = {name.removeprefix("model."): value for name, value in state.items() if name.startswith("model.")}
     own = {name: value.contiguous() for name, value in state.items() if not name.startswith("model.")}
     card = {
-        "method": type(method).__module__.rsplit(".", 1)[-1],
+        "method": registry.name_of(type(method)),
         "settings": asdict(method.settings),
         "version": __version__,
         "capabilities": sorted(method.capabilities),

@@ -35,6 +35,7 @@ def picture(tiles: int, *, grid: tuple[int, int] = (4, 4), seed: int = 0) -> See
     return Seen(drawn(tiles + 1, grid[0] * grid[1], WIDTH, seed=seed), grid, layout)
 
 
+@pytest.mark.evidence("pa-llava", "L2", "196 tokens for 4 to 8 tiles")
 @pytest.mark.parametrize("tiles", [4, 5, 6, 7, 8])
 def test_always_196_tokens(tiles: int) -> None:
     model, one = connector(depth=2), picture(tiles, grid=PLACES)
@@ -42,6 +43,7 @@ def test_always_196_tokens(tiles: int) -> None:
     assert model.count(one.layout, PLACES) == 196
 
 
+@pytest.mark.evidence("pa-llava", "L2", "permuting tiles leaves the output unchanged; tile codes are an option")
 def test_the_order_of_tiles_has_no_influence_unless_asked_for() -> None:
     one = picture(4)
     turned = one._replace(tokens=one.tokens[[0, 3, 1, 4, 2]])
@@ -51,17 +53,20 @@ def test_the_order_of_tiles_has_no_influence_unless_asked_for() -> None:
     assert (coded([turned])[0] - coded([one])[0]).abs().max() > 1e-4
 
 
+@pytest.mark.evidence("pa-llava", "L2", "tiles matter")
 def test_tiles_matter() -> None:
     one = picture(4)
     other = one._replace(tokens=torch.cat([one.tokens[:1], drawn(4, 16, WIDTH, seed=9)]))
     assert (connector()([other])[0] - connector()([one])[0]).abs().max() > 1e-3
 
 
+@pytest.mark.evidence("pa-llava", "L2", "padded tiles have no influence")
 def test_empty_tiles_of_the_batch_have_no_influence() -> None:
     model, few, many = connector(), picture(4), picture(8, seed=1)
     torch.testing.assert_close(model([few, many])[0], model([few])[0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.evidence("pa-llava", "L2", "tiles of zero or fully masked leave view 0 alone")
 def test_tiles_of_zero_or_none_leave_the_overview_alone() -> None:
     model, one = connector(), picture(4)
     empty = one._replace(tokens=torch.cat([one.tokens[:1], torch.zeros(4, 16, WIDTH, dtype=torch.float64)]))
@@ -73,6 +78,7 @@ def test_tiles_of_zero_or_none_leave_the_overview_alone() -> None:
     assert torch.isfinite(model([alone, one])[0]).all()
 
 
+@pytest.mark.evidence("pa-llava", "L2", "blocks that give a constant leave Linear(LayerNorm(constant + view 0))")
 def test_blocks_that_give_a_constant_leave_linear_of_norm() -> None:
     model, one = connector(), picture(4)
     constant = drawn(WIDTH, seed=3)
@@ -83,6 +89,7 @@ def test_blocks_that_give_a_constant_leave_linear_of_norm() -> None:
     torch.testing.assert_close(model([one])[0], expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.evidence("pa-llava", "L2", "as released, without cross-attention, tiles have no influence: an option")
 def test_without_cross_attention_as_released_tiles_have_no_influence() -> None:
     model, one = connector(without_tiles=True), picture(4)
     other = one._replace(tokens=torch.cat([one.tokens[:1], drawn(4, 16, WIDTH, seed=9)]))
@@ -90,6 +97,7 @@ def test_without_cross_attention_as_released_tiles_have_no_influence() -> None:
     assert not any("cross" in name for name, _ in model.named_parameters())
 
 
+@pytest.mark.evidence("pa-llava", "L2", "the release's mask leaves one padded tile: an option")
 def test_the_mask_of_the_release_leaves_one_empty_tile() -> None:
     model, few, many = connector(padded_tile_seen=True), picture(4), picture(8, seed=1)
     beside = model([few, many])[0]
@@ -109,6 +117,7 @@ def test_several_views_without_overview_are_refused() -> None:
         connector().count(tiled, (4, 4))
 
 
+@pytest.mark.evidence("pa-llava", "L2", "the blocks are those of the public Q-Former")
 def test_blocks_are_those_of_the_q_former() -> None:
     # BLIP-2's Q-Former of transformers with cross-attention in every block and its first norm left at 1 and 0, which
     # is the norm without scale and shift of PA-LLaVA.

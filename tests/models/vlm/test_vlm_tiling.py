@@ -16,6 +16,7 @@ GRIDS = PictureViews().grids
 MODELS = "transformers.models"
 
 
+@pytest.mark.evidence("pa-llava", "L2", "grids of the card's four pictures")
 @pytest.mark.parametrize(
     ("columns", "rows", "grid"),
     [
@@ -41,6 +42,7 @@ def sizes(count: int, *, most: int = 3000) -> list[tuple[int, int]]:
     return [(int(rows), int(columns)) for rows, columns in drawn]
 
 
+@pytest.mark.evidence("pa-llava", "L2", "the rule of the grid is LLaVA-NeXT's, on 500 sizes")
 def test_effective_grid_is_that_of_llava_next() -> None:
     choices = [(rows * 224, columns * 224) for columns, rows in GRIDS]
     for rows, columns in sizes(500):
@@ -85,6 +87,7 @@ def test_a_strip_is_refused_with_its_size() -> None:
         native_size(4001, 20, factor=28, min_pixels=3136, max_pixels=602_112)
 
 
+@pytest.mark.evidence("pa-llava", "L2", "padding is centred")
 def test_padding_is_centred_and_keeps_the_shape() -> None:
     # 1000 × 300 on 896 × 448: the factor .896 leaves 268.8 rows, rounded up to 269, and 448 - 269 = 179 black ones.
     place = padded(300, 1000, height=448, width=896)
