@@ -33,10 +33,8 @@ def main() -> None:
     if len(sys.argv) > 2 and sys.argv[1] == "--memory":
         print(json.dumps(alone(sys.argv[2])))
         return
-    from vesalius import registry
-
     samples, tokenizer = data()
-    sides = {name: Side(name, samples, tokenizer) for name in registry.names("vesalius.methods")}
+    sides = {name: Side(name, samples, tokenizer) for name in names()}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(ROUNDS + 1):
         for name, side in sides.items():
@@ -57,6 +55,15 @@ def main() -> None:
         }
         print(f"{name:12} {median(ratios):5.2f} × CLIP, memory {memory / plain:5.2f} ×", flush=True)
     save("methods", {"batch": BATCH, "model": MODEL, "methods": rows})
+
+
+def names() -> list[str]:
+    """Return the methods around two encoders; those of conversations have another step."""
+    from vesalius import registry
+    from vesalius.methods.conversing import ConversingConfig
+
+    found = registry.names("vesalius.methods")
+    return [one for one in found if not issubclass(registry.load("vesalius.methods", one).SETTINGS, ConversingConfig)]
 
 
 class Side:
