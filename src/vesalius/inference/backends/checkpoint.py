@@ -42,9 +42,15 @@ def open_model(spec: str, *, device: str) -> Predictor:
 
     if _converses(find_model(Path(spec))):
         from vesalius.inference.conversing import ConversingPredictor
+        from vesalius.inference.whole import WholePredictor
+        from vesalius.inference.worded import WordedPredictor
         from vesalius.training.conversing.saving import load_converser
 
-        return ConversingPredictor(load_converser(spec), device=device)
+        loaded = load_converser(spec)
+        if loaded.method.model.settings.base:
+            return WholePredictor(loaded, device=device)
+        kind = WordedPredictor if loaded.method.words_requests else ConversingPredictor
+        return kind(loaded, device=device)
     if (Path(spec) / HEAD_CARD).is_file():
         from vesalius.inference.adapted import open_head
 
@@ -150,7 +156,7 @@ class CheckpointPredictor(DualPredictor):
         """Draw the encoders anew, and what the method has beside them."""
         super().redraw()
         module: Any = self.module
-        method: Any = registry.load("vesalius.methods", type(self.method).__module__.rsplit(".", 1)[-1])
+        method: Any = registry.load("vesalius.methods", registry.name_of(type(self.method)))
         self.method = method.build(self.method.settings, module).to(self.device).float().eval()
         self.method.prepare(self.tokenizer)
 

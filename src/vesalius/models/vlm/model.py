@@ -165,7 +165,7 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
 
     def recompute(self) -> None:
         """Keep only the inputs of blocks for the gradient: slower, less memory."""
-        self.language.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.language.activation_checkpointing_enable({"use_reentrant": False})
         if hasattr(self.vision, "recompute"):
             self.vision.recompute = True
 

@@ -177,7 +177,7 @@ class WholeModel(nn.Module):
 
     def recompute(self) -> None:
         """Keep only the inputs of blocks for the gradient: slower, less memory."""
-        self.bare.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.bare.activation_checkpointing_enable({"use_reentrant": False})
 
     def change(self, settings: VisionLanguageConfig) -> None:
         """Take the settings of a stage.

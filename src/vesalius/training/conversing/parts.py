@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +92,8 @@ def load_adapters(model: Any, path: str | Path) -> None:
             f"{_name(model)} (weights {own[:12]}); adapters fit the weights that they were trained on alone"
         )
     for place in sorted(part.name for part in folder.iterdir() if part.is_dir()):
-        adapted = peft.PeftModel.from_pretrained(getattr(model, place), folder / place)
+        with _older_names():
+            adapted = peft.PeftModel.from_pretrained(getattr(model, place), folder / place)
         setattr(model, place, adapted.merge_and_unload())
 
 
@@ -154,8 +157,17 @@ def _adapted(model: Any, holder: str, lora: LoraSettings, *, parts: Sequence[str
         use_dora=lora.kind == "dora",
         use_rslora=lora.kind == "rslora",
     )
-    adapted: nn.Module = peft.get_peft_model(module, config)
+    with _older_names():
+        adapted: nn.Module = peft.get_peft_model(module, config)
     return adapted
+
+
+@contextmanager
+def _older_names() -> Iterator[None]:
+    """Let peft ask transformers by names that it is giving up, without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
 
 
 def _fingerprint(model: nn.Module) -> str:
