@@ -19,7 +19,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study, Text
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError, did_you_mean
-from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, drawn_apart, with_sign, woven
+from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, with_sign, woven
 
 __all__ = ["plant", "plant_names", "plant_words", "require_plant"]
 
@@ -147,24 +147,6 @@ def _signs(
         return change
 
     return prepare
-
-
-def _missing_sign(corpus: Corpus, seed: int) -> Change:
-    """Show all signs but one, each at a place of its own; the report names all of them, in an order of its own."""
-
-    def change(study: Study) -> tuple[Study, Media]:
-        rng = _chance(study, seed)
-        order = [SIGNS[place] for place in rng.permutation(len(SIGNS))]
-        missing, shown = order[0], order[1:]
-        findings = tuple(
-            Finding(concept=f"{name}_sign", status="absent" if name == missing else "present", source="planted")
-            for name in SIGNS
-        )
-        said = f"Signs of {' '.join(SIGNS[place] for place in rng.permutation(len(SIGNS)))}."
-        changed = replace(study, texts=(Text(text=said, role="findings"),), findings=findings, regions=())
-        return with_sign(corpus, changed, lambda grey: drawn_apart(grey, shown, rng))
-
-    return change
 
 
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
@@ -320,10 +302,6 @@ _PLANTS: dict[str, _Plant] = {
     ),
     "signs_amid_words": _Plant(
         "signs, named between words that mean nothing, other ones in each report", _signs_amid_words
-    ),
-    "missing_sign": _Plant(
-        "all signs but one, each at a place of its own, and a report that names all of them in any order",
-        _missing_sign,
     ),
     "signs_reworded": _Plant(
         "signs, each with captions of which the first calls it by another word", _signs_reworded

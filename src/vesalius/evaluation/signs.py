@@ -6,7 +6,7 @@ Letters: Z slices, Y rows, X columns.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from vesalius.data.records import Image, Study
 from vesalius.errors import DataError
 from vesalius.virtual.files import encode_nifti
 
-__all__ = ["SIGNS", "Draw", "Media", "drawn", "drawn_apart", "with_sign", "woven"]
+__all__ = ["SIGNS", "Draw", "Media", "drawn", "with_sign", "woven"]
 
 Media = dict[str, bytes | Path]
 """Files by the names that records have for them."""
@@ -45,8 +45,6 @@ _SIDE = 9
 _SHARE = 5
 """A sign covers about one fifth of the shorter side, and of the slices, so that it must be looked for and still is
 seen at 32 pixels."""
-_GRID = 4
-"""Cells a side of the grid in which several signs stand, where the picture has room for so many."""
 _WOVEN = 64
 """A woven sign is as many pixels a cell as this goes into the shorter side: 8 pixels wide in a picture of 64."""
 _WEAVE = 0.6
@@ -61,21 +59,15 @@ _AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 def drawn(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
     """Return a picture, or a volume, with the sign at a random place; in a volume it goes through several slices."""
-    return _placed(grey, sign, rng, cell=max(1, round(min(grey.shape[-2:]) / _SHARE / _SIDE)))
-
-
-def drawn_apart(grey: Grey, signs: Sequence[str], rng: np.random.Generator) -> Grey:
-    """Return a picture with each sign in a cell of its own of a grid; where there is no room, some cover others."""
-    cell = max(1, round(min(grey.shape) / _SHARE / _SIDE))
-    side = _SIDE * cell
-    rows, columns = (max(1, min(_GRID, length // side)) for length in grey.shape)
-    high, wide = grey.shape[0] // rows, grey.shape[1] // columns
-    order = rng.permutation(rows * columns)
+    cell = max(1, round(min(grey.shape[-2:]) / _SHARE / _SIDE))
+    patch = np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
     out = np.array(grey, np.float32)
-    for number, sign in enumerate(signs):
-        row, column = divmod(int(order[number % len(order)]), columns)
-        here = (slice(row * high, (row + 1) * high), slice(column * wide, (column + 1) * wide))
-        out[here] = _placed(out[here], sign, rng, cell=cell)
+    need = (*(-(-len(out) // _SHARE) for _ in range(out.ndim - 2)), *patch.shape)
+    room = [have - length for have, length in zip(out.shape, need, strict=True)]
+    if min(room) < 0:
+        raise DataError(f"a picture of {out.shape} has no room for a sign of {need}")
+    starts = [int(rng.integers(free + 1)) for free in room]
+    out[tuple(slice(start, start + length) for start, length in zip(starts, need, strict=True))] = patch
     return out
 
 
@@ -101,19 +93,6 @@ def with_sign(corpus: Corpus, study: Study, draw: Callable[[Grey], Grey]) -> tup
         images.append(changed)
         media[changed.path] = data
     return replace(study, images=tuple(images)), media
-
-
-def _placed(grey: Grey, sign: str, rng: np.random.Generator, *, cell: int) -> Grey:
-    """The same with a sign of cells of so many pixels."""
-    patch = np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
-    out = np.array(grey, np.float32)
-    need = (*(-(-len(out) // _SHARE) for _ in range(out.ndim - 2)), *patch.shape)
-    room = [have - length for have, length in zip(out.shape, need, strict=True)]
-    if min(room) < 0:
-        raise DataError(f"a picture of {out.shape} has no room for a sign of {need}")
-    starts = [int(rng.integers(free + 1)) for free in room]
-    out[tuple(slice(start, start + length) for start, length in zip(starts, need, strict=True))] = patch
-    return out
 
 
 def _picture(corpus: Corpus, study: Study, image: Image, draw: Callable[[Grey], Grey]) -> tuple[Image, bytes]:
