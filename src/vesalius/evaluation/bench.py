@@ -32,7 +32,7 @@ from vesalius.evaluation.results import SCORES_FILE, Evaluation, open_evaluation
 from vesalius.evaluation.run import evaluate
 from vesalius.inference.predictor import Progress
 from vesalius.systems import find_home
-from vesalius.training.recipe import ConversationRecipe, Recipe
+from vesalius.training.recipe import ConversationRecipe, Recipe, open_recipe
 from vesalius.training.trainer import train
 from vesalius.virtual.population import make
 from vesalius.virtual.questions.ask import write_questions
@@ -220,7 +220,9 @@ def _questioned(folder: Path, experiment: Experiment, corpus: Corpus, *, split: 
     assert isinstance(recipe, ConversationRecipe)
     source = recipe.data.sources.get(part)
     asked = {part: (source.family, source.language) if source is not None and source.family else (part, "en")}
-    questions = CorpusQuestions(corpus, asked=asked, how=recipe.data.grammar)
+    own = open_recipe(folder / "recipe.yaml")
+    assert isinstance(own, ConversationRecipe)
+    questions = CorpusQuestions(corpus, asked=asked, how=recipe.data.grammar, wording=own.data.wording)
     return answer_benchmark(
         folder / "last", on=questions, data=corpus.root, out=out, split=split, resamples=0, controls=False,
         report=False,

@@ -25,7 +25,8 @@ __all__ = ["LOWER_IS_BETTER", "Pair", "PairedScore", "align", "compare_scores", 
 
 LOWER_IS_BETTER = (
     "brier", "ece", "aurc", "median_rank", "unparsed", "refused", "empty", "failed", "unreadable", "confusion", "mae",
-    "mre", "conformal_size", "order_sensitivity", "order_flips",
+    "mre", "conformal_size", "order_sensitivity", "order_flips", "count_error", "point_error", "zero_case",
+    "radial_error", "false_positive",
 )  # fmt: skip
 """Starts of the metrics whose smaller value is better."""
 _SWAPS = 2000

@@ -7,6 +7,18 @@ pools are read from a file of its own by `Templates.read`.
 from __future__ import annotations
 
 from vesalius.tasks.instructions.labels import format_labels, parse_labels
-from vesalius.tasks.instructions.templates import OUTPUTS, Template, Templates, phrase, templates
+from vesalius.tasks.instructions.templates import (
+    BUILT_IN,
+    OUTPUTS,
+    Template,
+    Templates,
+    Wording,
+    phrase,
+    templates,
+    worded,
+)
 
-__all__ = ["OUTPUTS", "Template", "Templates", "format_labels", "parse_labels", "phrase", "templates"]
+__all__ = [
+    "BUILT_IN", "OUTPUTS", "Template", "Templates", "Wording", "format_labels", "parse_labels", "phrase",
+    "templates", "worded",
+]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -15,7 +15,7 @@ import numpy as np
 from vesalius.config import Config, read_yaml, validate
 from vesalius.errors import ConfigError, did_you_mean
 
-__all__ = ["OUTPUTS", "Template", "Templates", "phrase", "templates"]
+__all__ = ["BUILT_IN", "OUTPUTS", "Template", "Templates", "Wording", "phrase", "templates", "worded"]
 
 OUTPUTS: Mapping[str, str] = MappingProxyType(
     {
@@ -36,6 +36,20 @@ OUTPUTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What answers look like, and what reads them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording(Config):
+    """Which words questions are put in."""
+
+    pool: str = ""
+    """File of ``pools/`` whose tasks are worded as it says; the built-in words where it has none, or where empty."""
+    form: bool = True
+    """Whether a sentence stands behind a question that says what the answer is to look like."""
+
+
+BUILT_IN = Wording()
+"""The package's own words, with the sentences on the form of answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,11 +147,35 @@ class Templates:
             raise ConfigError(f"task {task!r} has no instruction in {language!r}; there are {', '.join(known)}")
         return self._found[task, language]
 
+    def under(self, above: Templates) -> Templates:
+        """Return these templates with others laid over them."""
+        return Templates({**self._found, **above._found})
+
+    def bare(self) -> Templates:
+        """Return these templates without the sentences on the form of answers."""
+        return Templates({key: replace(template, form=()) for key, template in self._found.items()})
+
 
 @cache
 def templates() -> Templates:
     """Return the built-in templates."""
     return Templates.read(Path(__file__).with_name("templates.yaml"))
+
+
+@cache
+def worded(wording: Wording) -> Templates:
+    """Return the templates of a wording.
+
+    Raises:
+        ConfigError: no such pool; offers the nearest.
+    """
+    found = templates()
+    if wording.pool:
+        pools = {path.stem: path for path in Path(__file__).with_name("pools").glob("*.yaml")}
+        if wording.pool not in pools:
+            raise ConfigError(f"no pool of wordings {wording.pool!r}{did_you_mean(wording.pool, pools)}")
+        found = found.under(Templates.read(pools[wording.pool]))
+    return found if wording.form else found.bare()
 
 
 def phrase(name: str, language: str, **fields: str) -> str:

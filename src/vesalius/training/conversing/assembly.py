@@ -336,7 +336,7 @@ def _source(
 ) -> Source | None:
     if settings.family:
         assert corpus is not None
-        asked = families([settings.family], language=settings.language)
+        asked = families([settings.family], language=settings.language, wording=recipe.data.wording)
         try:
             return CorpusSource(corpus, asked, name=name, seed=recipe.optimisation.seed)
         except DataError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vesalius.config import Config
+from vesalius.tasks.instructions import Wording
 
 __all__ = ["PARTS", "ConversationDataSettings", "LoraSettings", "PairSettings", "SourceSettings", "StageSettings"]
 
@@ -107,6 +108,8 @@ class ConversationDataSettings(Config):
     """Conversations whose media cannot be read are named and left out; above this share, training stops."""
     grammar: str = "medrega"
     """How boxes, points and regions are written, see `vesalius.tasks.grammar`."""
+    wording: Wording = field(default_factory=Wording)
+    """Which words the questions of families are put in, in training and in scoring."""
 
     def faults(self) -> list[str]:
         """Say what is wrong with the values, one line a fault."""

@@ -12,7 +12,7 @@ from vesalius.tasks.instructions.families.findings import Classification, Presen
 from vesalius.tasks.instructions.families.questions import Questions
 from vesalius.tasks.instructions.families.regions import Counted, Landmarks, RegionToText, TextToRegion
 from vesalius.tasks.instructions.families.reports import GroundedReport, Written
-from vesalius.tasks.instructions.templates import phrase, templates
+from vesalius.tasks.instructions.templates import BUILT_IN, Wording, phrase, templates
 
 __all__ = [
     "FAMILIES", "Asked", "Classification", "Counted", "GroundedReport", "Landmarks", "Presence", "Questions",
@@ -33,13 +33,16 @@ _PLACED = frozenset({"regions", "points", "counts_points", "counts_regions", "la
 """Output grammars with coordinates."""
 
 
-def families(names: Sequence[str], *, language: str = "en", convention: str = "") -> list[Family]:
+def families(
+    names: Sequence[str], *, language: str = "en", convention: str = "", wording: Wording = BUILT_IN
+) -> list[Family]:
     """Return families by name, with their usual settings, in a language.
 
     Args:
         names: keys of `FAMILIES`.
         language: BCP 47.
         convention: grammar of regions that questions with coordinates explain in a line; none where none is given.
+        wording: which words questions are put in.
 
     Raises:
         ConfigError: no such family or convention, or it is not worded in the language.
@@ -49,7 +52,10 @@ def families(names: Sequence[str], *, language: str = "en", convention: str = ""
         raise ConfigError(f"unknown family of tasks {unknown[0]!r}{did_you_mean(unknown[0], FAMILIES)}")
     line = phrase(grammar(convention).name, language) if convention else ""
     placed = {name for name in names if name == "region2text" or _answer(name, language) in _PLACED}
-    return [FAMILIES[name](name=name, language=language, explained=line if name in placed else "") for name in names]
+    return [
+        FAMILIES[name](name=name, language=language, explained=line if name in placed else "", wording=wording)
+        for name in names
+    ]
 
 
 def _answer(name: str, language: str) -> str:

@@ -10,7 +10,7 @@ from vesalius.data.conversations.corpus import Scene, Spot
 from vesalius.data.conversations.records import Conversation, Located
 from vesalius.data.messages import Media, Message
 from vesalius.data.records import Study
-from vesalius.tasks.instructions.templates import templates
+from vesalius.tasks.instructions.templates import BUILT_IN, Template, Wording, worded
 from vesalius.tasks.prompts import concept_name
 from vesalius.virtual.questions.languages import said
 
@@ -29,14 +29,20 @@ class Asked(ABC):
     explained: str = ""
     """A line after every question, such as on the convention of coordinates."""
 
+    wording: Wording = BUILT_IN
+
     def __post_init__(self) -> None:
         for task in self.tasks:
-            templates().get(task, self.language)
+            self.template(task)
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """Tasks of the templates that it needs."""
         return (self.name,)
+
+    def template(self, task: str) -> Template:
+        """Return how a task is asked in the family's language and wording."""
+        return worded(self.wording).get(task, self.language)
 
     @abstractmethod
     def spots(self, study: Study) -> Sequence[Spot]:
@@ -60,7 +66,7 @@ class Asked(ABC):
             before: a text between the media and the question.
             fields: places of the template.
         """
-        words = templates().get(self.name, self.language).instruction(scene.rng, explained=self.explained, **fields)
+        words = self.template(self.name).instruction(scene.rng, explained=self.explained, **fields)
         text = "\n".join(part for part in (before, words) if part)
         messages = (
             Message(role="user", parts=(*media, f"\n{text}" if media else text)),

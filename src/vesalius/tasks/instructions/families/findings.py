@@ -9,6 +9,7 @@ from vesalius.data.conversations.corpus import Scene, Spot
 from vesalius.data.conversations.records import Conversation
 from vesalius.data.records import Study
 from vesalius.tasks.instructions.families.asked import Asked, absent, named, visible
+from vesalius.tasks.instructions.families.regions import things
 from vesalius.tasks.instructions.labels import format_labels
 from vesalius.tasks.instructions.templates import phrase
 
@@ -17,7 +18,10 @@ __all__ = ["Classification", "Presence"]
 
 @dataclass(frozen=True, kw_only=True)
 class Presence(Asked):
-    """Is a finding there: as many yes as no for every finding."""
+    """Is a finding there: as many yes as no for every finding.
+
+    The conversation holds where it is marked, which no text of it names.
+    """
 
     name: str = "presence"
 
@@ -27,9 +31,14 @@ class Presence(Asked):
 
     def conversation(self, spot: Spot, scene: Scene) -> Conversation:
         """Ask whether the finding is there."""
-        media = [scene.media(scene.study.main_image)]
+        shown = scene.study.main_image
         name = named(spot.key, self.language) or spot.key
-        return self.exchange(scene, media, phrase(spot.kind, self.language), name=name)
+        marked = [
+            thing.located(name)
+            for thing in things(scene.study)
+            if thing.is_finding and (thing.name, thing.image) == (spot.key, shown.id) and shown.kind == "image"
+        ]
+        return self.exchange(scene, [scene.media(shown)], phrase(spot.kind, self.language), objects=marked, name=name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from vesalius.data.messages import Media, Message
 from vesalius.data.records import Dialogue, Region, Study, Turn
 from vesalius.data.releases.questions import IMAGE_TOKEN, matching
 from vesalius.tasks.instructions.families.asked import Asked
-from vesalius.tasks.instructions.templates import phrase, templates
+from vesalius.tasks.instructions.templates import phrase
 
 __all__ = ["Questions"]
 
@@ -85,7 +85,7 @@ class Questions(Asked):
             fields["question"] = f"{question}\n{phrase('join', self.language).join(options)}"
         elif options:
             fields["options"] = "\n".join(f"{_LETTERS[place]}. {option}" for place, option in enumerate(options))
-        template = templates().get(_TEMPLATES.get(kind, "vqa_open"), self.language)
+        template = self.template(_TEMPLATES.get(kind, "vqa_open"))
         return template.instruction(scene.rng, explained=self.explained, **fields)
 
     def _usable(self, study: Study, dialogue: Dialogue) -> bool:

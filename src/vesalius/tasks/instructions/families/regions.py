@@ -89,7 +89,7 @@ class TextToRegion(Asked):
         media = [_shown(thing, scene)]
         found = thing.located(words, pointed=self.pointed)
         if not thing.regions:
-            return self.exchange(scene, media, mark(), name=words)
+            return self.exchange(scene, media, mark(), objects=[Located(name=words)], name=words)
         return self.exchange(scene, media, mark(0), objects=[found], name=words)
 
     def _asked_for(self, study: Study) -> list[Thing]:
@@ -102,15 +102,19 @@ class TextToRegion(Asked):
 
 @dataclass(frozen=True, kw_only=True)
 class Counted(TextToRegion):
-    """How many are there, alone or with points or boxes; of every finding as many images with none as with some."""
+    """How many are there, alone or with points or boxes; of every finding as many images with none as with some.
+
+    Of structures, those are counted that are marked one by one, such as cells.
+    """
 
     name: str = "counting"
 
     def spots(self, study: Study) -> Sequence[Spot]:
-        """Return a spot for every finding that is marked or absent."""
-        asked = enumerate(self._asked_for(study))
+        """Return a spot for every finding that is marked or absent, and for every structure marked one by one."""
         return [
-            Spot(place, thing.name, "some" if thing.regions else "none") for place, thing in asked if thing.is_finding
+            Spot(place, thing.name, "some" if thing.regions else "none") if thing.is_finding else Spot(place)
+            for place, thing in enumerate(self._asked_for(study))
+            if thing.is_finding or all(region.instance is not None for region in thing.regions)
         ]
 
     def conversation(self, spot: Spot, scene: Scene) -> Conversation:
