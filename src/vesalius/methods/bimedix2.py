@@ -22,9 +22,7 @@ from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
 __all__ = ["METHOD", "PAPER", "SETTINGS", "BiMediX2", "BiMediX2Config", "Rated", "build", "follow_rate",
            "relative_scores"]  # fmt: skip
 
-_BOTH = {"english": 1.0, "arabic": 1.0}
-_ENGLISH = {"english": 1.0}
-_MIXTURE = "stages.instruction.mixture"
+_ARABIC = "stages.instruction.mixture.arabic"
 
 PAPER = Paper(
     slug="bimedix2",
@@ -37,9 +35,9 @@ PAPER = Paper(
         Claim(
             name="arabic",
             sentence="Instructions in both languages make a model that answers in Arabic as well.",
-            factor=_MIXTURE,
-            on=_BOTH,
-            off=_ENGLISH,
+            factor=_ARABIC,
+            on=1.0,
+            off=0.0,
             task="corpus.arabic",
             metric="accuracy",
             label="all",
@@ -60,9 +58,9 @@ PAPER = Paper(
         Claim(
             name="english",
             sentence="Half of the instructions in Arabic cost nothing in English at equal steps.",
-            factor=_MIXTURE,
-            on=_BOTH,
-            off=_ENGLISH,
+            factor=_ARABIC,
+            on=1.0,
+            off=0.0,
             task="corpus.english",
             metric="accuracy",
             label="all",

@@ -150,7 +150,7 @@ class StageSettings(Config):
     lora: LoraSettings | None = None
     """Adapters for parts that do not learn themselves; they are merged into the weights at the end of the stage."""
     mixture: Mapping[str, float] = field(default_factory=dict)
-    """Source to ratio: 1 is every conversation once an epoch, 0.5 every other one, 2 each twice. Empty: all once."""
+    """Source to ratio: 1 is every conversation once an epoch, .5 every other one, 2 twice, 0 none. Empty: all."""
     supervised: bool = False
     """A method that learns from pairs learns answers as they are in this stage, of pairs the better ones."""
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -167,6 +167,6 @@ class StageSettings(Config):
         strange = sorted(set(self.model) - {"connector", "views"})
         if strange:
             raise ValueError(f"model.{strange[0]} cannot change between stages; connector and views can")
-        wrong = {name: ratio for name, ratio in self.mixture.items() if not ratio > 0}
-        if wrong:
-            raise ValueError(f"mixture {wrong}: a ratio must be above 0; leave the source out instead")
+        wrong = {name: ratio for name, ratio in self.mixture.items() if not ratio >= 0}
+        if wrong or (self.mixture and not any(self.mixture.values())):
+            raise ValueError(f"mixture {wrong or dict(self.mixture)}: ratios must be from 0 on, one of them above it")
