@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers import BertConfig, BertModel
 
 from vesalius.errors import CheckpointError
 from vesalius.methods.mgca import MGCA, MGCAConfig, build
 from vesalius.models.dual import DualEncoder
 from vesalius.models.published import load_published
 from vesalius.models.settings import DualEncoderConfig
+from vesalius.training.recipe import load_recipe
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "mgca_published.json").read_text(encoding="utf-8"))
 WIDE: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -115,6 +117,24 @@ def test_a_residual_network_comes_back() -> None:
     pixels = wave((2, 3, 16, 16), 0.5, 0.1)
     assert len(own) > 300
     assert torch.equal(first.model.encode_image(pixels).joint, second.model.encode_image(pixels).joint)
+
+
+def test_the_recipe_takes_the_first_layers_of_the_pretrained_bert(tmp_path: Path) -> None:
+    recipe = load_recipe("mgca/paper")
+    assert recipe.model.text_options == {"num_hidden_layers": 6, "layer_norm_eps": 1e-12}
+    assert recipe.model.vision_options == {"layer_norm_eps": 1e-6}
+    sizes = {**WIDE, "num_hidden_layers": 3, "intermediate_size": 16, "vocab_size": 19, "max_position_embeddings": 12}
+    whole = BertModel(BertConfig(**sizes), add_pooling_layer=False)
+    whole.save_pretrained(tmp_path)
+    shape = DualEncoderConfig(
+        text=f"hf:{tmp_path}", text_options={"num_hidden_layers": 1}, text_length=12, image_size=16, patch=8,
+        width=16, depth=1,
+    )  # fmt: skip
+    model = DualEncoder.build(shape)
+    taken, given = model.text.model.encoder.layer, whole.encoder.layer
+    assert len(taken) == 1
+    for name, weight in taken[0].state_dict().items():
+        assert torch.equal(weight, given[0].state_dict()[name])
 
 
 def test_keys_that_do_not_fit_are_named() -> None:
