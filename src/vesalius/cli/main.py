@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 __all__ = ["app", "run"]
 
 _FOLDER = Path(__file__).parent
-_PARTS = {"__init__", "main", "console"}
+_PARTS = {"__init__", "main", "console", "chatting"}
 _INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 

@@ -1,4 +1,4 @@
-"""Similarity maps laid over the picture that they are of.
+"""Similarity maps, boxes and points laid over the picture that they are of.
 
 Letters: H and W rows and columns of the picture, h and w of the patch grid.
 """
@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from vesalius.data.conversations.records import Located
     from vesalius.data.readers import Pixels
     from vesalius.data.records import Box
 
-__all__ = ["heat_map", "model_frame", "picture", "sees_padded"]
+__all__ = ["heat_map", "marked", "model_frame", "picture", "sees_padded"]
 
 _STOPS = np.array([[150, 40, 20], [226, 110, 30], [250, 190, 60], [255, 238, 150]], dtype=np.float32)
 """Colours of a map from low to high: dark red, orange, amber, light yellow; the lowest are not seen at all."""
@@ -83,6 +84,40 @@ def heat_map(
     for box in boxes:
         _outline(mixed, box)
     return mixed
+
+
+_PENS = ((255, 176, 0), (72, 202, 228), (255, 99, 132), (144, 238, 144), (200, 160, 255), (255, 255, 255))
+"""Colours of named objects, in turn."""
+
+
+def marked(shown: NDArray[np.float32], objects: Sequence[Located]) -> NDArray[np.float32]:
+    """Draw boxes and points with their names.
+
+    Args:
+        shown: picture of 0..1, (H, W) or (H, W, 3).
+        objects: in pixels of the picture.
+
+    Returns:
+        Colour picture of 0..1, (H, W, 3).
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    colour = shown if shown.ndim == 3 else np.repeat(shown[..., None], 3, axis=2)
+    canvas = Image.fromarray((np.clip(colour, 0, 1) * 255).round().astype(np.uint8))
+    pen = ImageDraw.Draw(canvas)
+    thick = max(1, round(max(canvas.size) / 200))
+    height = max(10, 6 * thick)
+    font = ImageFont.load_default(size=height)
+    for place, one in enumerate(objects):
+        ink = _PENS[place % len(_PENS)]
+        corners = [(box.x_min, box.y_min, box.x_max, box.y_max) for box in one.boxes]
+        corners += [(x - 2 * thick, y - 2 * thick, x + 2 * thick, y + 2 * thick) for x, y in one.points]
+        for left, top, right, bottom in corners:
+            pen.rectangle((left, top, right, bottom), outline=ink, width=thick)
+            above = top - height - thick
+            pen.text((left, above if above >= 0 else top + thick), one.name, fill=ink, font=font)
+    drawn: NDArray[np.float32] = np.asarray(canvas, dtype=np.float32) / np.float32(255)
+    return drawn
 
 
 def _colours(level: NDArray[Any]) -> NDArray[np.float32]:
