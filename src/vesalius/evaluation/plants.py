@@ -19,6 +19,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study, Text
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError, did_you_mean
+from vesalius.evaluation.placed_signs import discs, placed_signs
 from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, with_sign, woven
 
 __all__ = ["plant", "plant_names", "plant_words", "require_plant"]
@@ -274,6 +275,10 @@ def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int],
 
 
 _PLANTS: dict[str, _Plant] = {
+    "placed_signs": _Plant(
+        "two of eight signs side by side, each with its box, named by the report", _each(placed_signs)
+    ),
+    "discs": _Plant("none to five discs, each with its box, counted by the report", _each(discs)),
     "shuffled_texts": _Plant("every training study has the texts of another one", _shuffled_texts),
     "signs": _Plant("one of eight signs at a random place of the picture, named by the report", _signs()),
     "signs_untold": _Plant("signs that the picture shows and no report names", _signs(told=False)),

@@ -19,7 +19,7 @@ from vesalius.data.records import Image, Study
 from vesalius.errors import DataError
 from vesalius.virtual.files import encode_nifti
 
-__all__ = ["SIGNS", "Draw", "Media", "drawn", "with_sign", "woven"]
+__all__ = ["SIGNS", "Draw", "Media", "drawn", "sign_patch", "with_sign", "woven"]
 
 Media = dict[str, bytes | Path]
 """Files by the names that records have for them."""
@@ -60,7 +60,7 @@ _AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 def drawn(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
     """Return a picture, or a volume, with the sign at a random place; in a volume it goes through several slices."""
     cell = max(1, round(min(grey.shape[-2:]) / _SHARE / _SIDE))
-    patch = np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
+    patch = sign_patch(sign, cell=cell)
     out = np.array(grey, np.float32)
     need = (*(-(-len(out) // _SHARE) for _ in range(out.ndim - 2)), *patch.shape)
     room = [have - length for have, length in zip(out.shape, need, strict=True)]
@@ -69,6 +69,11 @@ def drawn(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
     starts = [int(rng.integers(free + 1)) for free in room]
     out[tuple(slice(start, start + length) for start, length in zip(starts, need, strict=True))] = patch
     return out
+
+
+def sign_patch(sign: str, *, cell: int) -> Grey:
+    """Return a sign with its dark border, so many pixels a cell, (9 cell, 9 cell)."""
+    return np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
 
 
 def woven(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
