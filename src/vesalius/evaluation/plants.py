@@ -115,6 +115,13 @@ def _chance(study: Study, seed: int, *more: int) -> np.random.Generator:
     return np.random.default_rng([seed, *more, int(hashlib.sha256(study.id.encode()).hexdigest()[:12], 16)])
 
 
+def _each(
+    change: Callable[[Corpus, Study, np.random.Generator], tuple[Study, Media]],
+) -> Callable[[Corpus, int], Change]:
+    """Plant in every study by its own chance."""
+    return lambda corpus, seed: lambda study: change(corpus, study, _chance(study, seed))
+
+
 def _signs(
     *, lead: int = 0, shown: bool = True, told: bool = True, draw: Draw = drawn
 ) -> Callable[[Corpus, int], Change]:
