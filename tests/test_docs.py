@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from vesalius.training.recipe import load_recipe
+from vesalius.training.recipe import open_recipe
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -53,7 +53,7 @@ def test_commands_can_be_typed(page: str, words: list[str]) -> None:
     if verb == "train" and context.params["recipe"] and not context.params["resume"]:
         recipe = context.params["recipe"]
         if not recipe.endswith(".yaml"):
-            load_recipe(recipe, overrides=context.args)
+            open_recipe(recipe, overrides=context.args)
 
 
 def test_readme_begins_with_the_two_commands() -> None:

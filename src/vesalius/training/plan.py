@@ -18,6 +18,7 @@ from vesalius.training import distributed
 from vesalius.training.assembly import Parts
 from vesalius.training.memory import TrainingStep, cached_step
 from vesalius.training.peak import peak_bytes, reset_peak
+from vesalius.training.told import counted, lasting, sized
 from vesalius.training.validation import validate
 
 __all__ = ["Plan", "plan_of"]
@@ -65,9 +66,9 @@ class Plan:
     def text(self) -> str:
         """Return the plan for people."""
         trained, frozen = self.parameters["trained"], self.parameters["frozen"]
-        of_parts = ", ".join(f"{name} {_count(number)}" for name, number in self.parameters_by_part.items())
+        of_parts = ", ".join(f"{name} {counted(number)}" for name, number in self.parameters_by_part.items())
         lines = [
-            f"parameters  {_count(trained)} trained, {_count(frozen)} frozen ({of_parts})",
+            f"parameters  {counted(trained)} trained, {counted(frozen)} frozen ({of_parts})",
             f"data        {self.train_pairs} training pairs, {self.validation_pairs} validation pairs",
             f"steps       {self.steps} of {self.batch * self.accumulate} pairs ({self.steps_per_epoch} an epoch)",
             f"processes   {self.processes}, each with {self.workers} loader workers",
@@ -76,9 +77,9 @@ class Plan:
         if self.total_seconds is not None and self.peak_bytes is not None:
             step = f"a step {self.step_seconds:.3f} s + data {self.data_seconds:.3f} s"
             rest = f"decoding {self.decode_seconds:.1f} s, a validation {self.validation_seconds:.1f} s"
-            lines.append(f"time        {_duration(self.total_seconds)}: {step}, {rest}")
-            lines.append(f"memory      {_bytes(self.peak_bytes)} at the peak")
-        lines.append(f"disk        {_bytes(self.disk_bytes)}")
+            lines.append(f"time        {lasting(self.total_seconds)}: {step}, {rest}")
+            lines.append(f"memory      {sized(self.peak_bytes)} at the peak")
+        lines.append(f"disk        {sized(self.disk_bytes)}")
         return "\n".join([*lines, *(f"note        {note}" for note in self.notes)])
 
 
@@ -249,20 +250,3 @@ def _notes(parts: Parts) -> tuple[str, ...]:
 
 def _numbers(weights: Any) -> int:
     return sum(weight.numel() for weight in weights)
-
-
-def _count(number: int) -> str:
-    for size, unit in ((10**9, " billion"), (10**6, " million"), (10**3, " thousand")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return str(number)
-
-
-def _bytes(number: int) -> str:
-    return f"{number / 2**30:.2f} GiB" if number >= 2**30 else f"{number / 2**20:.0f} MiB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {seconds:.0f} s"
-    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

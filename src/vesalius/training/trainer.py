@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -23,6 +23,9 @@ from vesalius.training.rates import part_rates
 from vesalius.training.recipe import ConversationRecipe, Recipe, load_recipe, open_recipe, parse_recipe
 from vesalius.training.run import Run, environment, new_folder
 
+if TYPE_CHECKING:
+    from vesalius.training.conversing.plan import ConversationPlan
+
 __all__ = ["plan", "train"]
 
 Say = Callable[[str], None]
@@ -36,10 +39,15 @@ _MAY_CHANGE = {
 """Settings that a resumed run may have otherwise; anything else would make it another run."""
 
 
-def plan(recipe: Recipe | str | Path, *, overrides: Iterable[str] = ()) -> Plan:
+def plan(recipe: AnyRecipe | str | Path, *, overrides: Iterable[str] = ()) -> Plan | ConversationPlan:
     """Forecast a run without starting it: parameters, time and memory from a probe of a few real steps."""
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides=overrides)
+    chosen = open_recipe(recipe, overrides=overrides) if isinstance(recipe, str | Path) else recipe
     with tempfile.TemporaryDirectory(prefix="vesalius-plan-") as folder, distributed.processes_joined():
+        if isinstance(chosen, ConversationRecipe):
+            from vesalius.training.conversing.plan import plan_of_stages
+
+            precision = distributed.precision(chosen.optimisation.precision)
+            return plan_of_stages(chosen, Path(folder), precision=precision)
         parts = assemble(chosen, Path(folder))
         return plan_of(parts, precision=distributed.precision(chosen.optimisation.precision))
 

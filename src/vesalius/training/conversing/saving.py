@@ -64,12 +64,13 @@ def save_converser(
         "context": chosen.context, "grammar": parts.recipe.data.grammar, "base": chosen.base, "planes": chosen.planes,
         "language": chosen.language, "fusion": chosen.fusion,
     }  # fmt: skip
+    base = chosen.start or chosen.base.removeprefix("hf:")
     checkpoint.save_model(
         folder,
         method=method,
         tokenizer=parts.tokenizer,
         processor=parts.reader.looker,
-        info={**info, "reading": reading, **({"base": chosen.start} if chosen.start else {})},
+        info={**info, "reading": reading, **({"base": base} if base else {})},
         weights=weights,
     )
     if adapted:
