@@ -83,9 +83,11 @@ def test_no_method_imports_a_method_and_nothing_imports_torchvision(path: Path) 
     found = imports(path)
     assert not any(module.split(".")[0] == "torchvision" for module in found)
     if own[0] in ("methods", "training"):
-        # `_fused` is no method but the skeleton of those with co-attention streams, as `base` is of all and
-        # `conversing` of those that learn from conversations.
-        skeletons = {"vesalius.methods.base", "vesalius.methods.conversing"} | ({"vesalius.methods._fused"} if own[0] == "methods" else set())
+        # `_fused` is no method but the skeleton of those with co-attention streams, `_preferring` of those that learn
+        # from preference pairs, as `base` is of all and `conversing` of those that learn from conversations.
+        skeletons = {"vesalius.methods.base", "vesalius.methods.conversing"}
+        if own[0] == "methods":
+            skeletons |= {"vesalius.methods._fused", "vesalius.methods._preferring"}
         named = [module for module in found if module.startswith("vesalius.methods.")]
         assert set(named) <= skeletons, f"{'/'.join(own)} imports {named}"
 

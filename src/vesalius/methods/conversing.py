@@ -18,6 +18,7 @@ from torch.nn import functional
 from vesalius.config import Config
 from vesalius.data.conversations.records import Conversation
 from vesalius.data.messages import Message
+from vesalius.errors import ConfigError
 from vesalius.methods.base import TrainedMethod
 from vesalius.models.vlm.model import AnswerLogits
 from vesalius.models.vlm.views import Layout
@@ -33,6 +34,16 @@ class ConversingConfig(Config):
     def learns_pairs(self) -> bool:
         """Whether a batch holds both sides of preference pairs, the chosen answer before the rejected one."""
         return False
+
+    @property
+    def stores_reference(self) -> bool:
+        """Whether what a reference gives to the pairs is written down before the first step."""
+        return False
+
+    @property
+    def reference_run(self) -> str:
+        """Run whose model the pairs are compared with; empty where it is the model itself, or none."""
+        return ""
 
     @property
     def learns_mismatched(self) -> bool:
@@ -112,6 +123,14 @@ class ConversingMethod(TrainedMethod):
             pairs: its batches hold both sides of pairs.
             adapters_alone: nothing but adapters will move.
         """
+
+    def refer_to(self, model: Any) -> None:
+        """Take a model as the reference that the settings name as `reference_run`."""
+        del model
+
+    def reference_log_probs(self, batch: ConversationBatch) -> Tensor:
+        """Return what the reference gives to all answers of a batch, (S,)."""
+        raise ConfigError(f"{type(self).__name__} compares with no reference")
 
     def asked(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Return what the model is given to read of a request; as `rewrite` words what it learns from."""

@@ -17,7 +17,9 @@ from torch import Tensor
 from vesalius.errors import DataError
 from vesalius.models.exact import exact
 
-__all__ = ["IGNORED", "SequenceLogProbs", "packed_log_probs", "sequence_log_probs", "token_log_probs"]
+__all__ = [
+    "IGNORED", "SequenceLogProbs", "answer_log_probs", "packed_log_probs", "sequence_log_probs", "token_log_probs",
+]  # fmt: skip
 
 IGNORED = -100
 """Label of tokens that do not count: prompts, image tokens, padding."""
@@ -86,6 +88,25 @@ def packed_log_probs(logits: Tensor, labels: Tensor, *, segments: Tensor) -> Seq
     return _summed(logits, counted, samples, int((begins & inside).sum()), "sample")
 
 
+def answer_log_probs(logits: Tensor, targets: Tensor, *, samples: Tensor, number: int) -> SequenceLogProbs:
+    """Return the log-probability of each sample's answer, (S,), from logits that were made at answers alone.
+
+    Args:
+        logits: that speak of the targets, (N, V).
+        targets: tokens of answers, (N,).
+        samples: number from 0 of the sample that a target belongs to, (N,).
+        number: S.
+
+    Raises:
+        DataError: shapes that do not fit, a label beyond the vocabulary, or a sample without a token.
+    """
+    _check(logits[None], targets[None])
+    labels = torch.cat([targets.new_full((1,), IGNORED), targets])[None]
+    places = torch.arange(len(targets), device=targets.device)
+    values = _Tokens.apply(logits[None], labels, torch.zeros_like(places), places)  # type: ignore[no-untyped-call]
+    return _totals(values, samples, number, "sample")
+
+
 def token_log_probs(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the log-probability of each token, float32 at least and 0 where it does not count, (B, L).
 
@@ -111,7 +132,11 @@ def _summed(logits: Tensor, labels: Tensor, samples: Tensor, number: int, noun: 
     _check(logits, labels)
     rows, before = _labelled(labels)
     values = _Tokens.apply(logits, labels, rows, before)  # type: ignore[no-untyped-call]
-    owners = samples[rows, before + 1]
+    return _totals(values, samples[rows, before + 1], number, noun)
+
+
+def _totals(values: Tensor, owners: Tensor, number: int, noun: str) -> SequenceLogProbs:
+    """Add up the tokens (N,) of each of S owners; each has one at least."""
     tokens = torch.bincount(owners, minlength=number)
     empty = (tokens == 0).nonzero()
     if len(empty):

@@ -8,7 +8,7 @@ GREEN and not GREEN: see `vesalius.metrics.finding_pairs`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -19,12 +19,16 @@ from vesalius.curation.base import Dropped
 from vesalius.curation.preferences.base import NO_ANSWER, Outcome, pair_of
 from vesalius.data.conversations.records import Conversation
 from vesalius.data.records import Study
-from vesalius.errors import DataError
+from vesalius.errors import ConfigError, DataError, did_you_mean
+from vesalius.metrics.answers import answer_words, word_overlap
 from vesalius.metrics.finding_pairs import pair_findings
 from vesalius.metrics.report_facts import read_facts, recorded_facts
 from vesalius.virtual.text.grammar import Fact
 
-__all__ = ["PROMPT", "TIE", "FactJudge", "Judge", "Ranked", "cleaned", "judged_pair", "ranked"]
+__all__ = [
+    "JUDGES", "PROMPT", "TIE", "FactJudge", "Judge", "LabelJudge", "Ranked", "WordJudge", "cleaned", "judge_named",
+    "judged_pair", "ranked",
+]  # fmt: skip
 
 PROMPT = 'Given the indication: "{indication}", write a structured findings section for the CXR.'
 """How CheXalign asks for a report."""
@@ -76,6 +80,49 @@ class FactJudge:
             raise DataError("a judge against the record needs the study; judge against the reference instead")
         denied = (Fact(one.concept, "absent") for one in study.findings if one.status == "absent")
         return (*recorded_facts(study.findings), *denied)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelJudge:
+    """F1 of the findings whose names a text holds, against those that the study's record says are present.
+
+    Only findings that the record names at all are looked for; words of denial are not understood.
+    """
+
+    def __call__(self, candidate: str, reference: str, study: Study | None, /) -> float:
+        """Score a text; 1 where neither has any."""
+        if study is None:
+            raise DataError("a judge by labels needs the study; judge by words instead")
+        present = {one.concept for one in study.findings if one.status == "present"}
+        said = {one.concept for one in study.findings if one.concept.replace("_", " ") in candidate}
+        return 2 * len(said & present) / (len(said) + len(present)) if said or present else 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordJudge:
+    """F1 of words against the reference."""
+
+    def __call__(self, candidate: str, reference: str, study: Study | None, /) -> float:
+        """Score a text."""
+        return word_overlap(answer_words(candidate), answer_words(reference)).f1
+
+
+JUDGES: Mapping[str, Judge] = {
+    "facts": FactJudge(), "facts_of_record": FactJudge(against="record"), "labels": LabelJudge(),
+    "words": WordJudge(),
+}  # fmt: skip
+"""Judges by the names that recipes have for them."""
+
+
+def judge_named(name: str) -> Judge:
+    """Return a judge by its name.
+
+    Raises:
+        ConfigError: there is none; offers the nearest.
+    """
+    if name not in JUDGES:
+        raise ConfigError(f"unknown judge {name!r}{did_you_mean(name, JUDGES)}")
+    return JUDGES[name]
 
 
 def cleaned(text: str) -> str:

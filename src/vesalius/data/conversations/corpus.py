@@ -99,7 +99,8 @@ class CorpusSource(Source):
             DataError: no family finds anything to ask.
         """
         self.name = name or corpus.name
-        self._corpus, self._families, self._seed = corpus, tuple(families), seed
+        self.corpus = corpus
+        self._families, self._seed = tuple(families), seed
         names = [family.name for family in families]
         if len(set(names)) < len(names):
             raise DataError(f"source {self.name!r}: a family is given twice: {', '.join(names)}")
@@ -120,15 +121,19 @@ class CorpusSource(Source):
         Raises:
             DataError: names the study that a conversation cannot be made of.
         """
-        study_row, number, place, key, kind = (int(one) for one in self._spots[self._plan(epoch)[row]])
-        study, family = self._study(study_row), self._families[number]
+        _, number, place, key, kind = (int(one) for one in self._spots[self._plan(epoch)[row]])
+        study, family = self.study(row, epoch=epoch), self._families[number]
         spot = Spot(place, self._words[key], self._words[kind])
         seeds = [self._seed, epoch, zlib.crc32(study.id.encode()), zlib.crc32(family.name.encode()), place]
         scene = Scene(
-            corpus=self._corpus, rng=np.random.default_rng(seeds), study=study,
+            corpus=self.corpus, rng=np.random.default_rng(seeds), study=study,
             name=f"{study.id}/{family.name}/{place}",
         )  # fmt: skip
         return family.conversation(spot, scene)
+
+    def study(self, row: int, *, epoch: int = 0) -> Study:
+        """Return the study that a row of an epoch is about."""
+        return self._study(int(self._spots[self._plan(epoch)[row], 0]))
 
     def counts(self) -> dict[str, int]:
         """Return how many rows of an epoch each family has."""
@@ -152,7 +157,7 @@ class CorpusSource(Source):
         if row not in self._studies:
             while len(self._studies) >= _STUDIES_KEPT:
                 self._studies.pop(next(iter(self._studies)))
-            self._studies[row] = self._corpus[row]
+            self._studies[row] = self.corpus[row]
         return self._studies[row]
 
 

@@ -15,7 +15,8 @@ from vesalius.models.vlm.view_settings import ViewSettings
 __all__ = ["VisionLanguageConfig"]
 
 _VISION = ("vit", "resnet")
-_LANGUAGE = ("llama", "t5")
+_LANGUAGE = {"llama": ("words",), "t5": ("gated",), "bert": ("cross", "joined")}
+"""Compact language models, and the fusions that each goes with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +48,18 @@ class VisionLanguageConfig(Config):
     vision_layer: int = -1
     """Layer whose tokens are read: -1 is the last; -2, as in LLaVA, drops the last one and the norm after it."""
     language: str = "llama"
-    """"llama" (compact, from random weights; "t5" for gated fusion), or "hf:" and the same choices."""
+    """"llama" (compact, from random weights; t5 and bert by `fusion`), or "hf:" and the same choices."""
     language_options: Mapping[str, Any] = field(default_factory=dict)
     pretrained: bool = True
     """Load the weights of what is named by hub id or folder; a bare model type starts at random."""
 
     connector: ConnectorConfig = field(default_factory=ConnectorConfig)
-    fusion: Literal["words", "gated"] = "words"
+    fusion: Literal["words", "gated", "cross", "joined"] = "words"
     """Where media come in: "words" in the places of image tokens; "gated" into the states of a language model that
-    reads with an encoder and writes with a decoder, which look at them through a gate."""
+    reads with an encoder and writes with a decoder, through a gate; "cross" and "joined" in a model that chooses
+    among known answers: media ask the words, or both look at themselves together."""
+    level_heads: bool = True
+    """A head of answers for each level of questions, in a model that chooses; else one for all."""
     views: ViewSettings = field(default_factory=ViewSettings)
     reduction: ReductionConfig | None = None
     """Fewer tokens of volumes and clips, decided by their pixels; none where not given."""
@@ -85,10 +89,9 @@ class VisionLanguageConfig(Config):
                 raise ValueError(
                     f"{side} {name!r} is unknown; expected {', '.join(names)} or hf:<id, folder or type>"
                 )
-        if self.language in _LANGUAGE and (self.language == "t5") != (self.fusion == "gated"):
-            raise ValueError(
-                f"language {self.language!r} does not go with fusion {self.fusion!r}; a t5 needs gated, a llama words"
-            )
+        if not self.base and self.fusion not in _LANGUAGE.get(self.language, (self.fusion,)):
+            expected = " or ".join(_LANGUAGE[self.language])
+            raise ValueError(f"language {self.language!r} goes with fusion {expected}, found {self.fusion!r}")
         if self.base and not (self.base.startswith("hf:") and len(self.base) > 3):
             raise ValueError(f"base {self.base!r} is unknown; expected hf:<id, folder or type>")
         if self.vision_layer >= 0:

@@ -34,6 +34,7 @@ from vesalius.training.conversing.batches import Chosen, ConversationSet, Packed
 from vesalius.training.conversing.parts import load_adapters
 from vesalius.training.conversing.saving import kept_settings
 from vesalius.training.conversing.settings import SourceSettings
+from vesalius.training.conversing.starting import load_vision
 from vesalius.training.rates import require_parts
 from vesalius.training.recipe import ConversationRecipe
 
@@ -76,7 +77,8 @@ class ConversationParts:
         lengths = {name: len(source) for name, source in self.train.sources.items()}
         ratios = dict(stage.mixture) or None
         if ratios is not None:
-            lengths = {name: length for name, length in lengths.items() if name in ratios}
+            lengths = {name: length for name, length in lengths.items() if ratios.get(name)}
+            ratios = {name: ratio for name, ratio in ratios.items() if ratio}
         return Mixture(lengths, ratios=ratios, seed=self.recipe.optimisation.seed)
 
     @property
@@ -230,6 +232,8 @@ def new_method(recipe: ConversationRecipe, tokenizer: Any) -> ConversingMethod:
         model.change(recipe.model)
     else:
         model = kind.of(recipe.model, tokenizer)
+        if recipe.model.vision_from:
+            load_vision(model, recipe.model.vision_from)
     if recipe.model.adapters:
         load_adapters(model, recipe.model.adapters)
     if recipe.optimisation.recompute_activations:

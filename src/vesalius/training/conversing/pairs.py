@@ -93,8 +93,8 @@ class _Maker:
             return source
         if settings is None:
             raise ConfigError(
-                f"data.sources.{name}: the stage learns from pairs and this family gives none; set its pairs, such as "
-                "{maker: hallucinated}, give a path, or let the stage be supervised"
+                f"data.sources.{name}: the stage learns from pairs and this family gives none; set its pairs, such "
+                "as {maker: hallucinated}, give a path, or let the stage be supervised"
             )
         path = self._folder / f"{name}{'-validation' if validation else ''}.jsonl"
         if distributed.rank() == 0 and not path.is_file():
@@ -113,7 +113,8 @@ class _Maker:
         pairs = list(counted(_written(self._outcomes(source, rows, settings, seed)), tally))
         if not pairs:
             raise DataError(f"data.sources.{name}: none of {len(rows)} conversations gave a pair: {tally.as_dict()}")
-        pairs = _weighed(pairs, settings, seed)
+        # Errors are put in to be learnt from; what is validated on is right.
+        pairs = _weighed(pairs, replace(settings, turned=0.0) if validation else settings, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".json").write_text(json.dumps(tally.as_dict(), indent=2) + "\n", encoding="utf-8")
         with replacing(path, scratch=path.parent) as file:
@@ -135,9 +136,7 @@ class _Maker:
             else:
                 folder = self._folder / "media"
                 folder.mkdir(parents=True, exist_ok=True)
-                yield noised_pair(
-                    conversation, folder, study=study, files=source.corpus, settings=pixels, seed=seed
-                )
+                yield noised_pair(conversation, folder, study=study, files=source.corpus, settings=pixels, seed=seed)
 
     def _judged(
         self, source: CorpusSource, rows: Sequence[int], settings: PairSettings, seed: int

@@ -21,7 +21,7 @@ from vesalius.training.callbacks.progress import Progress
 from vesalius.training.conversing.assembly import ConversationParts, assemble, stage_parts, started
 from vesalius.training.conversing.pairs import stage_sources
 from vesalius.training.conversing.parts import digests, merge_adapters, moved_parts, open_stage
-from vesalius.training.conversing.references import set_reference
+from vesalius.training.conversing.references import digest_of, set_reference
 from vesalius.training.conversing.trainer import ConversationTrainer
 from vesalius.training.rates import part_rates
 from vesalius.training.recipe import ConversationRecipe, open_recipe
@@ -83,9 +83,9 @@ def _train_stage(
     before = _remembered(folder, "before.json", lambda: digests(method))
     adapters_alone = stage.lora is not None and not stage.learns
     method.begin(pairs=parts.train.count > 1, adapters_alone=adapters_alone)
-    set_reference(parts, folder, precision=precision)
     open_stage(method.model, stage)
     trainer = ConversationTrainer(parts, folder, precision=precision, progress=progress)
+    set_reference(trainer, folder, weights=digest_of(before, parts.tokenizer))
     first = _remembered(folder, "losses_before.json", trainer.scores)
     if state is not None:
         checkpoint.verify_state(state)
