@@ -14,7 +14,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Dialogue, Study, Turn
 from vesalius.evaluation.signs import SIGNS, Grey, Media, with_sign, woven
 
-__all__ = ["PLACES", "asked_signs", "sign_tree"]
+__all__ = ["PLACES", "asked_signs", "named_sign", "sign_tree"]
 
 PLACES = ("lower left", "lower right", "upper left", "upper right")
 """Quarters of a picture, by the sides of the picture."""
@@ -39,6 +39,15 @@ def asked_signs(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple
         for place, name in enumerate((own, other))
     )  # fmt: skip
     asked = replace(study, texts=(), findings=(), regions=(), dialogues=dialogues)
+    return with_sign(corpus, asked, lambda grey: woven(grey, own, rng))
+
+
+def named_sign(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
+    """Weave a sign into the picture and ask for its name, always in the same words."""
+    own = SIGNS[int(rng.integers(len(SIGNS)))]
+    turn = Turn(role="user", text="Which sign does the picture show?")
+    dialogue = Dialogue(id=f"{study.id}-0", turns=(turn,), answer=own, answer_type="open", source="planted")
+    asked = replace(study, texts=(), findings=(), regions=(), dialogues=(dialogue,))
     return with_sign(corpus, asked, lambda grey: woven(grey, own, rng))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vesalius.models.vlm.choosing import ChoosingModel
 from vesalius.models.vlm.gated import GatedModel
 from vesalius.models.vlm.model import VisionLanguageModel
 from vesalius.models.vlm.settings import VisionLanguageConfig
@@ -14,4 +15,6 @@ def model_kind(settings: VisionLanguageConfig) -> type[VisionLanguageModel] | ty
     """Return the class that builds, reads, saves and loads the model; both have the same surface."""
     if settings.base:
         return WholeModel
-    return GatedModel if settings.fusion == "gated" else VisionLanguageModel
+    if settings.fusion == "gated":
+        return GatedModel
+    return ChoosingModel if settings.fusion in ("cross", "joined") else VisionLanguageModel

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    PreTrainedModel,
+)
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from vesalius.errors import CheckpointError, ConfigError
@@ -114,4 +120,6 @@ def _two_sided(settings: VisionLanguageConfig, tokenizer: Any) -> dict[str, Any]
 
 def _kind(config: Any) -> Any:
     """Return the class of transformers that a language model is built by."""
+    if config.model_type in ("bert", "roberta"):
+        return AutoModelForMaskedLM
     return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM

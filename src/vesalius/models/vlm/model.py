@@ -113,6 +113,7 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
             vision_tower=foreign.configuration(settings.tower, side="vision"),
             language_tower=language_configuration(settings, tokenizer),
             image_token=image_token,
+            **cls.facts(tokenizer),
         )
         model = cls(file)
         language_weights(model.language, settings, tokens=len(tokenizer))
@@ -128,6 +129,12 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
     def of(cls, settings: VisionLanguageConfig, words: Any) -> VisionLanguageModel:
         """Build the model that settings name for the tokenizer that `new_words` made or `saved_words` opened."""
         return cls.build(settings, tokenizer=words, image_token=image_token_of(words))
+
+    @staticmethod
+    def facts(words: Any) -> dict[str, Any]:
+        """Return what `config.json` holds beside the settings, as far as the tokenizer says it."""
+        del words
+        return {}
 
     @staticmethod
     def new_words(settings: VisionLanguageConfig, texts: Iterable[str]) -> Any:

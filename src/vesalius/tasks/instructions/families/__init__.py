@@ -10,17 +10,19 @@ from vesalius.tasks.grammar import grammar
 from vesalius.tasks.instructions.families.asked import Asked
 from vesalius.tasks.instructions.families.findings import Classification, Presence
 from vesalius.tasks.instructions.families.questions import Questions
+from vesalius.tasks.instructions.families.reasoned import Reasoned, Stepwise
 from vesalius.tasks.instructions.families.regions import Counted, Landmarks, RegionToText, TextToRegion
 from vesalius.tasks.instructions.families.reports import GroundedReport, Written
 from vesalius.tasks.instructions.templates import BUILT_IN, Wording, phrase, templates
 
 __all__ = [
     "FAMILIES", "Asked", "Classification", "Counted", "GroundedReport", "Landmarks", "Presence", "Questions",
-    "RegionToText", "TextToRegion", "Written", "families",
+    "Reasoned", "RegionToText", "Stepwise", "TextToRegion", "Written", "families",
 ]  # fmt: skip
 
 FAMILIES: dict[str, type[Asked]] = {
-    "vqa": Questions, "caption": Written, "findings": Written, "impression": Written, "report": Written,
+    "vqa": Questions, "reasoned": Reasoned, "stepwise": Stepwise,
+    "caption": Written, "findings": Written, "impression": Written, "report": Written,
     "presence": Presence, "classification": Classification, "text2region": TextToRegion,
     "bounding": TextToRegion, "pointing": TextToRegion, "region2text": RegionToText,
     "grounded_report": GroundedReport, "counting": Counted, "cnt_and_point": Counted, "count_and_box": Counted,
@@ -60,4 +62,4 @@ def families(
 
 def _answer(name: str, language: str) -> str:
     """Return the output grammar of a family; questions of a corpus have one for each kind of answer."""
-    return "" if name == "vqa" else templates().get(name, language).answer
+    return "" if issubclass(FAMILIES[name], Questions) else templates().get(name, language).answer

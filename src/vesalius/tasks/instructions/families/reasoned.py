@@ -13,9 +13,9 @@ from vesalius.data.records import Dialogue, Study
 from vesalius.data.releases.questions import IMAGE_TOKEN
 from vesalius.tasks.instructions.families.questions import Questions
 
-__all__ = ["OPTIONS", "SEPARATOR", "Reasoned", "Stepwise"]
+__all__ = ["OPTIONS", "SEPARATOR", "SEVERAL", "Reasoned", "Stepwise"]
 
-OPTIONS = "Options: "
+OPTIONS, SEVERAL = "Options: ", "Options (several may hold): "
 """Before the options of a question, on a line of their own."""
 SEPARATOR = "; "
 """Between options, and between the answers of a question that has several."""
@@ -51,11 +51,15 @@ class Stepwise(Questions):
         for number, turn in enumerate(turns, start=1):
             text = turn.text.replace(IMAGE_TOKEN, "").strip()
             if number == len(turns):
-                text = f"{text}\n{OPTIONS}{SEPARATOR.join(_listed(dialogue))}"
+                text = f"{text}\n{_lead(dialogue)}{SEPARATOR.join(_listed(dialogue))}"
             media = [scene.media(scene.study.image(name)) for name in turn.images]
             messages.append(Message(role=turn.role, parts=(*media, text)))
         messages.append(Message(role="assistant", parts=(SEPARATOR.join(_answers(dialogue)),)))
         return self.finished(scene, tuple(messages))
+
+
+def _lead(dialogue: Dialogue) -> str:
+    return SEVERAL if dialogue.answer_type == "multi_choice" else OPTIONS
 
 
 def _listed(dialogue: Dialogue) -> tuple[str, ...]:
