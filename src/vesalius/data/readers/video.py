@@ -49,6 +49,7 @@ __all__ = [
 # Codecs with packets that show nothing, so that packets cannot be counted for frames.
 _HIDDEN_FRAMES = ("vp8",)
 # A container's stated rate is taken where the frames' times agree with it this well; Matroska rounds to 1 ms.
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _RATE_TOLERANCE = 0.01
 
 
@@ -154,7 +155,7 @@ def _advanced(pictures: Iterator[Any], target: int, seen: _Seen) -> Any:
 
 
 def open_clip(path: str | Path, *, partial: bool = False) -> Clip:
-    """Open a video file or a DICOM file of several frames.
+    """Open a video file, or a DICOM or TIFF file of several frames.
 
     Args:
         path: the file; its format is found from the content.
@@ -173,11 +174,15 @@ def open_clip(path: str | Path, *, partial: bool = False) -> Clip:
         from vesalius.data.readers.cine import open_cine
 
         return open_cine(path)
+    if head[:4] in _TIFF:
+        from vesalius.data.readers.pages import open_pages
+
+        return open_pages(path)
     container = container_of(head)
     if not container:
         raise DataError(
             f"{path}: found content starting with {head[:8].hex()}; expected MP4, MOV, Matroska, WebM, AVI, MPEG, "
-            "ASF or DICOM"
+            "ASF, DICOM or TIFF"
         )
     return read_stream(path, container=container, partial=partial)
 
