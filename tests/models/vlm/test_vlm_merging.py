@@ -82,6 +82,7 @@ def test_retinavlms_size() -> None:
     assert model.count(PICTURE, (6, 6)) == 36
 
 
+@pytest.mark.evidence("infimed-foundation", "L2", "27 patches are pooled to 12 windows, constant maps stay constant")
 def test_pooling_27_to_12() -> None:
     model = built(3, 3, kind="pool", pooled=12, layers=1)
     nn.init.eye_(model.layers[0].weight)
@@ -99,6 +100,9 @@ def test_pooling_27_to_12() -> None:
     )
 
 
+@pytest.mark.evidence(
+    "infimed-foundation", "L2", "k of the grid's size is the identity, the same weights serve each k"
+)
 def test_pooling_to_the_grids_own_size_changes_nothing_and_weights_serve_every_size() -> None:
     whole, coarse = built(3, 4, kind="pool", pooled=27), built(3, 4, kind="pool", pooled=12)
     plain = built(3, 4, kind="mlp")
@@ -137,3 +141,19 @@ def test_the_perceiver_is_that_of_idefics() -> None:
     expected = ours.matrix(theirs(tokens.flatten(0, 1)[None])[0])
     # Sums in another order in double precision.
     torch.testing.assert_close(ours([Seen(tokens, (2, 2), volume)])[0], expected, rtol=0, atol=1e-12)
+
+
+def test_pictures_stay_whole_beside_merged_volumes() -> None:
+    model = built(4, 3, kind="mlp", merge=2, merge_by="mean", whole_pictures=True)
+    volume = Layout(kind="volume", views=3, size=(8, 8))
+    tokens, slices = drawn(1, 16, 4), drawn(3, 16, 4, seed=1)
+    picture, stack = model([Seen(tokens, (4, 4), PICTURE), Seen(slices, (4, 4), volume)])
+    assert (model.count(PICTURE, (4, 4)), model.count(volume, (4, 4))) == (16, 3 * 4)
+    torch.testing.assert_close(picture, model.layers(tokens[0]))
+    torch.testing.assert_close(stack, model.layers(merged(slices, (4, 4), merge=2, mean=True)).flatten(0, 1))
+
+
+@pytest.mark.parametrize("values", [{}, {"merge": 2}, {"merge": 2, "merge_by": "mean", "unpermuted": True}])
+def test_whole_pictures_need_tokens_of_one_width(values: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="whole_pictures"):
+        ConnectorConfig(kind="linear", whole_pictures=True, **values)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from vesalius.errors import did_you_mean
 
 __all__ = ["USES", "ConnectorConfig"]
 
-_MERGE = ("merge", "merge_by")
+_MERGE = ("merge", "merge_by", "whole_pictures")
 _PERCEPTRON = ("layers", "hidden", "norm")
 USES = MappingProxyType(
     {
@@ -44,6 +44,8 @@ class ConnectorConfig(Config):
     merge_by: Literal["join", "mean"] = "join"
     """Neighbours stand behind each other in one longer token (pixel shuffle of InternVL, merger of Qwen-VL), or their
     mean is taken (Hulu-Med)."""
+    whole_pictures: bool = False
+    """Neighbours are merged in volumes and clips alone; pictures keep all their tokens (Hulu-Med)."""
     unpermuted: bool = False
     """Compatibility: a map (F, rows, columns) is read as tokens without moving its first axis, as RetinaVLM's release
     does: each token then mixes features and places."""
@@ -87,5 +89,10 @@ class ConnectorConfig(Config):
             raise ValueError("hidden has no effect on a perceptron of one layer")
         if self.merge == 1 and self.merge_by != "join":
             raise ValueError("merge_by has no effect without merge")
+        if self.whole_pictures and (self.merge == 1 or self.merge_by != "mean" or self.unpermuted):
+            raise ValueError(
+                "whole_pictures needs merge above 1, merge_by mean and no unpermuted: single and merged tokens go "
+                "through the same weights"
+            )
         if self.without_tiles and (self.padded_tile_seen or self.tile_codes):
             raise ValueError("padded_tile_seen and tile_codes have no effect without_tiles")

@@ -103,21 +103,26 @@ class PerView(Connector):
     def of_view(self, grid: tuple[int, ...]) -> int:
         """Return how many tokens one view becomes."""
 
+    def is_whole(self, layout: Layout) -> bool:
+        """Whether the neighbours of a medium are not brought together: all its tokens go on as they are."""
+        return False
+
     def connect(self, media: Sequence[Seen]) -> list[Tensor]:
         """Views of one grid go through together, then the tokens of all media that stay."""
         counts = [self.count(seen.layout, seen.grid) for seen in media]
 
         def gathered(group: Sequence[Seen]) -> list[Tensor]:
-            tokens = self.gather(torch.cat([seen.tokens for seen in group]), group[0].grid)
+            tokens, first = torch.cat([seen.tokens for seen in group]), group[0]
+            tokens = tokens if self.is_whole(first.layout) else self.gather(tokens, first.grid)
             parts = torch.split(tokens, [seen.layout.views for seen in group])
             return [_staying(part, seen.layout) for part, seen in zip(parts, group, strict=True)]
 
-        kept = grouped(media, by=lambda seen: seen.grid, work=gathered)
+        kept = grouped(media, by=lambda seen: (seen.grid, self.is_whole(seen.layout)), work=gathered)
         return list(torch.split(self.project(torch.cat(kept)), counts)) if kept else []
 
     def count(self, layout: Layout, grid: tuple[int, ...]) -> int:
         """Return the tokens of all views, less those that are dropped or merged."""
-        each = self.of_view(grid)
+        each = math.prod(grid) if self.is_whole(layout) else self.of_view(grid)
         if layout.kept is None:
             return -(-layout.views // layout.merged) * each
         if self.places(grid) is None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vesalius.models.vlm.connector_settings import ConnectorConfig
 from vesalius.models.vlm.connectors._merging import merged, merged_grid
 from vesalius.models.vlm.connectors.base import PerView
+from vesalius.models.vlm.views import Layout
 
 __all__ = ["CONNECTOR", "Linear"]
 
@@ -29,6 +30,10 @@ class Linear(PerView):
     def build(self, width: int) -> nn.Module:
         """Return what takes merged tokens of a width to the language model's."""
         return nn.Linear(width, self.language_width)
+
+    def is_whole(self, layout: Layout) -> bool:
+        """Whether the medium is a picture and the settings leave pictures whole."""
+        return self.settings.whole_pictures and layout.kind == "image"
 
     def gather(self, tokens: Tensor, grid: tuple[int, ...]) -> Tensor:
         """Views (N, P, F) to (N, T, G)."""
