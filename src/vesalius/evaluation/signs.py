@@ -19,7 +19,7 @@ from vesalius.data.records import Image, Study
 from vesalius.errors import DataError
 from vesalius.virtual.files import encode_nifti
 
-__all__ = ["SIGNS", "Draw", "Media", "drawn", "sign_patch", "with_sign", "woven"]
+__all__ = ["SIGNS", "Draw", "Media", "drawn", "sign_patch", "stilled", "with_sign", "woven"]
 
 Media = dict[str, bytes | Path]
 """Files by the names that records have for them."""
@@ -74,6 +74,12 @@ def drawn(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
 def sign_patch(sign: str, *, cell: int) -> Grey:
     """Return a sign with its dark border, so many pixels a cell, (9 cell, 9 cell)."""
     return np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
+
+
+def stilled(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
+    """Return a volume all of whose slices are its middle one, with the sign at a random place of it."""
+    still = drawn(grey[len(grey) // 2], sign, rng)
+    return np.repeat(still[None], len(grey), axis=0)
 
 
 def woven(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
