@@ -20,7 +20,7 @@ from vesalius.data.records import Finding, Study, Text
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation.placed_signs import discs, placed_signs
-from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, with_sign, woven
+from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, stilled, with_sign, woven
 
 __all__ = ["plant", "plant_names", "plant_words", "require_plant"]
 
@@ -324,6 +324,9 @@ _PLANTS: dict[str, _Plant] = {
     "woven_signs_untold": _Plant(
         "woven signs that the picture shows and no report names",
         _signs(draw=woven, told=False),
+    ),
+    "still_signs": _Plant(
+        "signs in volumes all of whose slices are the middle one, named by the report", _signs(draw=stilled)
     ),
     "signs_of_text": _Plant("signs that the report names and the picture does not show", _signs(shown=False)),
 }
