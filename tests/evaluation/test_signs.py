@@ -12,7 +12,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.readers import read as read_pixels
 from vesalius.errors import DataError
 from vesalius.evaluation.plants import plant
-from vesalius.evaluation.signs import SIGNS, drawn, with_sign, woven
+from vesalius.evaluation.signs import SIGNS, drawn, stilled, with_sign, woven
 from vesalius.virtual.population import make
 
 
@@ -92,3 +92,9 @@ def test_clips_are_refused(volumes: Corpus):
     clip = replace(study, images=tuple(replace(image, kind="video") for image in study.images))
     with pytest.raises(DataError, match="cannot be planted in a video"):
         with_sign(volumes, clip, lambda grey: grey)
+
+
+def test_a_stilled_volume_repeats_its_middle_slice_with_the_sign():
+    grey = np.random.default_rng(0).random((6, 32, 40), dtype=np.float32)
+    out = stilled(grey, "cross", np.random.default_rng(1))
+    np.testing.assert_array_equal(out, np.broadcast_to(drawn(grey[3], "cross", np.random.default_rng(1)), out.shape))
