@@ -18,6 +18,7 @@ from vesalius.curation.steps.sample import largest_remainders
 from vesalius.errors import ConfigError, DataError
 
 
+@pytest.mark.evidence("infimed-foundation", "L2", "the gate keeps {4,5,3,4,5} and drops {4,5,2,4,5} for consistency")
 def test_the_cards_gate() -> None:
     least = dict.fromkeys(AXES, 3.0)
     assert gate(dict(zip(AXES, (4, 5, 3, 4, 5), strict=True)), least=least) == ""
@@ -33,6 +34,7 @@ def good() -> object:
     )  # fmt: skip
 
 
+@pytest.mark.evidence("infimed-foundation", "L2", "rules score each axis")
 @pytest.mark.parametrize(
     ("axis", "value", "change"),
     [
@@ -55,6 +57,7 @@ def test_texts_that_contradict_the_picture() -> None:
     assert rule_scores(study("s", path="p.png", text="@@ ## $$ %% ^^ && **")).readability == 1.0
 
 
+@pytest.mark.evidence("infimed-foundation", "L2", "the gate finds planted noise that rules can see")
 def test_the_gate_finds_planted_noise() -> None:
     """Of 200 sentences about one finding, 60 get the label of another study: sides and denials betray them."""
     rng = np.random.default_rng(0)

@@ -237,11 +237,27 @@ def test_gmai_converts_annotations(folder: Folder) -> None:
     assert known["segmentation"].boxes == (Box(70, 40, 80, 60),)
     assert (known["segmentation"].area_percent, known["segmentation"].side) == (2.0, "left")
     kept, _ = run(step_kind("gmai_vl")(), [made], folder)
-    for dialogue, text in zip(kept[0].dialogues, kept[0].texts, strict=True):
+    asked = [dialogue for dialogue in kept[0].dialogues if dialogue.answer_type == "open"]
+    for dialogue, text in zip(asked, kept[0].texts, strict=True):
         facts = gmai_vl.facts_of(dialogue)
         assert facts["record"].startswith("a/i/")
         assert "lung nodule" in text.text
         assert dialogue.answer == text.text
+
+
+@evidence("gmai-vl", "L2", "a label gives a caption and a choice, whose other options the study does not show")
+def test_gmai_label_gives_caption_and_choice() -> None:
+    findings = (present("lung_nodule", "left"), present("edema"), absent("pneumothorax"), absent("cardiomegaly"))
+    one = study("a", path="p.png", findings=findings)
+    facts = next(facts for facts in gmai_vl.extract(one, Folder(Path())) if facts.label == "lung_nodule")
+    labels = gmai_vl.labels_of([one])
+    rng = np.random.default_rng(0)
+    asked, choice = gmai_vl.questions(one, facts, "A text.", rng=rng, labels=labels, options=4)
+    assert (asked.answer, asked.answer_type) == ("A text.", "open")
+    assert choice.answer == "lung nodule"
+    assert sorted(choice.options) == ["cardiomegaly", "lung nodule", "pneumothorax"], "edema is there, too"
+    assert gmai_vl.facts_of(choice) == gmai_vl.facts_of(asked)
+    assert len(gmai_vl.questions(one, facts, "A text.", rng=rng, labels=labels, options=1)) == 1
 
 
 def test_gmai_drops_what_a_guessing_writer_says(folder: Folder) -> None:
@@ -250,6 +266,7 @@ def test_gmai_drops_what_a_guessing_writer_says(folder: Folder) -> None:
     assert decide(study("a", path="p.png", findings=(present("lung_nodule"),))) == Dropped("label missing")
 
 
+@evidence("gmai-vl", "L2", "the share of a set is sample_ratio × length of the sum, and a ratio may exceed 1")
 def test_gmai_shares() -> None:
     sets = {"a": {"length": 100, "sample_ratio": 2}, "b": {"length": 300, "sample_ratio": 0.5}, "c": {"length": 50}}
     # 200, 150, 50 of 400
@@ -261,8 +278,14 @@ def test_gmai_shares() -> None:
 @evidence("gmai-vl", "L1", "the recipe makes captions of virtual patients, all of which agree with their facts")
 def test_gmai_on_virtual_patients(chest: Corpus, tmp_path: Path) -> None:
     made = check_recipe("gmai-vl", chest, tmp_path)
-    records = [gmai_vl.facts_of(dialogue)["record"] for one in made for dialogue in one.dialogues]
+    every = [dialogue for one in made for dialogue in one.dialogues]
+    records = [gmai_vl.facts_of(dialogue)["record"] for dialogue in every if dialogue.answer_type == "open"]
     assert len(records) == len(set(records)) > 30
+    choices = [dialogue for dialogue in every if dialogue.answer_type == "choice"]
+    assert len(choices) > 10
+    for dialogue in choices:
+        assert dialogue.answer in dialogue.options
+        assert len(set(dialogue.options)) == 4
 
 
 # Captions made of labels, as UniMed-CLIP does

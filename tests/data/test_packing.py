@@ -28,6 +28,7 @@ def padded_share(lengths: NDArray[np.int64], batch: int) -> float:
     return float(cut.sum() / (cut.max(axis=1) * batch).sum())
 
 
+@pytest.mark.evidence("infimed-foundation", "L2", "packing is best fit decreasing")
 def test_best_fit_decreasing_by_hand() -> None:
     # Decreasing: 7 opens A, 6 opens B, 4 fits B (room 4, tight), 3 fits A (room 3, tight), 2 and 1 open C.
     packs = pack([2, 7, 3, 6, 4, 1], budget=10)
@@ -36,6 +37,9 @@ def test_best_fit_decreasing_by_hand() -> None:
     assert packs.utilisation == pytest.approx(23 / 30)
 
 
+@pytest.mark.evidence(
+    "infimed-foundation", "L2", "packs are filled to 95 % and more on a log-normal mix, padding to about half"
+)
 def test_utilisation_on_a_log_normal_mix_against_padding() -> None:
     lengths = log_normal()
     assert pack(lengths, budget=BUDGET).utilisation > 0.99
@@ -44,6 +48,7 @@ def test_utilisation_on_a_log_normal_mix_against_padding() -> None:
     assert 0.45 < padded_share(lengths, 4) < 0.55
 
 
+@pytest.mark.evidence("infimed-foundation", "L2", "no sample is split, lost or doubled")
 @settings(max_examples=60, deadline=None)
 @given(lengths=st.lists(st.integers(1, 50), max_size=80), window=st.integers(0, 30))
 def test_no_row_is_cut_lost_or_doubled(lengths: list[int], window: int) -> None:

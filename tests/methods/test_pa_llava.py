@@ -37,7 +37,7 @@ TALK = ("run.report_to=[]", "data.validation=null", "model.views.channels=3")
 def tissue(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Twelve patients with a field of a tissue section, captions and questions."""
     folder = tmp_path_factory.mktemp("tissue")
-    patients = make(folder / "patients", patients=16, preset="pathology", image_size=40)
+    patients = make(folder / "patients", patients=16, preset="pathology", image_size=64)
     return write_questions(patients, folder / "corpus")
 
 

@@ -12,9 +12,11 @@ mask, not from the middle. Stages, packing and scores need a model and belong to
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
+
+import numpy as np
 
 from vesalius.curation.base import Decision, Dropped, Files, Outcome, Stage, Step, chance
 from vesalius.curation.facts import contains, read_findings, sides_said
@@ -27,7 +29,7 @@ from vesalius.paper import Paper
 
 __all__ = [
     "PAPER", "STEP", "Facts", "GmaiVL", "Writer", "check", "converter", "effective_shares", "extract", "facts_of",
-    "write_caption",
+    "labels_of", "questions", "write_caption",
 ]  # fmt: skip
 
 PAPER = Paper(
@@ -183,12 +185,14 @@ def effective_shares(sets: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class GmaiVL(Step):
-    """Each fact gives a caption and a question; a study none of whose facts could be put into words is dropped."""
+    """Each fact gives a caption and a question, a label a choice; a study whose facts fit no words is dropped."""
 
     most: int = 6
     """Facts of a study."""
     spare: tuple[str, ...] = field(default=())
     """Labels and structures that nothing is written of."""
+    options: int = 4
+    """Labels that a choice offers, the right one among them; fewer than 2 ask for no choice."""
 
     def prepare(self, stage: Stage) -> Decision:
         """Use the writer that fills sentences."""
@@ -197,6 +201,7 @@ class GmaiVL(Step):
 
 def converter(write: Writer, stage: Stage, settings: GmaiVL) -> Decision:
     """Return what is done with each study for a writer of one's own."""
+    labels = labels_of(stage.studies)
 
     def decide(study: Study) -> Outcome:
         known = [facts for facts in extract(study, stage.files) if facts.label not in settings.spare]
@@ -204,16 +209,15 @@ def converter(write: Writer, stage: Stage, settings: GmaiVL) -> Decision:
         texts: list[Text] = []
         dialogues: list[Dialogue] = []
         refused = ""
-        for number, place in enumerate(sorted(order.tolist())):
+        for place in sorted(order.tolist()):
             facts = known[place]
             text = write(facts)
-            fault = check(text, facts)
-            if fault:
+            if fault := check(text, facts):
                 refused = fault
                 continue
-            image = facts.record.split("/")[1] if facts.task == "classification" else _image_of(study, facts)
-            texts.append(Text(text=text, role="caption", images=(image,)))
-            dialogues.append(_question(study, facts, text, number, image, stage.seed))
+            rng = chance(stage.seed, study.id, f"gmai-vl/{facts.record}")
+            texts.append(Text(text=text, role="caption", images=(_image_of(study, facts),)))
+            dialogues += questions(study, facts, text, rng=rng, labels=labels, options=settings.options)
         if known and not texts:
             return Dropped(refused)
         return replace(study, texts=(*study.texts, *texts), dialogues=(*study.dialogues, *dialogues))
@@ -221,19 +225,50 @@ def converter(write: Writer, stage: Stage, settings: GmaiVL) -> Decision:
     return decide
 
 
-def _image_of(study: Study, facts: Facts) -> str:
-    return study.regions[int(facts.record.rsplit("-", 1)[1])].image
+def labels_of(studies: Iterable[Study]) -> tuple[str, ...]:
+    """Return all labels that findings of the studies have, present or not, which choices are made of."""
+    return tuple(sorted({one.concept for study in studies for one in study.findings} - {"no_finding"}))
 
 
-def _question(study: Study, facts: Facts, text: str, number: int, image: str, seed: int) -> Dialogue:
-    rng = chance(seed, study.id, f"gmai-vl/{facts.record}")
+def questions(
+    study: Study, facts: Facts, text: str, *, rng: np.random.Generator, labels: Sequence[str], options: int
+) -> list[Dialogue]:
+    """Return the dialogue that asks for a text, and a choice among labels where the facts are a finding.
+
+    Args:
+        study: that the facts are of.
+        facts: stored with each dialogue.
+        text: the answer of the first one.
+        rng: of the wording and of what else is offered.
+        labels: of the corpus; those that the study states as present are not offered as wrong ones.
+        options: labels that are offered, the right one among them.
+    """
+    image, source = _image_of(study, facts), f"gmai-vl {facts.as_json()}"
     asked = wording("describe_briefly", rng, picture=facts.picture)
     if study.image(image).kind != "image" and facts.frame is not None:
         asked = f"Slice or frame {facts.frame + 1}: {asked}"
     turns = (Turn(role="user", text=asked, images=(image,)), Turn(role="assistant", text=text))
-    return Dialogue(
-        id=f"gmai-vl-{number}", turns=turns, answer=text, answer_type="open", source=f"gmai-vl {facts.as_json()}",
-    )  # fmt: skip
+    name = f"gmai-vl-{facts.record.rsplit('/', 1)[1]}"
+    made = [Dialogue(id=name, turns=turns, answer=text, answer_type="open", source=source)]
+    others = [label for label in labels if label != facts.label and study.status(label) != "present"]
+    if facts.task == "classification" and facts.label != "no_finding" and others and options > 1:
+        drawn = rng.permutation(len(others))[: options - 1]
+        offered = [_spoken(label) for label in (facts.label, *(others[place] for place in drawn))]
+        asked = f"Which finding does this {facts.picture} show?"
+        made.append(
+            Dialogue(
+                id=f"{name}-choice", turns=(Turn(role="user", text=asked, images=(image,)),), answer=offered[0],
+                answer_type="choice", options=tuple(offered[place] for place in rng.permutation(len(offered))),
+                source=source,
+            )
+        )  # fmt: skip
+    return made
+
+
+def _image_of(study: Study, facts: Facts) -> str:
+    if facts.task == "classification":
+        return facts.record.rsplit("/", 2)[1]
+    return study.regions[int(facts.record.rsplit("-", 1)[1])].image
 
 
 def facts_of(dialogue: Dialogue) -> Mapping[str, Any]:

@@ -40,6 +40,10 @@ def talk(tmp_path: Path):
     return model, reader, conversations
 
 
+@pytest.mark.evidence(
+    "infimed-foundation", "L2", "the loss of a pack is the mean over all target tokens of the separate ones"
+)
+@pytest.mark.evidence("gmai-vl", "L2", "the loss of a pack is the mean over all target tokens of the separate ones")
 def test_packing_changes_no_loss_and_no_gradient(talk) -> None:
     model, reader, conversations = talk
     gradients = []
@@ -60,6 +64,8 @@ def test_packing_changes_no_loss_and_no_gradient(talk) -> None:
     assert torch.allclose(gradients[0][1], gradients[1][1], atol=_ROUNDING)
 
 
+@pytest.mark.evidence("infimed-foundation", "L2", "packed samples do not see each other")
+@pytest.mark.evidence("gmai-vl", "L2", "packed samples do not see each other")
 def test_a_packed_conversation_sees_no_other(talk, tmp_path: Path) -> None:
     model, reader, conversations = talk
     before = _answers(model, _batch(reader, conversations, packed=True))
