@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,11 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study, Text
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError, did_you_mean
+from vesalius.evaluation.asked_signs import asked_signs, named_sign, sign_tree
+from vesalius.evaluation.curated import annotated, asked_of, gated, mislabelled
 from vesalius.evaluation.placed_signs import discs, placed_signs
 from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, stilled, with_sign, woven
+from vesalius.evaluation.tiled_signs import bright_quarter, grains
 
 __all__ = ["plant", "plant_names", "plant_words", "require_plant"]
 
@@ -281,11 +285,29 @@ def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int],
     return prepare
 
 
+_SIGN_LABELS = tuple(f"{name}_sign" for name in SIGNS)
+
+
+def _annotated_signs(corpus: Corpus, seed: int) -> Change:
+    return annotated(corpus, seed, before=_signs(draw=woven)(corpus, seed), labels=_SIGN_LABELS)
+
+
+def _mislabelled_signs(corpus: Corpus, seed: int) -> Change:
+    return mislabelled(corpus, seed, before=asked_of(_signs(draw=woven)(corpus, seed)))
+
+
 _PLANTS: dict[str, _Plant] = {
     "placed_signs": _Plant(
         "two of eight signs side by side, each with its box, named by the report", _each(placed_signs)
     ),
     "discs": _Plant("none to five discs, each with its box, counted by the report", _each(discs)),
+    "annotated": _Plant("captions and choices written from the findings, in place of all that was told", annotated),
+    "annotated_signs": _Plant("woven signs, with captions and choices written from them", _annotated_signs),
+    "guessed": _Plant("training captions and choices by a writer who guesses", partial(annotated, guessed=True)),
+    "mislabelled": _Plant("three of ten training studies are told of another one", mislabelled),
+    "mislabelled_signs": _Plant("woven signs, of which three of ten are told of another study", _mislabelled_signs),
+    "gated": _Plant("training studies that the quality gate drops are told nothing of", gated),
+    "gated_at_random": _Plant("as many training studies, drawn, are told nothing of", partial(gated, at_random=True)),
     "shuffled_texts": _Plant("every training study has the texts of another one", _shuffled_texts),
     "signs": _Plant("one of eight signs at a random place of the picture, named by the report", _signs()),
     "signs_untold": _Plant("signs that the picture shows and no report names", _signs(told=False)),
@@ -324,6 +346,19 @@ _PLANTS: dict[str, _Plant] = {
     "woven_signs_untold": _Plant(
         "woven signs that the picture shows and no report names",
         _signs(draw=woven, told=False),
+    ),
+    "asked_signs": _Plant(
+        "woven signs, about which questions ask whether they are one that is named, with the reason for the answer",
+        _each(asked_signs),
+    ),
+    "grains": _Plant(
+        "one of four grains, which are lost where the picture is halved, and a question which", _each(grains)
+    ),
+    "bright_quarter": _Plant("one quarter of the picture is brighter, and a question which", _each(bright_quarter)),
+    "named_sign": _Plant("woven signs, whose name a question asks for in the same words", _each(named_sign)),
+    "sign_tree": _Plant(
+        "signs woven into a quarter of the picture, asked for by a tree of questions: whether, which, where",
+        _each(sign_tree),
     ),
     "still_signs": _Plant(
         "signs in volumes all of whose slices are the middle one, named by the report", _signs(draw=stilled)
