@@ -244,19 +244,30 @@ def new_method(recipe: ConversationRecipe, tokenizer: Any) -> ConversingMethod:
 
 
 def open_sources(recipe: ConversationRecipe, *, split: str) -> dict[str, Source]:
-    """Open the sources for a split; those without conversations for it are left out.
+    """Open the sources for a split that some stage draws from; those without conversations for it are left out.
 
     Raises:
         ConfigError: a family without a corpus. DataError: nothing is left to train on.
     """
     found: dict[str, Source] = {}
     corpus = _corpus(recipe, split)
+    drawn = _drawn(recipe)
     for name, settings in recipe.data.sources.items():
+        if name not in drawn:
+            continue
         source = _source(name, settings, corpus, recipe, training=split == recipe.data.train)
         if source is not None and len(source):
             found[name] = source
     if not found and split == recipe.data.train:
         raise DataError(f"recipe {recipe.name}: no source has a conversation in the split {split!r}")
+    return found
+
+
+def _drawn(recipe: ConversationRecipe) -> set[str]:
+    """Return the sources that some stage draws from."""
+    found: set[str] = set()
+    for stage in recipe.stages.values():
+        found |= {name for name in recipe.data.sources if not stage.mixture or stage.mixture.get(name, 0) > 0}
     return found
 
 
