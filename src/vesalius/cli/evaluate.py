@@ -1,6 +1,7 @@
 """Evaluate a model on a corpus or on benchmarks: scores with intervals, controls, passports and a report.
 
 vesalius evaluate runs/convirt --on corpora/chest
+vesalius evaluate runs/vlm --on corpora/chest --parts vqa
 vesalius evaluate 'openai:http://localhost:8000/v1#medgemma' --on mediconfusion --data releases/mediconfusion
 vesalius evaluate control:majority --on mediconfusion --twin
 vesalius evaluate runs/vlm --on mediconfusion --twin --rescore --conventions all
@@ -42,7 +43,9 @@ def evaluate(
         bool, typer.Option("--twin", help="Benchmark: ask about virtual patients in its layout.")
     ] = False,
     patients: Annotated[int, typer.Option(help="Benchmark: virtual patients of a twin.")] = 40,
-    parts: Annotated[str, typer.Option(help="Benchmark: parts, separated by commas.")] = "",
+    parts: Annotated[
+        str, typer.Option(help="Benchmark: parts, separated by commas. Corpus: families of questions, such as vqa.")
+    ] = "",
     arm: Annotated[str, typer.Option(help="Benchmark: way to put the questions.")] = "",
     shots: Annotated[int, typer.Option(help="Benchmark: demonstrations before each question.")] = 0,
     prompt_search: Annotated[
@@ -82,7 +85,7 @@ def evaluate(
     names = _split(on)
     benchmarks = all(name.replace("-", "_") in question_benchmarks() for name in names)
     asked: dict[str, Any] = {}
-    if benchmarks:
+    if benchmarks or parts:
         asked = shared | {
             "split": split,
             "twin": twin,
@@ -101,9 +104,12 @@ def evaluate(
             "safety_items": safety_items,
             "contamination": contamination,
         }
+    if benchmarks:
         found = [
             _benchmark(model, name, data=data, out=out, several=len(names) > 1, settings=asked) for name in names
         ]
+    elif parts:
+        found = [_questions(model, on, out=out, settings=asked)]
     else:
         _require_corpus(on, question_benchmarks())
         found = [_corpus(model, on, split, _split(tasks), out, contamination, resume, shared)]
@@ -143,6 +149,17 @@ def _benchmark(model: str, name: str, *, data: str, out: str, several: bool, set
     return answer_benchmark(
         model, on=name, data=folders[0] or None, out=folders[1] or None, progress=progress, **settings
     )
+
+
+def _questions(model: str, on: str, *, out: str, settings: dict[str, Any]) -> Any:
+    """Ask what families of questions ask about the studies of a corpus."""
+    from vesalius.data.corpus import Corpus
+    from vesalius.evaluation.answering.run import answer_benchmark
+    from vesalius.evaluation.corpus_questions import CorpusQuestions
+
+    corpus = Corpus.open(on)
+    questions = CorpusQuestions(corpus, asked={family: (family, "en") for family in settings["parts"]})
+    return answer_benchmark(model, on=questions, data=corpus.root, out=out or None, progress=progress, **settings)
 
 
 def _pairs(model: str, base: str, found: list[Any], *, settings: dict[str, Any]) -> list[Any]:
