@@ -219,7 +219,7 @@ def test_beams_find_an_answer_at_least_as_likely(model: ConversingPredictor, tmp
     requests = many(tmp_path)
     greedy = replies(model, requests)
     beams = replies(model, [replace(one, decoding=replace(LONG, beams=4)) for one in requests])
-    # No token ends these answers, so that all are of nine tokens and beams keep the greedy one unless a likelier is there.
+    # No token ends these answers: all are of nine tokens, and beams keep the greedy one unless a likelier is there.
     assert {reply.finish for reply in greedy.values()} == {"length"}
     better = [beams[name].log_probability - greedy[name].log_probability for name in greedy]
     assert all(gain > -1e-3 for gain in better)

@@ -88,7 +88,9 @@ def predict(
         CapabilityError: the model cannot embed images or texts.
     """
     if not texts and not labels:
-        raise ConfigError("nothing to predict: give a text, or labels such as pneumothorax,pleural_effusion")
+        raise ConfigError(
+            "nothing to predict: give a text, labels such as pneumothorax,pleural_effusion, or --ask a question"
+        )
     if not images:
         raise ConfigError("no image is named")
     predictor = open_predictor(model)
