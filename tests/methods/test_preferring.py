@@ -1,4 +1,4 @@
-"""What methods of preference pairs share: log-probabilities, the three kinds of reference, KTO's mismatched answers."""
+"""What methods of preference pairs share: log-probabilities, three kinds of reference, KTO's mismatched answers."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Box, Finding, Region, Study, Text
 from vesalius.evaluation.signs import SIGNS, Grey, Media, sign_patch, with_sign
 
-__all__ = ["DISC", "discs", "placed_signs"]
+__all__ = ["DISC", "FINDINGS", "discs", "finding_signs", "half_told", "placed_signs"]
 
 DISC = "disc"
 """Concept of what is counted."""
@@ -26,6 +26,14 @@ _SHARE = 3
 """A sign covers about one third of the shorter side, so that two of them stand side by side."""
 _SIDE = 9
 """Cells of a sign with its border."""
+FINDINGS = {
+    "ring": ("pneumothorax", "pneumothorax"), "cross": ("edema", "pulmonary edema"),
+    "star": ("consolidation", "consolidation"), "bar": ("lung_nodule", "nodule"),
+    "post": ("pleural_effusion", "pleural effusion"), "stairs": ("fibrosis", "fibrosis"),
+    "corner": ("cardiomegaly", "cardiomegaly"), "grid": ("emphysema", "emphysema"),
+}  # fmt: skip
+"""What a sign stands for where it is told as a finding of the chest: its concept and its word."""
+_NOTHING = "There is a picture."
 
 
 def placed_signs(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
@@ -80,6 +88,30 @@ def discs(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study
         return out
 
     return with_sign(corpus, _told(study, boxes, (DISC,), said), draw)
+
+
+def finding_signs(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
+    """Put one sign into the picture with its box; the report tells it as a finding of the chest."""
+    rows, columns = _size(study)
+    side = max(1, round(min(rows, columns) / _SHARE))
+    cells = np.arange(side) * _SIDE // side
+    sign = SIGNS[int(rng.integers(len(SIGNS)))]
+    top, left = (int(rng.integers(length - side + 1)) for length in (rows, columns))
+    concept, word = FINDINGS[sign]
+
+    def draw(grey: Grey) -> Grey:
+        out = np.array(grey, np.float32)
+        out[..., top : top + side, left : left + side] = sign_patch(sign, cell=1)[np.ix_(cells, cells)]
+        return out
+
+    asked = tuple(name for name, _ in FINDINGS.values())
+    told = _told(study, {concept: [_box(top, left, side)]}, asked, f"There is {word}.")
+    return with_sign(corpus, told, draw)
+
+
+def half_told(study: Study, rng: np.random.Generator) -> Study:
+    """Let the report of every other study, drawn, tell nothing."""
+    return study if rng.random() < 0.5 else replace(study, texts=(Text(text=_NOTHING, role="findings"),))
 
 
 def _size(study: Study) -> tuple[int, int]:

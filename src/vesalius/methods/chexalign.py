@@ -13,9 +13,33 @@ from dataclasses import dataclass
 
 from vesalius.methods._preferring import PreferringConfig, PreferringMethod
 from vesalius.models.vlm.model import VisionLanguageModel
-from vesalius.paper import Paper
+from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
 
 __all__ = ["METHOD", "PAPER", "SETTINGS", "CheXalign", "CheXalignConfig", "build"]
+
+_GREEN = "GREEN on MIMIC-CXR up to +57.4 % over the supervised model, of all algorithms"
+
+
+def _raises(algorithm: str) -> Claim:
+    """Say that an algorithm raises the judge, against supervised training that goes on for as many rows."""
+    return Claim(
+        name=algorithm,
+        sentence=f"A report model's own reports, ranked by a judge and learnt by {algorithm.upper()}, make those of "
+        "unseen patients truer than more supervised training does.",
+        factor="what is learnt after the supervised stage: pairs, or the reports again",
+        on={"method.algorithm": algorithm, "stages.alignment.supervised": False},
+        off={"method.algorithm": "dpo", "stages.alignment.supervised": True},
+        task="corpus.reports",
+        metric="fact_f1",
+        label="all",
+        published=_GREEN,
+        control=PositiveControl(
+            sentence="Every other training report tells nothing: a model that imitates them tells nothing, too, and "
+            "the judge prefers those of its reports that tell what is there.",
+            data=ClaimData(plant="half_told"),
+        ),
+    )
+
 
 PAPER = Paper(
     slug="chexalign",
@@ -24,6 +48,7 @@ PAPER = Paper(
     arxiv="2410.07025",
     venue="ACL 2025",
     code="StanfordMIMI/CheXalign, Apache-2.0",
+    claims=tuple(_raises(algorithm) for algorithm in ("dpo", "ipo", "kto", "orpo", "r-dpo")),
 )
 
 

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 
 from vesalius.methods._preferring import PreferringConfig, PreferringMethod
 from vesalius.models.vlm.model import VisionLanguageModel
-from vesalius.paper import Paper
+from vesalius.paper import Claim, ClaimData, Paper, PositiveControl
 
 __all__ = ["METHOD", "PAPER", "SETTINGS", "MMedPO", "MMedPOConfig", "build"]
+
+_TEXT, _VISUAL = "data.sources.text_pairs.pairs", "data.sources.visual_pairs.pairs"
+_SIGNS = ClaimData(plant="finding_signs")
 
 PAPER = Paper(
     slug="mmedpo",
@@ -25,6 +28,68 @@ PAPER = Paper(
     arxiv="2412.06141",
     venue="ICML 2025",
     code="aiming-lab/MMedPO, Apache-2.0",
+    claims=(
+        Claim(
+            name="preferences",
+            sentence="Weighted pairs of texts and of pictures make a model's answers truer than more supervised "
+            "training does.",
+            factor="stages.preference.supervised",
+            on=False,
+            off=True,
+            task="corpus.answers",
+            metric="fact_f1",
+            label="all",
+            published="SLAKE closed, after supervised training: 65.62 → 75.24",
+            control=PositiveControl(
+                sentence="One sign, which the report tells as a finding; answers of the model that name another one "
+                "are its worse sides.",
+                data=_SIGNS,
+            ),
+        ),
+        Claim(
+            name="weights",
+            sentence="Pairs weighted by their clinical relevance teach more than pairs that all count alike.",
+            factor=f"{_TEXT}.weights",
+            on="urgency",
+            off="none",
+            task="corpus.answers",
+            metric="fact_f1",
+            label="all",
+            published="SLAKE 55.65 → 57.62 with text pairs, IU X-Ray 19.30 → 25.00 with visual pairs",
+            control=PositiveControl(
+                sentence="Four of ten text pairs are turned round, and the weight of these is 0.",
+                data=_SIGNS,
+                settings=(f"{_TEXT}.turned=0.4", f"{_TEXT}.normalised=false"),
+            ),
+        ),
+        Claim(
+            name="with-pictures",
+            sentence="Pairs of texts and of pictures teach more than as many pairs of texts alone.",
+            factor=f"{_VISUAL}.maker",
+            on="noised",
+            off="hallucinated",
+            task="corpus.answers",
+            metric="fact_f1",
+            label="all",
+            published="SLAKE closed, DPO to MMedPO: 62.02 → 73.08",
+            control=PositiveControl(sentence="One sign with its box, whose loss is seen.", data=_SIGNS),
+        ),
+        Claim(
+            name="with-texts",
+            sentence="Pairs of texts and of pictures teach more than as many pairs of pictures alone.",
+            factor=f"{_TEXT}.maker, with its weights",
+            on={f"{_TEXT}.maker": "hallucinated", f"{_TEXT}.weights": "urgency"},
+            off={f"{_TEXT}.maker": "noised", f"{_TEXT}.weights": "none"},
+            task="corpus.answers",
+            metric="fact_f1",
+            label="all",
+            published="SLAKE closed, DPO to MMedPO: 62.02 → 73.08",
+            control=PositiveControl(
+                sentence="One of eight signs: that a picture shows one teaches nothing of which one it is.",
+                data=_SIGNS,
+            ),
+        ),
+    ),
 )
 
 

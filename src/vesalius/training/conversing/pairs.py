@@ -64,9 +64,11 @@ def stage_sources(
     Raises:
         ConfigError: a source whose conversations are no pairs. DataError: no pair could be made.
     """
-    if sides_of(recipe) == 1:
-        return train, validation
     stage = next(iter(recipe.stages.values()))
+    if sides_of(recipe) == 1:
+        unread = {name for name, one in recipe.data.sources.items() if one.pairs and name not in stage.mixture}
+        held = {name: source for name, source in (validation or {}).items() if name not in unread}
+        return train, held or None
     chosen = {name: source for name, source in train.items() if not stage.mixture or name in stage.mixture}
     maker = _Maker(recipe, method, tokenizer, folder / PAIRS)
     made: Sources = {name: maker.pairs(name, source) for name, source in chosen.items()}
@@ -110,7 +112,7 @@ class _Maker:
         rows = np.unique(np.linspace(0, len(source) - 1, most).round().astype(int)).tolist()
         tally = PairTally()
         seed = 2 * self._seed + (_VALIDATION_SEED if validation else 0)
-        pairs = list(counted(_written(self._outcomes(source, rows, settings, seed)), tally))
+        pairs = list(counted(self._outcomes(source, rows, settings, seed), tally))
         if not pairs:
             raise DataError(f"data.sources.{name}: none of {len(rows)} conversations gave a pair: {tally.as_dict()}")
         # Errors are put in to be learnt from; what is validated on is right.
@@ -125,39 +127,31 @@ class _Maker:
         self, source: CorpusSource, rows: Sequence[int], settings: PairSettings, seed: int
     ) -> Iterator[Outcome]:
         """Yield what the maker makes of some rows."""
-        if settings.maker == "sampled":
-            yield from self._judged(source, rows, settings, seed)
-            return
-        pixels = NoisedPictureConfig(region=settings.region, noise=NoiseConfig(kind=settings.noise))
-        for row in rows:
-            conversation, study = source.conversation(row), source.study(row)
-            if settings.maker == "hallucinated":
-                yield hallucinated_pair(conversation, study=study, seed=seed)
-            else:
-                folder = self._folder / "media"
-                folder.mkdir(parents=True, exist_ok=True)
-                yield noised_pair(conversation, folder, study=study, files=source.corpus, settings=pixels, seed=seed)
-
-    def _judged(
-        self, source: CorpusSource, rows: Sequence[int], settings: PairSettings, seed: int
-    ) -> Iterator[Outcome]:
-        """Yield pairs of the model's own answers."""
-        judge = judge_named(settings.judge)
         kept = [row for row in rows if not source.conversation(row).objects]
         yield from (Dropped(REGIONS) for _ in range(len(rows) - len(kept)))
-        asked = [source.conversation(row) for row in kept]
-        answers = sampled_answers(
-            self._method, self._reader, asked, number=settings.candidates, temperature=settings.temperature,
-            longest=settings.longest, seed=seed,
+        judge = judge_named(settings.judge)
+        pixels = NoisedPictureConfig(region=settings.region, noise=NoiseConfig(kind=settings.noise))
+        media = self._folder / "media"
+        for row, candidates in zip(kept, self._candidates(source, kept, settings, seed), strict=True):
+            conversation, study = source.conversation(row), source.study(row)
+            if settings.maker == "sampled":
+                yield judged_pair(conversation, candidates, judge, study=study)
+            elif settings.maker == "hallucinated":
+                yield hallucinated_pair(conversation, study=study, seed=seed, candidates=candidates)
+            else:
+                media.mkdir(parents=True, exist_ok=True)
+                yield noised_pair(conversation, media, study=study, files=source.corpus, settings=pixels, seed=seed)
+
+    def _candidates(
+        self, source: CorpusSource, rows: Sequence[int], settings: PairSettings, seed: int
+    ) -> Iterator[tuple[str, ...]]:
+        """Yield the model's own answers to each row, where the maker looks at them."""
+        if settings.maker == "noised" or not settings.candidates:
+            return iter([()] * len(rows))
+        return sampled_answers(
+            self._method, self._reader, [source.conversation(row) for row in rows], number=settings.candidates,
+            temperature=settings.temperature, longest=settings.longest, seed=seed,
         )  # fmt: skip
-        for row, conversation, candidates in zip(kept, asked, answers, strict=True):
-            yield judged_pair(conversation, candidates, judge, study=source.study(row))
-
-
-def _written(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-    """Leave out by name what no row can hold."""
-    for outcome in outcomes:
-        yield Dropped(REGIONS) if isinstance(outcome, Conversation) and outcome.objects else outcome
 
 
 def _weighed(pairs: Sequence[Conversation], settings: PairSettings, seed: int) -> list[Conversation]:
@@ -165,9 +159,8 @@ def _weighed(pairs: Sequence[Conversation], settings: PairSettings, seed: int) -
     turned = [bool(chance(seed, pair.id, "turned").random() < settings.turned) for pair in pairs]
     weights = [pair.weight for pair in pairs]
     if settings.weights == "urgency":
-        weights = [consensus(pair, _RATERS).score for pair in pairs]
-    elif settings.weights == "known":
-        weights = [0.0 if wrong else 1.0 for wrong in turned]
+        rated = [consensus(pair, _RATERS).score for pair in pairs]
+        weights = [0.0 if wrong else score for score, wrong in zip(rated, turned, strict=True)]
     if settings.normalised:
         weights = normalised(weights).tolist()
     made = [_turned(pair) if wrong else pair for pair, wrong in zip(pairs, turned, strict=True)]

@@ -24,25 +24,26 @@ class PairSettings(Config):
 
     maker: Literal["sampled", "hallucinated", "noised"]
     """sampled: the model answers several times, and a judge takes the best and the worst (CheXalign); hallucinated:
-    the reference beside one that rules made wrong; noised: the same answer about a picture without its lesion
+    the reference beside the model's answer with the most untrue facts, or where none is untrue, beside the reference
+    that rules made wrong; noised: the same answer about a picture without its lesion
     (MMedPO)."""
     most: int = 0
     """Conversations of a split that pairs are made of, spread evenly; all where 0."""
     candidates: int = 4
-    """sampled: answers to each question."""
+    """sampled, hallucinated: answers of the model to each question; 0 for hallucinations by rules alone."""
     temperature: float = 1.0
-    """sampled."""
+    """Of the model's answers."""
     longest: int = 256
-    """sampled: tokens of an answer, at most."""
+    """Tokens of an answer of the model, at most."""
     judge: str = "facts"
     """sampled: a name of `vesalius.curation.preferences.judging.JUDGES`."""
     region: Literal["lesion", "whole"] = "lesion"
     """noised: the study's masks or boxes, or the whole picture."""
     noise: Literal["clipped", "wrapped", "diffused", "added"] = "clipped"
     """noised, see `vesalius.curation.preferences.lesion_noise`; wrapped is that of MMedPO's code."""
-    weights: Literal["none", "urgency", "known"] = "none"
-    """none: every pair counts 1; urgency: by the most urgent finding on which the answers differ; known: 0 for pairs
-    that were turned round, 1 for the others."""
+    weights: Literal["none", "urgency"] = "none"
+    """none: every pair counts 1; urgency: by the most urgent finding on which the answers differ, 0 for pairs that
+    were turned round."""
     normalised: bool = False
     """Weights are rescaled to mean 1 and variance 0.1 and cut to 0.75 … 1.25 (MMedPO's paper); its code takes them as
     they are."""
@@ -50,10 +51,11 @@ class PairSettings(Config):
     """Share of pairs that are turned round, the better side as the worse one: errors that are put in on purpose."""
 
     def __post_init__(self) -> None:
-        if self.candidates < 2 or self.temperature <= 0 or self.longest < 1 or self.most < 0:
+        fewest = 2 if self.maker == "sampled" else 0
+        if self.candidates < fewest or self.temperature <= 0 or self.longest < 1 or self.most < 0:
             raise ValueError(
                 f"candidates {self.candidates}, temperature {self.temperature}, longest {self.longest}, most "
-                f"{self.most}: expected 2 or more, above 0, 1 or more, 0 or more"
+                f"{self.most}: expected {fewest} or more, above 0, 1 or more, 0 or more"
             )
         if not 0 <= self.turned < 1:
             raise ValueError(f"turned {self.turned}: expected a share of 0 or more, below 1")

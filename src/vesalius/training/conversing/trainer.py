@@ -56,7 +56,7 @@ class ConversationTrainer(MethodTrainer):
 
     @torch.no_grad()
     def scores(self) -> dict[str, float]:
-        """Mean loss over the answer tokens (or pairs) of the validation conversations, together and of each source."""
+        """Mean loss over the answer tokens, or pairs, of the validation split, together and of each source."""
         module = self._scored_module().eval()
         sums: dict[str, list[float]] = {}
         for source, batches in self.parts.validation_batches():
