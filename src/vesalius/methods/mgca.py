@@ -89,9 +89,9 @@ PAPER = Paper(
             settings=_COMPACT,
             control=PositiveControl(
                 sentence="A sign is woven all through the picture and named by the report, and pairs weigh a "
-                "hundredth: codes must carry from one side to the other which sign it is.",
+                "billionth: codes alone can bring pictures and words of one sign together, beside tokens.",
                 data=ClaimData(plant="woven_signs"),
-                settings=("method.instance_weight=0.01",),
+                settings=("method.instance_weight=1e-9",),
                 task="retrieval",
                 metric="mrr",
                 label="image_to_text",
@@ -126,9 +126,13 @@ PAPER = Paper(
             published=_PUBLISHED,
             settings=(*_COMPACT, "method.token_weight=0"),
             control=PositiveControl(
-                sentence="A sign at a random place is all that the report names, and there are as many prototypes "
-                "as signs: pictures of one code come to lie near each other.",
-                **_SIGNS,
+                sentence="A sign is woven all through the picture and named by the report, and pairs weigh a "
+                "billionth: codes alone can bring pictures and words of one sign together.",
+                data=ClaimData(plant="woven_signs"),
+                settings=("method.instance_weight=1e-9",),
+                task="retrieval",
+                metric="mrr",
+                label="image_to_text",
             ),
         ),
     ),
