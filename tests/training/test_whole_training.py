@@ -133,6 +133,21 @@ def test_adapters_fit_their_own_base_alone(run: Path, base: Path, tmp_path: Path
         load_adapters(another, tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
+def test_what_was_learnt_on_four_bits_is_merged_into_plain_weights(run: Path, base: Path) -> None:
+    from peft import PeftModel
+
+    model, _ = opened(base)
+    folder = run / "stages" / "1-adapt" / "last" / "adapters"
+    adapted = PeftModel.from_pretrained(model.whole, folder / "whole")
+    merged = model.merged_plain(adapted)
+    assert merged.dtype == torch.bfloat16
+    expected, _ = opened(run / "last")
+    for (name, mine), (_, theirs) in zip(merged.named_parameters(), expected.bare.named_parameters(), strict=True):
+        # Rounded to eight bits before and after the sum: twice half a unit in the last place.
+        assert torch.allclose(mine.float(), theirs, rtol=2**-7, atol=2**-7), name
+
+
 def test_computing_blocks_again_changes_nothing(base: Path, pairs: Path, tmp_path: Path) -> None:
     kept, again = (
         adapted(pairs, base, tmp_path / name, f"optimisation.recompute_activations={name}", "optimisation.steps=1")

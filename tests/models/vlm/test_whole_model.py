@@ -208,8 +208,8 @@ def test_marks_in_words_are_no_pictures(models, tmp_path: Path) -> None:
 
 def test_a_long_conversation_is_refused_with_its_numbers(models, tmp_path: Path) -> None:
     _, reader = models("internvl")
-    shown = [picture(tmp_path, f"p{number}", seed=number) for number in range(9)]
-    with pytest.raises(DataError, match=r"takes \d+ tokens, \d+ of them for 9 media, and the context holds 512"):
+    shown = [picture(tmp_path, f"p{number}", seed=number) for number in range(12)]
+    with pytest.raises(DataError, match=r"takes \d+ tokens, \d+ of them for 12 media, and the context holds 512"):
         reader.row(conversation(*shown))
 
 

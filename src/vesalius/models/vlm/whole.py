@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForImageTextToText, PreTrainedConfig, PreTrainedModel
 
 from vesalius.errors import CheckpointError, ConfigError, DataError
+from vesalius.models.vlm.bases import base_configuration, base_precision, base_source
 from vesalius.models.vlm.model import IGNORED, AnswerLogits
 from vesalius.models.vlm.packed import block_mask
 from vesalius.models.vlm.processors import open_processor
 from vesalius.models.vlm.settings import VisionLanguageConfig
 from vesalius.models.vlm.views import Layout
 from vesalius.models.vlm.whole_reading import PictureLooker, WholeReader
+from vesalius.optional import require
 from vesalius.tasks.grammar import Grammar
 
 __all__ = ["WholeModel"]
@@ -81,13 +85,13 @@ class WholeModel(nn.Module):
             ConfigError: no such base, or an option that it does not have. CheckpointError: its weights are unfit.
         """
         del words
-        name, revision = _source(settings)
-        config = _configuration(settings)
+        name, revision = base_source(settings)
+        config = base_configuration(settings)
         if not settings.pretrained:
             return cls(AutoModelForImageTextToText.from_config(config), settings)
         try:
             whole = AutoModelForImageTextToText.from_pretrained(
-                name, config=config, revision=revision, use_safetensors=True, **_precision(settings)
+                name, config=config, revision=revision, use_safetensors=True, **base_precision(settings)
             )
         except (OSError, ValueError) as error:
             raise CheckpointError(f"model.base: the weights of {name} cannot be loaded: {error}") from None
@@ -112,9 +116,9 @@ class WholeModel(nn.Module):
             ConfigError: it cannot be had.
         """
         del texts
-        name, revision = _source(settings)
+        name, revision = base_source(settings)
         try:
-            return open_processor(name, config=_configuration(settings), revision=revision)
+            return open_processor(name, config=base_configuration(settings), revision=revision)
         except (OSError, ValueError, ImportError) as error:
             raise ConfigError(f"model.base: {name} has no processor that can be opened: {error}") from None
 
@@ -167,6 +171,18 @@ class WholeModel(nn.Module):
         """Return the attribute that adapters of a part are put on: one model holds all parts."""
         del part
         return "whole"
+
+    def merged_plain(self, adapted: Any) -> Any:
+        """Return the base in bfloat16 with what adapters learnt on it in four bits, which cannot hold it.
+
+        Args:
+            adapted: the base with adapters of peft.
+        """
+        peft = require("peft", purpose="adapters")
+        plain = self.of(replace(self.settings, base_precision="bf16"), None).whole
+        with TemporaryDirectory(prefix="vesalius-adapters-") as folder:
+            adapted.save_pretrained(folder)
+            return peft.PeftModel.from_pretrained(plain, folder).merge_and_unload()
 
     def settle(self) -> None:
         """Keep parts in which nothing learns as they are in use, with their statistics and without dropout."""
@@ -335,57 +351,6 @@ class WholeModel(nn.Module):
         logits: Tensor = self.bare.get_output_embeddings()(hidden)
         cap = getattr(text, "final_logit_softcapping", None)
         return torch.tanh(logits / cap) * cap if cap else logits
-
-
-def _source(settings: VisionLanguageConfig) -> tuple[str, str]:
-    name, _, revision = settings.base.removeprefix("hf:").partition("@")
-    return name, revision or "main"
-
-
-def _configuration(settings: VisionLanguageConfig) -> Any:
-    """Return the base's configuration with the options that are asked for."""
-    name, revision = _source(settings)
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"model.base: {settings.base} is no folder and not to be had from the hub: {error}"
-        ) from None
-    if type(config) not in AutoModelForImageTextToText._model_mapping:
-        raise ConfigError(f"model.base: {name} is a {config.model_type}, which does not answer about pictures")
-    for key, value in settings.base_options.items():
-        if not hasattr(config, key):
-            raise ConfigError(f"model.base_options: {config.model_type} has no setting {key!r}")
-        held = getattr(config, key)
-        if isinstance(held, PreTrainedConfig):
-            held.update(value)
-        else:
-            setattr(config, key, value)
-    return config
-
-
-def _precision(settings: VisionLanguageConfig) -> dict[str, Any]:
-    """Return how weights are held in memory.
-
-    Raises:
-        ConfigError: four bits are asked for without CUDA.
-    """
-    if settings.base_precision != "4bit":
-        return {"dtype": torch.float32 if settings.base_precision == "fp32" else torch.bfloat16}
-    if not torch.cuda.is_available():
-        raise ConfigError("model.base_precision 4bit (QLoRA) needs a CUDA device; use bf16 or fp32 here")
-    from transformers import BitsAndBytesConfig
-
-    from vesalius.optional import require
-
-    require("bitsandbytes", purpose="weights of four bits (QLoRA)")
-    quantised = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-    return {"quantization_config": quantised, "dtype": torch.bfloat16}
 
 
 def _part(name: str) -> str:
