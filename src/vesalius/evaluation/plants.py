@@ -22,6 +22,7 @@ from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation.asked_signs import asked_signs, named_sign, sign_tree
 from vesalius.evaluation.curated import annotated, asked_of, gated, mislabelled
+from vesalius.evaluation.expert_turns import expert_plant, expert_shuffled
 from vesalius.evaluation.placed_signs import discs, placed_signs
 from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, stilled, with_sign, woven
 from vesalius.evaluation.tiled_signs import bright_quarter, grains
@@ -347,6 +348,15 @@ _PLANTS: dict[str, _Plant] = {
         "woven signs that the picture shows and no report names",
         _signs(draw=woven, told=False),
     ),
+    "expert_90": _Plant(
+        "a faint sign, and questions before which an expert was asked, who is right nine times of ten",
+        partial(expert_plant, right=0.9),
+    ),
+    "expert_100": _Plant(
+        "a faint sign, and questions before which an expert was asked, who is always right",
+        partial(expert_plant, right=1.0),
+    ),
+    "expert_shuffled": _Plant("in training the expert says something drawn, whatever is shown", expert_shuffled),
     "asked_signs": _Plant(
         "woven signs, about which questions ask whether they are one that is named, with the reason for the answer",
         _each(asked_signs),
