@@ -71,15 +71,15 @@ def drawn(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
     return out
 
 
-def sign_patch(sign: str, *, cell: int) -> Grey:
-    """Return a sign with its dark border, so many pixels a cell, (9 cell, 9 cell)."""
-    return np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
-
-
 def stilled(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
     """Return a volume all of whose slices are its middle one, with the sign at a random place of it."""
     still = drawn(grey[len(grey) // 2], sign, rng)
-    return np.repeat(still[None], len(grey), axis=0)
+    return np.array([still] * len(grey), np.float32)
+
+
+def sign_patch(sign: str, *, cell: int) -> Grey:
+    """Return a sign with its dark border, so many pixels a cell, (9 cell, 9 cell)."""
+    return np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
 
 
 def woven(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
