@@ -79,7 +79,7 @@ def stilled(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
 
 def sign_patch(sign: str, *, cell: int) -> Grey:
     """Return a sign with its dark border, so many pixels a cell, (9 cell, 9 cell)."""
-    return np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32))
+    return np.asarray(np.kron(np.pad(_pattern(sign), 1), np.ones((cell, cell), np.float32)), dtype=np.float32)
 
 
 def woven(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
