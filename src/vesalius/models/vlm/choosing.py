@@ -80,17 +80,19 @@ class CrossFusion(nn.Module):
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
 
-    def forward(self, image: Tensor, text: Tensor, keep: Tensor) -> Tensor:
+    def forward(self, image: Tensor, there: Tensor, text: Tensor, keep: Tensor) -> Tensor:
         """Fuse.
 
         Args:
             image: (R, M, D).
+            there: True where a token of the image is; the others ask as well and are left to the caller, (R, M).
             text: (R, L, D).
             keep: True where a word is, (R, L).
 
         Returns:
             (R, M, D).
         """
+        del there
         scores = self.query(image) @ self.key(text).transpose(1, 2) / image.shape[-1] ** 0.5
         weights = scores.masked_fill(~keep[:, None], float("-inf")).softmax(dim=-1)
         return weights @ self.value(text) + image
@@ -105,9 +107,8 @@ class JoinedFusion(nn.Module):
             width, max(1, width // _HEADS_WIDTH), 4 * width, dropout=0.0, activation="gelu", batch_first=True,
         )  # fmt: skip
 
-    def forward(self, image: Tensor, text: Tensor, keep: Tensor) -> Tensor:
+    def forward(self, image: Tensor, there: Tensor, text: Tensor, keep: Tensor) -> Tensor:
         """The same as of `CrossFusion`; the states at the image's places are returned, (R, M, D)."""
-        there = torch.ones(image.shape[:2], dtype=torch.bool, device=image.device)
         hidden = ~torch.cat([there, keep], dim=1)
         fused: Tensor = self.layer(torch.cat([image, text], dim=1), src_key_padding_mask=hidden)
         return fused[:, : image.shape[1]]
@@ -209,7 +210,7 @@ class ChoosingModel(VisionLanguageModel):
             layouts: of all media, row by row.
 
         Raises:
-            DataError: a row shows nothing, or rows show different numbers of tokens.
+            DataError: a row shows nothing.
         """
         shown = real & (input_ids == self.image_token)
         tokens, media = iter(self.media_tokens(views, layouts) if views else ()), []
@@ -217,21 +218,19 @@ class ChoosingModel(VisionLanguageModel):
             if not count:
                 raise DataError("a question without an image: this model needs one to look at")
             media.append(torch.cat([next(tokens) for _ in range(count)]))
-        if len({len(one) for one in media}) > 1:
-            raise DataError("rows of a batch show different numbers of image tokens; show one image each")
-        image = torch.stack(media)
+        image = pad_sequence(media, batch_first=True)
+        lengths = torch.tensor([len(one) for one in media], device=image.device)
+        there = torch.arange(image.shape[1], device=image.device) < lengths[:, None]
         text, keep = self._read(input_ids, real & ~shown)
-        fused = self.fusion(image, text, keep)
+        fused = _mean(self.fusion(image, there, text, keep), there)
         level = self._level(input_ids, real)
-        each = torch.stack([head(fused.mean(dim=1)) for head in self.heads], dim=1)
+        each = torch.stack([head(fused) for head in self.heads], dim=1)
         rows = torch.arange(len(each), device=each.device)
         offers = offered(input_ids * real, self.config)
         offers = offers | ~offers.any(dim=1, keepdim=True)
-        weights = keep[..., None].to(text.dtype)
-        words = (text * weights).sum(dim=1) / weights.sum(dim=1)
         several = ((input_ids == self.config.several_token) & real).any(dim=1)
         logits = each[rows, level.clamp(max=len(self.heads) - 1)]
-        return Choice(logits, offers, several, level, image.mean(dim=1), words)
+        return Choice(logits, offers, several, level, _mean(image, there), _mean(text, keep))
 
     def answer_logits(
         self,
@@ -310,6 +309,12 @@ class ChoosingModel(VisionLanguageModel):
         first = self.config.first_answer
         scores[:, first : first + chosen.logits.shape[1]] = chosen.logits.masked_fill(~chosen.offered, -1e4)
         return scores
+
+
+def _mean(states: Tensor, keep: Tensor) -> Tensor:
+    """Mean of states (R, L, D) where there are any, (R, D)."""
+    weights = keep[..., None].to(states.dtype)
+    return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
 
 def offered(input_ids: Tensor, config: Any) -> Tensor:

@@ -1,0 +1,68 @@
+"""Signs that are asked about: with reasons, by name, and as a tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vesalius.data.corpus import Corpus
+from vesalius.data.records import Study
+from vesalius.evaluation.asked_signs import PLACES, asked_signs, named_sign, sign_tree
+from vesalius.evaluation.plants import plant
+from vesalius.evaluation.signs import SIGNS
+from vesalius.virtual.population import make
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return make(tmp_path_factory.mktemp("signs") / "c", patients=6, preset="chest", image_size=64)
+
+
+def made(change, corpus: Corpus, study: Study, seed: int) -> Study:
+    changed: Study = change(corpus, study, np.random.default_rng(seed))[0]
+    return changed
+
+
+def test_two_questions_and_the_reason(corpus: Corpus) -> None:
+    for seed, study in enumerate(corpus):
+        yes, no = made(asked_signs, corpus, study, seed).dialogues
+        assert (yes.answer, no.answer) == ("yes", "no")
+        own = yes.turns[0].text.split()[3]
+        assert own in SIGNS
+        assert yes.rationale == no.rationale == f"there is a {own} sign"
+        assert own not in no.turns[0].text.split()
+        [asked] = made(named_sign, corpus, study, seed).dialogues
+        assert asked.answer in SIGNS
+
+
+def test_a_tree_goes_on_after_yes_alone(corpus: Corpus) -> None:
+    found = [made(sign_tree, corpus, study, seed) for study in corpus for seed in range(8)]
+    shown = [study for study in found if len(study.dialogues) > 1]
+    bare = [study.dialogues for study in found if len(study.dialogues) == 1]
+    assert shown
+    assert bare
+    assert all(one[0].answer == "no" for one in bare)
+    for study in shown:
+        whether, wrong, right, where = study.dialogues
+        assert [one.answer for one in (whether, wrong, right)] == ["yes", "no", "yes"]
+        assert where.answer in where.options == PLACES
+        assert [turn.text for turn in where.turns][:2] == ["Is there any sign?", "yes"]
+        assert [len(one.turns) for one in study.dialogues] == [1, 3, 3, 5]
+
+
+def test_the_sign_stands_where_the_answer_says(corpus: Corpus, tmp_path: Path) -> None:
+    planted = plant(corpus if corpus.has_split else corpus.make_split(), tmp_path / "planted", name="sign_tree")
+    for study in planted:
+        if len(study.dialogues) < 2:
+            continue
+        before = corpus.read(corpus.study(study.id).images[0]).display()
+        after = planted.read(study.images[0]).display()
+        changed = np.abs(after.reshape(after.shape[:2]) - before.reshape(before.shape[:2])) > 0.05
+        rows, columns = (length // 2 for length in changed.shape)
+        upper, left = (
+            changed[:rows].sum() > changed[rows:].sum(),
+            changed[:, :columns].sum() > changed[:, columns:].sum(),
+        )
+        assert study.dialogues[3].answer == f"{'upper' if upper else 'lower'} {'left' if left else 'right'}"
