@@ -67,7 +67,7 @@ _OPEN = re.compile(r"<\s*(?:think|thinking|thought|reasoning)\s*>", re.IGNORECAS
 _ANSWER_TAG = re.compile(r"<\s*answer\s*>", re.IGNORECASE)
 _ANSWER_END = re.compile(r"</\s*answer\s*>", re.IGNORECASE)
 _FINAL = re.compile(
-    r"\bfinal\s+answer\b[\s*_]*(?:is\b|[:：])?[\s*_:]*|\banswer[\s*_]*[:：][\s*_]*|答案(?:是|为|[:：])+\s*",
+    r"\bfinal\s+answer\b[\s*_]*(?:is\b|[:：])?[\s*_:]*|\banswer[\s*_]*[:：][\s*_]*|答案(?:[是为]\s*[:：]?|[:：])\s*",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,300}>")
