@@ -19,7 +19,7 @@ from vesalius.training.trainer import train
 from vesalius.virtual.population import make
 from vesalius.virtual.questions.ask import write_questions
 
-WITHOUT_TINY: dict[str, str] = {}
+WITHOUT_TINY: dict[str, str] = {"retinavlm": "needs tomograms of the macula: tests/methods/test_retinavlm.py"}
 """Methods whose tiny recipe needs more than chest radiographs with questions, and where it is tried instead."""
 
 

@@ -9,6 +9,7 @@ from vesalius.errors import ConfigError, did_you_mean
 from vesalius.tasks.grammar import grammar
 from vesalius.tasks.instructions.families.asked import Asked
 from vesalius.tasks.instructions.families.findings import Classification, Presence
+from vesalius.tasks.instructions.families.macular import Macular, MacularReports, MacularStaging, MacularTables
 from vesalius.tasks.instructions.families.questions import Questions
 from vesalius.tasks.instructions.families.reasoned import Reasoned, Stepwise
 from vesalius.tasks.instructions.families.regions import Counted, Landmarks, RegionToText, TextToRegion
@@ -16,8 +17,9 @@ from vesalius.tasks.instructions.families.reports import GroundedReport, Written
 from vesalius.tasks.instructions.templates import BUILT_IN, Wording, phrase, templates
 
 __all__ = [
-    "FAMILIES", "Asked", "Classification", "Counted", "GroundedReport", "Landmarks", "Presence", "Questions",
-    "Reasoned", "RegionToText", "Stepwise", "TextToRegion", "Written", "families",
+    "FAMILIES", "Asked", "Classification", "Counted", "GroundedReport", "Landmarks", "MacularReports",
+    "MacularStaging", "MacularTables", "Presence", "Questions", "Reasoned", "RegionToText", "Stepwise",
+    "TextToRegion", "Written", "families",
 ]  # fmt: skip
 
 FAMILIES: dict[str, type[Asked]] = {
@@ -26,7 +28,8 @@ FAMILIES: dict[str, type[Asked]] = {
     "presence": Presence, "classification": Classification, "text2region": TextToRegion,
     "bounding": TextToRegion, "pointing": TextToRegion, "region2text": RegionToText,
     "grounded_report": GroundedReport, "counting": Counted, "cnt_and_point": Counted, "count_and_box": Counted,
-    "landmark": Landmarks,
+    "landmark": Landmarks, "macular_tables": MacularTables, "macular_reports": MacularReports,
+    "macular_staging": MacularStaging, "macular_staging_guided": MacularStaging,
 }  # fmt: skip
 """Class of each family by its name; the name is also the task of the templates."""
 
@@ -61,5 +64,5 @@ def families(
 
 
 def _answer(name: str, language: str) -> str:
-    """Return the output grammar of a family; questions of a corpus have one for each kind of answer."""
-    return "" if issubclass(FAMILIES[name], Questions) else templates().get(name, language).answer
+    """Return the output grammar of a family; none where answers have their own or words no template."""
+    return "" if issubclass(FAMILIES[name], Questions | Macular) else templates().get(name, language).answer
