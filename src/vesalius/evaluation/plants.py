@@ -25,6 +25,7 @@ from vesalius.evaluation.curated import annotated, asked_of, gated, mislabelled
 from vesalius.evaluation.expert_turns import expert_plant, expert_shuffled
 from vesalius.evaluation.placed_signs import discs, placed_signs
 from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, stilled, with_sign, woven
+from vesalius.evaluation.staged_signs import staged_signs
 from vesalius.evaluation.tiled_signs import bright_quarter, grains
 
 __all__ = ["plant", "plant_names", "plant_words", "require_plant"]
@@ -369,6 +370,9 @@ _PLANTS: dict[str, _Plant] = {
     "sign_tree": _Plant(
         "signs woven into a quarter of the picture, asked for by a tree of questions: whether, which, where",
         _each(sign_tree),
+    ),
+    "staged_signs": _Plant(
+        "stages of macular degeneration, each with a woven sign of its own, named by the report", _each(staged_signs)
     ),
     "still_signs": _Plant(
         "signs in volumes all of whose slices are the middle one, named by the report", _signs(draw=stilled)
