@@ -60,7 +60,7 @@ def sign_tree(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[S
     where = PLACES[int(rng.integers(len(PLACES)))]
     shown = rng.random() >= _NONE
     whether = ("Is there any sign?", "yes" if shown else "no")
-    asked = [((whether,), _YES_NO)]
+    asked: list[tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = [((whether,), _YES_NO)]
     if shown:
         which = (f"Is there a {own} sign?", "yes")
         asked += [((whether, (f"Is there a {other} sign?", "no")), _YES_NO), ((whether, which), _YES_NO)]
@@ -77,7 +77,9 @@ def sign_tree(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[S
 def _dialogue(name: str, asked: Sequence[tuple[str, str]], options: Sequence[str]) -> Dialogue:
     """Return a question after others; `asked` holds questions with answers, the last one is what is asked."""
     turns = [
-        Turn(role=role, text=text) for pair in asked for role, text in zip(("user", "assistant"), pair, strict=True)
+        turn
+        for question, said in asked
+        for turn in (Turn(role="user", text=question), Turn(role="assistant", text=said))
     ]
     kind = "closed" if options == _YES_NO else "choice"
     return Dialogue(

@@ -99,6 +99,8 @@ class MedThink(ConversingMethod):
     """Answers and reasons, worded in the authors' forms."""
 
     settings: MedThinkConfig
+    writer: GatedModel
+    answering: Tensor
     words_requests: ClassVar[bool] = True
 
     def __init__(self, settings: MedThinkConfig, model: GatedModel):
@@ -324,7 +326,7 @@ def _left_padded(rows: list[Tensor], *, padding: int) -> tuple[Tensor, Tensor]:
     return ids, mask.long()
 
 
-def _untied(module: nn.Module) -> nn.Module:
+def _untied(module: GatedModel) -> GatedModel:
     """Give every weight that stands at two places a copy at the second, so that each is stored by its name."""
     seen: set[int] = set()
     for part in module.modules():

@@ -12,7 +12,7 @@ weights of the losses are not in the paper and are ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -254,8 +254,13 @@ class ViTask(ConversingMethod):
         """The same rows with a place for an exemplar behind each medium."""
         names = ("input_ids", "labels", "segments", "weights")
         rows = self._wider({name: getattr(packed, name) for name in names}, packed.layouts, left=False)
-        return ConversationBatch(
-            **rows, positions=positions_in(rows["segments"]), views=packed.views, layouts=packed.layouts
+        return replace(
+            packed,
+            input_ids=rows["input_ids"],
+            labels=rows["labels"],
+            segments=rows["segments"],
+            weights=rows["weights"],
+            positions=positions_in(rows["segments"]),
         )
 
     def _wider(self, rows: dict[str, Tensor], layouts: Sequence[Layout], *, left: bool) -> dict[str, Tensor]:
@@ -297,7 +302,7 @@ class ViTask(ConversingMethod):
         known = [(one.media[0], self._classes[one.answer[:-1]]) for one in self._conversations(packed)
                  if one.media and one.answer[:-1] in self._classes]  # fmt: skip
         if not known:
-            zero = sum(weight.sum() for weight in self.head.parameters()) * 0.0
+            zero = torch.stack([weight.sum() for weight in self.head.parameters()]).sum() * 0.0
             nothing = torch.zeros((), device=packed.input_ids.device)
             return {"loss": zero, "loss_sum": zero, "answer_tokens": nothing + 1, "specialist_accuracy": nothing}
         classes = torch.tensor([number for _, number in known], device=packed.input_ids.device)

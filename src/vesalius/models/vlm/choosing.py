@@ -95,7 +95,8 @@ class CrossFusion(nn.Module):
         del there
         scores = self.query(image) @ self.key(text).transpose(1, 2) / image.shape[-1] ** 0.5
         weights = scores.masked_fill(~keep[:, None], float("-inf")).softmax(dim=-1)
-        return weights @ self.value(text) + image
+        fused: Tensor = weights @ self.value(text) + image
+        return fused
 
 
 class JoinedFusion(nn.Module):
@@ -299,7 +300,7 @@ class ChoosingModel(VisionLanguageModel):
 
     def _level(self, input_ids: Tensor, real: Tensor) -> Tensor:
         """How many answers stand before the question, at most the last level, (R,)."""
-        turns = ((input_ids == self.config.turn_token) & real).sum(dim=1) - 1
+        turns: Tensor = ((input_ids == self.config.turn_token) & real).sum(dim=1) - 1
         return turns.clamp(min=0, max=_LEVELS - 1)
 
     def _word_scores(self, chosen: Choice) -> Tensor:
@@ -320,7 +321,8 @@ def _mean(states: Tensor, keep: Tensor) -> Tensor:
 def offered(input_ids: Tensor, config: Any) -> Tensor:
     """Return which answers stand as tokens in rows (R, L), (R, A)."""
     places = torch.arange(config.num_answers, device=input_ids.device) + config.first_answer
-    return (input_ids[:, :, None] == places).any(dim=1)
+    found: Tensor = (input_ids[:, :, None] == places).any(dim=1)
+    return found
 
 
 AutoConfig.register(ChoosingFile.model_type, ChoosingFile, exist_ok=True)
