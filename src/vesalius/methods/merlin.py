@@ -100,9 +100,9 @@ PAPER = Paper(
             data=ClaimData(preset="abdomen-ct", volumes=True),
             settings=_VOLUMES,
             control=PositiveControl(
-                sentence="A sign goes through some slices of each volume, which no report tells and its code does: "
+                sentence="A sign is woven through every slice of a volume, which no report tells and its code does: "
                 "codes alone can teach.",
-                data=ClaimData(preset="abdomen-ct", volumes=True, plant="signs_untold"),
+                data=ClaimData(preset="abdomen-ct", volumes=True, plant="woven_signs_untold"),
                 settings=(f"method.codes=[{', '.join(_SIGNS)}]",),
             ),
         ),
