@@ -55,11 +55,11 @@ def test_a_picture_without_room_is_refused():
 
 
 def test_volumes_keep_their_hu_and_their_grid(volumes: Corpus, tmp_path: Path):
-    planted = plant(volumes, tmp_path, name="signs_untold")
+    planted = plant(volumes, tmp_path, name="signs")
     for study in planted:
         (sign,) = (finding.concept.removesuffix("_sign") for finding in study.findings if finding.status == "present")
         assert sign in SIGNS
-        assert study.text() == "There is a picture."
+        assert study.text() == f"There is a {sign} sign."
         image, before = study.images[0], volumes.study(study.id).images[0]
         assert image == replace(before, path=image.path, sha256=image.sha256)
         now, was = planted.read(image), volumes.read(before)

@@ -312,7 +312,6 @@ _PLANTS: dict[str, _Plant] = {
     "gated_at_random": _Plant("as many training studies, drawn, are told nothing of", partial(gated, at_random=True)),
     "shuffled_texts": _Plant("every training study has the texts of another one", _shuffled_texts),
     "signs": _Plant("one of eight signs at a random place of the picture, named by the report", _signs()),
-    "signs_untold": _Plant("signs that the picture shows and no report names", _signs(told=False)),
     "signs_told_late": _Plant(
         "signs, named by the report after more than 77 characters that tell nothing", _signs(lead=_SHORT_LEAD)
     ),
