@@ -13,7 +13,8 @@ from preference_batches import batch, method, pairs
 from vesalius.curation.preferences.judging import FactJudge, LabelJudge, ranked
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study
-from vesalius.errors import CheckpointError, ConfigError
+from vesalius.errors import CheckpointError, ConfigError, DataError
+from vesalius.evaluation.aligned import aligned, start_of
 from vesalius.evaluation.answering.adapted_from import known_base
 from vesalius.methods.conversing import ConversationBatch
 from vesalius.objectives.log_probs import SequenceLogProbs
@@ -152,6 +153,20 @@ def test_the_loop_from_a_run(asked: Corpus, begun: Path, tmp_path: Path) -> None
     for name, weight in weights[0].items():
         # The same numbers, once by a copy and once read from a file of float32.
         torch.testing.assert_close(weights[1][name], weight, rtol=1e-4, atol=1e-5)
+
+
+def test_the_page_tells_judge_length_and_what_was_unlearnt(asked: Corpus, begun: Path, tmp_path: Path) -> None:
+    assert start_of(str(begun)) == str(begun / "stages" / "1-supervised" / "last")
+    done = aligned(
+        [str(begun)], on=asked.root, out=tmp_path / "page", judge="words", tax=["presence"], split="train", limit=3,
+        resamples=50,
+    )  # fmt: skip
+    (progress,) = done.report.progress
+    assert set(progress.held_out_gain) == {"facts"}
+    assert [cell.case.part for cell in done.report.tax] == ["presence"]
+    assert "Preference tuning" in done.page.read_text()
+    with pytest.raises(DataError, match="name it by --base"):
+        start_of(str(tmp_path))
 
 
 def test_what_cannot_be_started_or_compared_is_named(asked: Corpus, begun: Path, tmp_path: Path) -> None:
