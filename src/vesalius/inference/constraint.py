@@ -25,7 +25,7 @@ class Constraint:
     choices: tuple[str, ...] = ()
     """One of these texts."""
     pattern: str = ""
-    """A regular expression of the whole answer, without look-around and back-references."""
+    r"""A regular expression of the whole answer, without look-around and back-references; ``\d`` is 0 to 9."""
     schema: str = ""
     """A JSON schema, as JSON text; the answer is JSON on one line, as `json.dumps` writes it."""
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,8 @@ class Enforcer:
             MissingDependency: llguidance is not installed.
             DataError: a constraint cannot be understood, or the tokenizer's tokens have no bytes of their own.
         """
-        return Masks([None if one is None else self._matcher(one) for one in constraints], width=self._width)
+        matchers = [None if one is None else self._matcher(one) for one in constraints]
+        return Masks(matchers, width=self._width, tags=self._tags)
 
     def _matcher(self, constraint: Constraint) -> Any:
         if constraint not in self._compiled:
@@ -85,8 +87,14 @@ class Enforcer:
         if constraint.schema:
             return str(compiler.grammar_from_json_schema(constraint.schema, overrides=_AS_DUMPS))
         if constraint.pattern:
-            return str(compiler.grammar_from_regex(constraint.pattern))
+            return str(compiler.grammar_from_regex(_plain_digits(constraint.pattern)))
         return str(compiler.grammar_from_lark("start: " + " | ".join(json.dumps(one) for one in constraint.choices)))
+
+    @cached_property
+    def _tags(self) -> dict[int, list[int]]:
+        """Tokens that are tags of regions, and the tokens that spell them."""
+        known, spell = self._tokenizer.get_added_vocab(), self._vocabulary.greedy_tokenize
+        return {known[tag]: spell(tag[0]) + spell(tag[1:]) for tag in TAGS & set(known)}
 
     @cached_property
     def _library(self) -> Any:
@@ -98,7 +106,7 @@ class Enforcer:
         if backend is None:
             raise DataError("an answer under a constraint needs a fast tokenizer; this model's is a slow one")
         try:
-            return self._library.LLTokenizer(_spelled(backend), n_vocab=self._width, eos_token=self._ends)
+            return self._library.LLTokenizer(_as_json(backend), n_vocab=self._width, eos_token=self._ends)
         except ValueError as error:
             raise DataError(
                 "an answer under a constraint needs a tokenizer of bytes or of SentencePiece, whose tokens spell the "
@@ -109,9 +117,15 @@ class Enforcer:
 class Masks:
     """What may follow for requests that are answered together; rows may be put in any order between steps."""
 
-    def __init__(self, matchers: Sequence[Any], *, width: int) -> None:
-        """Hold a matcher for each request; None where anything may be written."""
-        self._roots, self._width = list(matchers), width
+    def __init__(self, matchers: Sequence[Any], *, width: int, tags: Mapping[int, Sequence[int]]) -> None:
+        """Hold a matcher for each request; None where anything may be written.
+
+        Args:
+            matchers: of the grammars, at their beginning.
+            width: V.
+            tags: tokens that stand for several, and these.
+        """
+        self._roots, self._width, self._tags = list(matchers), width, tags
         self._states: dict[State, Any] = {}
 
     def apply(self, places: Sequence[int], written: Sequence[Sequence[int]], logits: Tensor) -> Tensor:
@@ -133,7 +147,7 @@ class Masks:
                 continue
             if state not in reached:
                 reached[state] = self._at(state, shared=before[state[0], state[1][:-1]] > 1)
-            allowed[row, : self._width] = _bits(reached[state], self._width)
+            allowed[row, : self._width] = self._bits(reached[state])
         self._states = reached
         return logits.masked_fill(~torch.from_numpy(allowed).to(logits.device), -torch.inf)
 
@@ -143,32 +157,52 @@ class Masks:
         matcher = self._states.get((place, said[:-1])) if said else None
         if matcher is None:
             matcher = self._roots[place].deep_copy()
-            matcher.consume_tokens(list(said))
+            for token in said:
+                self._take(matcher, token)
             return matcher
         matcher = matcher.deep_copy() if shared else matcher
-        matcher.consume_token(said[-1])
+        self._take(matcher, said[-1])
         return matcher
 
+    def _take(self, matcher: Any, token: int) -> None:
+        """Let a matcher go on by a token, or by what it stands for where the grammar does not know it as one."""
+        stands_for = self._tags.get(token)
+        if stands_for is None or matcher.validate_tokens([token]) == 1:
+            matcher.consume_token(token)
+        else:
+            matcher.consume_tokens(list(stands_for))
 
-def _bits(matcher: Any, width: int) -> NDArray[np.bool_]:
-    """Return which tokens may follow, (V,); none where the matcher has left its grammar."""
-    if matcher.is_error():
-        return np.zeros(width, dtype=bool)
-    packed = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
-    return np.unpackbits(packed, bitorder="little")[:width].astype(bool)
+    def _bits(self, matcher: Any) -> NDArray[np.bool_]:
+        """Return which tokens may follow, (V,); none where the matcher has left its grammar."""
+        if matcher.is_error():
+            return np.zeros(self._width, dtype=bool)
+        packed = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+        bits = np.unpackbits(packed, bitorder="little")[: self._width].astype(bool)
+        for token, spelt in self._tags.items():
+            # Where a tag must follow, the library allows its token alone, and not what spells it.
+            bits[token] |= bool(bits[spelt[0]]) and matcher.validate_tokens(list(spelt)) == len(spelt)
+        return bits
 
 
-def _spelled(backend: Any) -> str:
-    """Return a tokenizer as JSON in which tags of regions count as text."""
-    from copy import copy
+def _plain_digits(pattern: str) -> str:
+    r"""Return a regular expression whose ``\d`` is 0 to 9 alone: the library's is a digit of any script."""
+    made, escaped, inside = "", False, False
+    for sign in pattern:
+        if escaped:
+            digit = "0-9" if inside else "[0-9]"
+            made += digit if sign == "d" else f"\\{sign}"
+            escaped = False
+        elif sign == "\\":
+            escaped = True
+        else:
+            inside = sign != "]" if inside else sign == "["
+            made += sign
+    return made
 
+
+def _as_json(backend: Any) -> str:
+    """Return a tokenizer as JSON, without what it does to the length of texts."""
     plain = copy(backend)
     plain.no_padding()
     plain.no_truncation()
-    text = str(plain.to_str())
-    if not any(json.dumps(tag) in text for tag in TAGS):
-        return text
-    document = json.loads(text)
-    for token in document["added_tokens"]:
-        token["special"] = token["special"] and token["content"] not in TAGS
-    return json.dumps(document)
+    return str(plain.to_str())

@@ -85,7 +85,7 @@ class Coordinates:
             return r"\d{1,3}"
         if self.scale == "thousand":
             return r"(?:1000|\d{1,3})"
-        return r"\d{1,5}" + (rf"(?:\.\d{{1,{self.decimals}}})?" if self.decimals else "")
+        return r"(?:0|[1-9]\d{0,4})" + (rf"(?:\.\d{{1,{self.decimals}}})?" if self.decimals else "")
 
     def _original(self, found: Parsed, plane: Plane) -> Parsed:
         size = self.size(plane)

@@ -17,7 +17,8 @@ __all__ = ["JsonBlocks"]
 
 _KEYS = {4: "bbox_2d", 2: "point_2d"}
 _POINTED = ("pointing", "cnt_and_point", "landmark")
-_STRING = r'"(?:[^"\\\n]|\\.){0,80}"'
+_STRING = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]){0,80}"'
+"""A string of JSON; what has no letter is written as itself, so no ``\\u`` is needed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class JsonBlocks(Grammar):
         row, key = (point, _KEYS[2]) if task in _POINTED else (box, _KEYS[4])
         if task in COUNTED:
             listed = rf'"{key}": \[(?:{row}(?:, {row})*)?\], ' if task != "counting" else ""
-            one = rf'\{{"counts": \d{{1,4}}, {listed}"label": {_STRING}\}}'
+            one = rf'\{{"counts": (?:0|[1-9]\d{{0,3}}), {listed}"label": {_STRING}\}}'
             inner = rf"(?:{one}|\[(?:{one}(?:, {one})*)?\])"
         else:
             one = rf'\{{"{key}": {row}, "label": {_STRING}\}}'
