@@ -23,7 +23,7 @@ from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation.asked_signs import asked_signs, named_sign, sign_tree
 from vesalius.evaluation.curated import annotated, asked_of, gated, mislabelled
 from vesalius.evaluation.expert_turns import expert_plant, expert_shuffled
-from vesalius.evaluation.placed_signs import discs, placed_signs
+from vesalius.evaluation.placed_signs import discs, finding_signs, half_told, placed_signs
 from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, stilled, with_sign, woven
 from vesalius.evaluation.staged_signs import staged_signs
 from vesalius.evaluation.tiled_signs import bright_quarter, grains
@@ -161,6 +161,17 @@ def _signs(
         return change
 
     return prepare
+
+
+def _half_told(corpus: Corpus, seed: int) -> Change:
+    """Tell a sign as a finding; every other training report tells nothing."""
+    training = set(corpus.split("train").ids)
+
+    def change(study: Study) -> tuple[Study, Media]:
+        made, media = finding_signs(corpus, study, _chance(study, seed))
+        return (half_told(made, _chance(study, seed, 1)) if study.id in training else made), media
+
+    return change
 
 
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
@@ -302,6 +313,10 @@ _PLANTS: dict[str, _Plant] = {
     "placed_signs": _Plant(
         "two of eight signs side by side, each with its box, named by the report", _each(placed_signs)
     ),
+    "finding_signs": _Plant(
+        "one of eight signs with its box, which the report tells as a finding of the chest", _each(finding_signs)
+    ),
+    "half_told": _Plant("finding signs, of which every other training report tells nothing", _half_told),
     "discs": _Plant("none to five discs, each with its box, counted by the report", _each(discs)),
     "annotated": _Plant("captions and choices written from the findings, in place of all that was told", annotated),
     "annotated_signs": _Plant("woven signs, with captions and choices written from them", _annotated_signs),
