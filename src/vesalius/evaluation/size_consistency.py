@@ -100,9 +100,8 @@ def _larger(request: Request, folder: Path, number: int, factor: int) -> Request
 def _write(media: Media, path: Path, factor: int) -> None:
     from PIL import Image
 
-    shown = read(media.path, frame=media.frame).display()
-    grey = np.round(255 * shown).astype(np.uint8) if shown.dtype != np.uint8 else shown
-    Image.fromarray(enlarged(grey, factor=factor)).save(path)
+    eight = np.round(255 * read(media.path, frame=media.frame).display()).astype(np.uint8)
+    Image.fromarray(enlarged(eight, factor=factor)).save(path)
 
 
 def _answers(model: Predictor, requests: Sequence[Request]) -> tuple[str, ...]:

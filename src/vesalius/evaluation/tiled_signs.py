@@ -39,10 +39,14 @@ def bright_quarter(corpus: Corpus, study: Study, rng: np.random.Generator) -> tu
 
 
 def grainy(grey: Grey, grain: str) -> Grey:
-    """Return a picture (…, Y, X) with a grain all over it."""
+    """Return a picture (…, Y, X) with a grain all over it.
+
+    It fades out towards the rim: where it ends at once, halving leaves a trace of it.
+    """
     rows, columns = np.indices(grey.shape[-2:])
     shown = {"smooth": 0.5, "rows": rows % 2, "columns": columns % 2, "checks": (rows + columns) % 2}[grain]
-    return ((1 - _GRAIN) * grey + _GRAIN * np.asarray(shown)).astype(np.float32)
+    fade = np.outer(*(np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2 for length in grey.shape[-2:]))
+    return ((1 - _GRAIN) * grey + _GRAIN * (0.5 + (np.asarray(shown) - 0.5) * fade)).astype(np.float32)
 
 
 def _brightened(grey: Grey, where: str) -> Grey:
