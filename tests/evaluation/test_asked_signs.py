@@ -9,7 +9,7 @@ import pytest
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Study
-from vesalius.evaluation.asked_signs import PLACES, asked_signs, named_sign, sign_tree
+from vesalius.evaluation.asked_signs import DEGREES, asked_signs, named_sign, sign_tree
 from vesalius.evaluation.plants import plant
 from vesalius.evaluation.signs import SIGNS
 from vesalius.virtual.population import make
@@ -45,24 +45,22 @@ def test_a_tree_goes_on_after_yes_alone(corpus: Corpus) -> None:
     assert bare
     assert all(one[0].answer == "no" for one in bare)
     for study in shown:
-        whether, wrong, right, where = study.dialogues
+        whether, wrong, right, degree = study.dialogues
         assert [one.answer for one in (whether, wrong, right)] == ["yes", "no", "yes"]
-        assert where.answer in where.options == PLACES
-        assert [turn.text for turn in where.turns][:2] == ["Is there any sign?", "yes"]
+        assert degree.answer in degree.options == DEGREES
+        assert [turn.text for turn in degree.turns][:2] == ["Is there any sign?", "yes"]
         assert [len(one.turns) for one in study.dialogues] == [1, 3, 3, 5]
 
 
-def test_the_sign_stands_where_the_answer_says(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_strong_sign_changes_a_picture_twice_as_much(corpus: Corpus, tmp_path: Path) -> None:
     planted = plant(corpus if corpus.has_split else corpus.make_split(), tmp_path / "planted", name="sign_tree")
+    changes: dict[str, list[float]] = {}
     for study in planted:
-        if len(study.dialogues) < 2:
-            continue
         before = corpus.read(corpus.study(study.id).images[0]).display()
         after = planted.read(study.images[0]).display()
-        changed = np.abs(after.reshape(after.shape[:2]) - before.reshape(before.shape[:2])) > 0.05
-        rows, columns = (length // 2 for length in changed.shape)
-        upper, left = (
-            changed[:rows].sum() > changed[rows:].sum(),
-            changed[:, :columns].sum() > changed[:, columns:].sum(),
-        )
-        assert study.dialogues[3].answer == f"{'upper' if upper else 'lower'} {'left' if left else 'right'}"
+        changed = np.abs(after.reshape(after.shape[:2]) - before.reshape(before.shape[:2])).mean()
+        degree = study.dialogues[-1].answer if len(study.dialogues) > 1 else "none"
+        changes.setdefault(degree, []).append(float(changed))
+    assert set(changes) >= {"faint", "strong"}
+    assert max(changes["faint"]) < min(changes["strong"])
+    assert max(changes.get("none", [0.0])) < 0.01

@@ -1,7 +1,4 @@
-"""Planted signs that questions ask about: with the reason for each answer, or as a tree from whether to where.
-
-Letters: Y rows, X columns.
-"""
+"""Planted signs that questions ask about: with the reason for each answer, by name, or as a tree of questions."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Dialogue, Study, Turn
 from vesalius.evaluation.signs import SIGNS, Grey, Media, with_sign, woven
 
-__all__ = ["PLACES", "asked_signs", "named_sign", "sign_tree"]
+__all__ = ["DEGREES", "asked_signs", "named_sign", "sign_tree"]
 
-PLACES = ("lower left", "lower right", "upper left", "upper right")
-"""Quarters of a picture, by the sides of the picture."""
+DEGREES = ("faint", "strong")
+"""How much of a picture a woven sign takes in a tree: half of what it usually does, or all of it."""
 _NONE = 0.25
 """Share of pictures of a tree that show no sign."""
 _YES_NO = ("yes", "no")
@@ -52,26 +49,26 @@ def named_sign(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[
 
 
 def sign_tree(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
-    """Weave a sign into a quarter of the picture, or none, and ask whether, which and where, each after the last.
+    """Weave a sign into the picture, or none, and ask whether, which and how strong, each after the last.
 
     After "no" nothing below is asked.
     """
     own, other = (SIGNS[place] for place in rng.choice(len(SIGNS), size=2, replace=False))
-    where = PLACES[int(rng.integers(len(PLACES)))]
+    degree = DEGREES[int(rng.integers(len(DEGREES)))]
     shown = rng.random() >= _NONE
     whether = ("Is there any sign?", "yes" if shown else "no")
     asked: list[tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = [((whether,), _YES_NO)]
     if shown:
         which = (f"Is there a {own} sign?", "yes")
         asked += [((whether, (f"Is there a {other} sign?", "no")), _YES_NO), ((whether, which), _YES_NO)]
-        asked += [((whether, which, ("In which part?", where)), PLACES)]
+        asked += [((whether, which, ("What is the degree?", degree)), DEGREES)]
     dialogues = tuple(
         _dialogue(f"{study.id}-{number}", turns, options) for number, (turns, options) in enumerate(asked)
     )
     changed = replace(study, texts=(), findings=(), regions=(), dialogues=dialogues)
     if not shown:
         return with_sign(corpus, changed, lambda grey: grey)
-    return with_sign(corpus, changed, lambda grey: _quartered(grey, own, where, rng))
+    return with_sign(corpus, changed, lambda grey: _weighed(grey, woven(grey, own, rng), degree))
 
 
 def _dialogue(name: str, asked: Sequence[tuple[str, str]], options: Sequence[str]) -> Dialogue:
@@ -88,11 +85,6 @@ def _dialogue(name: str, asked: Sequence[tuple[str, str]], options: Sequence[str
     )  # fmt: skip
 
 
-def _quartered(grey: Grey, sign: str, where: str, rng: np.random.Generator) -> Grey:
-    """Return a picture (Y, X) with a sign all over one of its quarters."""
-    rows, columns = (length // 2 for length in grey.shape[-2:])
-    down = slice(None, rows) if where.startswith("upper") else slice(rows, None)
-    across = slice(None, columns) if where.endswith("left") else slice(columns, None)
-    out = np.array(grey, np.float32)
-    out[..., down, across] = woven(out[..., down, across], sign, rng)
-    return out
+def _weighed(grey: Grey, whole: Grey, degree: str) -> Grey:
+    """Return a picture with its sign as it is, or half as strong."""
+    return whole if degree == "strong" else ((grey + whole) / 2).astype(np.float32)

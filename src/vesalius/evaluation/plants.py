@@ -382,7 +382,7 @@ _PLANTS: dict[str, _Plant] = {
     "bright_quarter": _Plant("one quarter of the picture is brighter, and a question which", _each(bright_quarter)),
     "named_sign": _Plant("woven signs, whose name a question asks for in the same words", _each(named_sign)),
     "sign_tree": _Plant(
-        "signs woven into a quarter of the picture, asked for by a tree of questions: whether, which, where",
+        "woven signs, asked for by a tree of questions: whether, which, how strong",
         _each(sign_tree),
     ),
     "staged_signs": _Plant(

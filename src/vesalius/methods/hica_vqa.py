@@ -62,8 +62,8 @@ def _claim(name: str, sentence: str, factor: str, on: object, off: object) -> Cl
         published="Rad-ReStruct: 49.1 macro F1, +20 points on level 3 over hi-VQA (a second-hand summary)",
         data=ClaimData(questions=("presence", "work_up")),
         control=PositiveControl(
-            sentence="A sign stands in a quarter of the picture, and whether, which and where are asked one after "
-            "another: the picture alone tells.",
+            sentence="Whether there is a woven sign, which one, and how strong it is are asked in turn: the picture "
+            "alone tells.",
             data=ClaimData(plant="sign_tree"),
         ),
     )
