@@ -42,6 +42,15 @@ def test_a_weave_is_the_same_in_every_slice():
     np.testing.assert_allclose(cloth, np.broadcast_to(cloth[0].round(), cloth.shape), atol=1e-6)
 
 
+def test_a_still_volume_has_the_same_sign_in_every_slice():
+    grey = np.linspace(0, 1, 5 * 16 * 16, dtype=np.float32).reshape(5, 16, 16)
+    out = stilled(grey, "post", np.random.default_rng(2))
+    assert out.shape == grey.shape
+    assert (out == out[:1]).all()
+    np.testing.assert_array_equal(out[0], drawn(grey[2], "post", np.random.default_rng(2)))
+    np.testing.assert_array_equal(out[0], stilled(grey[2], "post", np.random.default_rng(2)))
+
+
 def test_one_seed_gives_one_sign():
     grey = np.zeros((20, 20), np.float32)
     first, again, other = (drawn(grey, "bar", np.random.default_rng(seed)) for seed in (4, 4, 5))

@@ -72,7 +72,9 @@ def drawn(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
 
 
 def stilled(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
-    """Return a volume all of whose slices are its middle one, with the sign at a random place of it."""
+    """Return a volume all of whose slices are its middle one, with the sign at a random place; a picture is one."""
+    if grey.ndim == 2:
+        return drawn(grey, sign, rng)
     still = drawn(grey[len(grey) // 2], sign, rng)
     return np.array([still] * len(grey), np.float32)
 
