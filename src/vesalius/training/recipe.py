@@ -211,7 +211,7 @@ def _with_corpus(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one_length(values: dict[str, Any]) -> dict[str, Any]:
-    """Let steps that are asked for replace the epochs of the recipe below, and the other way round; in stages, too."""
+    """Let steps that are asked for replace the epochs of the recipe below, and the other way round; stages too."""
     given = values.get("optimisation")
     lengths = {"steps", "epochs"} & set(given) if isinstance(given, Mapping) else set()
     if len(lengths) == 1:

@@ -228,10 +228,11 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
         for size in dict.fromkeys(tuple(part.shape[1:]) for part in views):
             places = [place for place, part in enumerate(views) if tuple(part.shape[1:]) == size]
             tokens, grid = self._encoded(torch.cat([views[place] for place in places]))
-            pieces = tokens.split([len(views[place]) for place in places])
+            pieces = torch.split(tokens, [len(views[place]) for place in places])
             for place, piece in zip(places, pieces, strict=True):
                 seen[place] = Seen(piece, grid, layouts[place])
-        return self.connector([one for one in seen if one is not None])
+        shown: list[Tensor] = self.connector([one for one in seen if one is not None])
+        return shown
 
     def embed(
         self, input_ids: Tensor, views: Sequence[Tensor], layouts: Sequence[Layout], *, media: Sequence[Tensor] = ()
@@ -340,7 +341,7 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
                 encoding = self.vision(views)
             return encoding.tokens, encoding.grid
         with torch.no_grad():
-            parts = [self.vision(part) for part in views.split(_AT_ONCE)]
+            parts = [self.vision(part) for part in torch.split(views, _AT_ONCE)]
         return torch.cat([part.tokens for part in parts]), parts[0].grid
 
     def _words(self, hidden: Tensor) -> Tensor:

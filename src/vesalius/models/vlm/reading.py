@@ -181,7 +181,7 @@ class ConversationReader:
         """Return the first turns in the model's chat template, an image token for each medium."""
         from jinja2 import TemplateError
 
-        messages = [
+        messages: list[dict[str, Any]] = [
             {
                 "role": message.role,
                 "content": [
