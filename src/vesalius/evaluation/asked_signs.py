@@ -11,10 +11,12 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Dialogue, Study, Turn
 from vesalius.evaluation.signs import SIGNS, Grey, Media, with_sign, woven
 
-__all__ = ["DEGREES", "asked_signs", "named_sign", "sign_tree"]
+__all__ = ["DEGREES", "PLACES", "asked_signs", "named_sign", "sign_tree"]
 
 DEGREES = ("faint", "strong")
 """How much of a picture a woven sign takes in a tree: half of what it usually does, or all of it."""
+PLACES = ("lower left", "lower right", "upper left", "upper right")
+"""Quarters of a picture, by the sides of the picture."""
 _NONE = 0.25
 """Share of pictures of a tree that show no sign."""
 _YES_NO = ("yes", "no")
