@@ -31,6 +31,29 @@ __all__ = ["METHOD", "PAPER", "SETTINGS", "MedThink", "MedThinkConfig", "build",
 
 # R rows, L tokens of a row
 
+
+def _claim(strategy: str, sentence: str) -> Claim:
+    """Return a claim of a strategy over the answer alone, whose control asks about signs."""
+    return Claim(
+        name=strategy,
+        sentence=sentence,
+        factor="method.strategy",
+        on=strategy,
+        off="answer",
+        task="corpus.vqa",
+        metric="accuracy",
+        label="all",
+        published="83.5 % on R-RAD, 86.3 % on R-SLAKE, 87.2 % on R-Path (abstract, best of all strategies)",
+        settings=("optimisation.batch=8",),
+        data=ClaimData(questions=("all",)),
+        control=PositiveControl(
+            sentence="Whether the sign of the picture is the one that is named takes two steps, and the reason tells "
+            "the first: which sign it is, where a yes or no tells little.",
+            data=ClaimData(plant="asked_signs"),
+        ),
+    )
+
+
 PAPER = Paper(
     slug="medthink",
     title="MedThink: Explaining Medical Visual Question Answering via Multimodal Decision-Making Rationale",
@@ -39,25 +62,8 @@ PAPER = Paper(
     venue="NAACL 2025 Findings",
     code="Tang-xiaoxiao/Medthink, Apache-2.0",
     claims=(
-        Claim(
-            name="rationale",
-            sentence="Learning the reason behind the answer makes answers righter than learning the answer alone.",
-            factor="method.strategy",
-            on="explanation",
-            off="answer",
-            task="corpus.vqa",
-            metric="accuracy",
-            label="all",
-            published="83.5 % on R-RAD, 86.3 % on R-SLAKE, 87.2 % on R-Path (abstract); that of the answer alone is "
-            "not known here",
-            data=ClaimData(questions=("all",)),
-            control=PositiveControl(
-                sentence="Whether as many signs stand in the left half as in the right takes two steps; the reason "
-                "names both counts.",
-                data=ClaimData(plant="asked_signs"),
-                settings=("method.strategy=reasoning",),
-            ),
-        ),
+        _claim("explanation", "Learning the reason behind the answer makes answers righter than the answer alone."),
+        _claim("reasoning", "Writing the reason before the answer makes answers righter than the answer alone."),
     ),
 )
 

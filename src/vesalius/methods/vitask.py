@@ -52,7 +52,7 @@ def _claim(name: str, sentence: str, factor: str, published: str, *settings: str
         metric="accuracy",
         label="all",
         published=published,
-        settings=settings,
+        settings=("optimisation.batch=8", *settings),
         data=ClaimData(questions=("what",)),
         control=PositiveControl(
             sentence="A sign is woven all through the picture: the small model learns its name soon, the frozen "
