@@ -11,11 +11,12 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Dialogue, Study, Text, Turn
-from vesalius.evaluation.asked_signs import PLACES
 from vesalius.evaluation.signs import Grey, Media, with_sign
 
-__all__ = ["GRAINS", "bright_quarter", "grains", "grainy"]
+__all__ = ["GRAINS", "PLACES", "bright_quarter", "grains", "grainy"]
 
+PLACES = ("lower left", "lower right", "upper left", "upper right")
+"""Quarters of a picture, by the sides of the picture."""
 GRAINS = ("smooth", "rows", "columns", "checks")
 """Grains of two pixels a period: a picture that is halved has lost them, whatever it was."""
 _GRAIN = 0.5
