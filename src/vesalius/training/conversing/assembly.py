@@ -333,7 +333,8 @@ def stage_parts(
 
 
 def _corpus(recipe: ConversationRecipe, split: str) -> Corpus | None:
-    if not any(settings.family for settings in recipe.data.sources.values()):
+    drawn = _drawn(recipe)
+    if not any(settings.family for name, settings in recipe.data.sources.items() if name in drawn):
         return None
     if not recipe.data.corpus:
         raise ConfigError(f"recipe {recipe.name}: no data; name a corpus by data=FOLDER, or give every source a path")
