@@ -233,7 +233,7 @@ class WholeModel(nn.Module):
         if self.unpackable:
             if int(segments.max()) > 1:
                 raise DataError(f"a row holds {int(segments.max())} conversations, but {self.unpackable}")
-            rest = {"attention_mask": (segments > 0).long(), **self._kinds(input_ids, labels)}
+            rest: dict[str, Any] = {"attention_mask": (segments > 0).long(), **self._kinds(input_ids, labels)}
         else:
             rest = {
                 "attention_mask": block_mask(segments, self.bare),

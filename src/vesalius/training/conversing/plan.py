@@ -131,7 +131,7 @@ def _stage(name: str, parts: ConversationParts, precision: distributed.Precision
     pairs = sides_of(parts.recipe) > 1
     method.begin(pairs=pairs, adapters_alone=stage.lora is not None and not stage.learns)
     open_stage(method.model, stage)
-    base = {
+    base: dict[str, Any] = {
         "name": name,
         **_parameters(method),
         "conversations": len(parts.mixture.epoch(0)),
@@ -191,7 +191,7 @@ def _steps(method: ConversingMethod, batch: Mapping[str, Any], device: torch.dev
         start = perf_counter()
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             loss = method.training_step(batch)["loss"]
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         optimiser.zero_grad()
         if device.type == "cuda":
