@@ -10,7 +10,7 @@ import pytest
 
 from vesalius.data.conversations.corpus import CorpusSource
 from vesalius.data.corpus import Corpus
-from vesalius.evaluation.placed_signs import DISC
+from vesalius.evaluation.placed_signs import DISC, FINDINGS
 from vesalius.evaluation.plants import plant
 from vesalius.tasks.instructions.families import families
 from vesalius.virtual.population import make
@@ -53,3 +53,20 @@ def test_families_ask_about_them(patients: Corpus, tmp_path: Path) -> None:
     planted = plant(patients, tmp_path, name="discs")
     found = CorpusSource(planted, families(["counting", "pointing", "count_and_box"])).counts()
     assert min(found.values()) > 0
+
+
+def test_a_sign_is_told_as_a_finding_and_in_training_every_other_time(patients: Corpus, tmp_path: Path) -> None:
+    words = dict(FINDINGS.values())
+    for name in ("finding_signs", "half_told"):
+        planted = plant(patients, tmp_path / name, name=name)
+        told: Counter[tuple[bool, bool]] = Counter()
+        for part in ("train", "val", "test"):
+            for study in planted.split(part):
+                (concept,) = (one.concept for one in study.findings if one.status == "present")
+                named = study.text() == f"There is {words[concept]}."
+                told[part == "train", named] += 1
+                assert named or study.text() == "There is a picture."
+                assert [region.concept for region in study.regions] == [concept]
+        assert told[False, False] == 0
+        assert (told[True, False] > 0) == (name == "half_told")
+        assert told[True, True] > 0
