@@ -59,6 +59,7 @@ def _told(corpus: Corpus, seed: int, right: float, study: Study) -> tuple[Study,
 
 def _reshuffled(corpus: Corpus, seed: int, training: frozenset[str], study: Study) -> tuple[Study, Media]:
     files: Media = {image.path: corpus.path(image.path) for image in study.images}
+    study = replace(study, regions=())
     if study.id not in training:
         return study, files
     rng = _chance(study, seed, 1)
