@@ -13,6 +13,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.messages import Media, Message
 from vesalius.inference.predictor import open_predictor
 from vesalius.inference.requests import Decoding, Request
+from vesalius.systems import systems
 from vesalius.training.conversing.stages import stage_folders
 from vesalius.training.recipe import ConversationRecipe, open_recipe, recipe_names
 from vesalius.training.trainer import train
@@ -23,15 +24,12 @@ WITHOUT_TINY: dict[str, str] = {"retinavlm": "needs tomograms of the macula: tes
 """Methods whose tiny recipe needs more than chest radiographs with questions, and where it is tried instead."""
 
 
+CATALOGUE = {system.slug for system in systems()}
+L1 = "its tiny recipe trains in its stages, saves, loads and answers"
 SHOWN = [
-    pytest.param(
-        name,
-        marks=pytest.mark.evidence(
-            name.replace("_", "-"), "L1", "its tiny recipe trains in its stages, saves, loads and answers"
-        ),
-    )
+    pytest.param(name, marks=[pytest.mark.evidence(slug, "L1", L1)] if slug in CATALOGUE else [])
     for name in TALKING
-    if name not in WITHOUT_TINY
+    if name not in WITHOUT_TINY and (slug := name.replace("_", "-"))
 ]
 
 

@@ -81,6 +81,12 @@ class ConversationPlan:
     precision: str
     precision_reason: str
 
+    @property
+    def total_seconds(self) -> float | None:
+        """All stages; None where one was not probed."""
+        seconds = [stage.total_seconds for stage in self.stages]
+        return None if None in seconds else sum(one for one in seconds if one is not None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return asdict(self)
