@@ -189,7 +189,8 @@ def cut_layers(tower: nn.Module, layer: int) -> None:
     model = getattr(tower, "model", tower)
     lists = [part for part in model.modules() if isinstance(part, nn.ModuleList) and len(part) > 1]
     if not lists or -layer > len(lists[0]):
-        raise ConfigError(f"model.vision_layer {layer}: the vision encoder has {len(lists[0]) if lists else 0} layers")
+        count = len(lists[0]) if lists else 0
+        raise ConfigError(f"model.vision_layer {layer}: the vision encoder has {count} layers")
     del lists[0][layer + 1 :]
     for name in ("post_layernorm", "layernorm", "after"):
         owner = next((part for part in model.modules() if isinstance(getattr(part, name, None), nn.LayerNorm)), None)

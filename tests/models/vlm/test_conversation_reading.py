@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.models.vlm.talking import WORDS, built, conversation, picture
+
 from vesalius.data.conversations.records import Located, mark
 from vesalius.data.messages import Message
 from vesalius.data.records import Box

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.models.vlm.talking import WORDS, built, conversation, picture
 from torch.nn import functional
 
-from tests.models.vlm.talking import WORDS, built, conversation, picture
 from vesalius.errors import DataError
 from vesalius.models.vlm.model import VisionLanguageModel
 from vesalius.training.conversing.batches import collated

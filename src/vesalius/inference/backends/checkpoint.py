@@ -59,7 +59,7 @@ def open_model(spec: str, *, device: str) -> Predictor:
 
 
 def _converses(folder: Path) -> bool:
-    """Say whether a model folder is of a model that learnt conversations; a damaged card is told when it is loaded."""
+    """Say whether a model folder is of one that learnt conversations; a damaged card is told when it is loaded."""
     try:
         return '"reading"' in (folder / _CARD).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
