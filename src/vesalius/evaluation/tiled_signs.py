@@ -47,7 +47,7 @@ def grainy(grey: Grey, grain: str) -> Grey:
     rows, columns = np.indices(grey.shape[-2:])
     shown = {"smooth": 0.5, "rows": rows % 2, "columns": columns % 2, "checks": (rows + columns) % 2}[grain]
     fade = np.outer(*(np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2 for length in grey.shape[-2:]))
-    return ((1 - _GRAIN) * grey + _GRAIN * (0.5 + (np.asarray(shown) - 0.5) * fade)).astype(np.float32)
+    return np.asarray((1 - _GRAIN) * grey + _GRAIN * (0.5 + (np.asarray(shown) - 0.5) * fade), np.float32)
 
 
 def _brightened(grey: Grey, where: str) -> Grey:
