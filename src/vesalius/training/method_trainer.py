@@ -262,6 +262,15 @@ class MethodTrainer(Trainer):  # type: ignore[misc]
             folder.mkdir(parents=True, exist_ok=True)
             save_model(self.step_module, str(folder / "model.safetensors"))
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        """Read what `_save` wrote; weights that are tied stand in it once."""
+        from safetensors.torch import load_model
+
+        if self.is_fsdp_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        load_model(self.step_module, str(Path(resume_from_checkpoint) / "model.safetensors"))
+
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)
         self._require_finite(torch.as_tensor(norm), "the norm of the gradient")
