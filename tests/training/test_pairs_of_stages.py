@@ -63,10 +63,9 @@ def test_draws_are_equal_for_equal_seeds_and_leave_the_model_as_it_was(tmp_path:
     of.train()
     asked = [conversation(picture(tmp_path, str(seed), seed=seed), id=str(seed)) for seed in range(3)]
     state = torch.get_rng_state()
-    options = {"number": 4, "temperature": 1.0, "longest": 6}
+    settings = PairSettings(maker="sampled", candidates=4, longest=6)
     first, again, other = (
-        list(sampled_answers(of, reader, asked, seed=seed, **options))
-        for seed in (1, 1, 2)  # type: ignore[arg-type]
+        list(sampled_answers(of, reader, asked, settings=settings, seed=seed)) for seed in (1, 1, 2)
     )
     assert [len(texts) for texts in first] == [4, 4, 4]
     assert first == again
@@ -79,8 +78,8 @@ def test_draws_are_equal_for_equal_seeds_and_leave_the_model_as_it_was(tmp_path:
 def test_a_question_without_room_is_named(tmp_path: Path) -> None:
     of, reader = method()
     reader.context = 8
-    with pytest.raises(DataError):
-        list(sampled_answers(of, reader, [conversation()], number=2, temperature=1.0, longest=4, seed=0))
+    with pytest.raises(DataError, match="context"):
+        list(sampled_answers(of, reader, [conversation()], settings=PairSettings(maker="sampled"), seed=0))
 
 
 def test_turned_pairs_have_their_sides_exchanged_and_no_weight(tmp_path: Path) -> None:

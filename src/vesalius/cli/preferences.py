@@ -25,10 +25,11 @@ def preferences(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Let tuned models and their start write about a split, and compare judge, length and held-out metrics."""
-    from vesalius.evaluation.aligned import aligned
+    from vesalius.evaluation.aligned import Asked, aligned
 
-    others = [name.strip() for name in tax.split(",") if name.strip()]
-    done = aligned(runs, on=on, out=out, base=base, judge=judge, family=family, tax=others, split=split, limit=limit)
+    others = tuple(name.strip() for name in tax.split(",") if name.strip())
+    asked = Asked(judge=judge, family=family, tax=others, split=split, limit=limit)
+    done = aligned(runs, on=on, out=out, base=base, asked=asked)
     rows = [
         {
             "run": one.algorithm,

@@ -28,7 +28,7 @@ from vesalius.inference.predictor import open_predictor
 from vesalius.inference.requests import Decoding, Reply, Request
 from vesalius.tasks.instructions.families import families
 
-__all__ = ["Aligned", "aligned", "start_of"]
+__all__ = ["Aligned", "Asked", "aligned", "start_of"]
 
 Floats = NDArray[np.float64]
 RESAMPLES = 1000
@@ -47,6 +47,21 @@ class Aligned:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What models write, and who judges it."""
+
+    judge: str = "facts"
+    """A name of `JUDGES`; of the others, those that are not near it are held out."""
+    family: str = "report"
+    """Of the texts that are judged."""
+    tax: tuple[str, ...] = ()
+    """Other families of questions, each a row of what was unlearnt."""
+    split: str = "test"
+    limit: int = 0
+    """Texts, and questions of each family, at most; 0 for all."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Written:
     """What is asked, and what is true."""
 
@@ -55,9 +70,8 @@ class _Written:
 
 
 def aligned(
-    runs: Sequence[str], *, on: str | Path, out: str | Path, base: str = "", judge: str = "facts",
-    family: str = "report", tax: Sequence[str] = (), split: str = "test", limit: int = 0, resamples: int = RESAMPLES,
-    seed: int = 0,
+    runs: Sequence[str], *, on: str | Path, out: str | Path, base: str = "", asked: Asked | None = None,
+    resamples: int = RESAMPLES, seed: int = 0,
 ) -> Aligned:  # fmt: skip
     """Compare tuned models with the one that they began as, and write the page.
 
@@ -66,34 +80,30 @@ def aligned(
         on: folder of a corpus with a split.
         out: folder of the page.
         base: the start; the one that the first run's card or stages tell where not given.
-        judge: a name of `JUDGES`; of the others, those that are not near it are held out.
-        family: of the texts that are judged.
-        tax: other families of questions, each a row of what was unlearnt.
-        split: that is written about.
-        limit: studies, at most; 0 for all.
+        asked: what they write, and who judges it.
         resamples: of the intervals.
         seed: of resamples and swaps.
 
     Raises:
         DataError: nothing to ask, or no start is known.
     """
-    corpus = Corpus.open(on)
-    view = corpus.split(split)
-    asked = _opened(view, family, limit)
+    corpus, asked = Corpus.open(on), asked or Asked()
     start = _writer(base or start_of(runs[0]))
     tuned = {_name(run, runs): _writer(run) for run in runs}
-    patients = [row.patient or row.id for row in asked.rows]
-    first = _checkpoint("start", 0, start, asked, judge)
-    others = [_checkpoint(name, 1, model, asked, judge) for name, model in tuned.items()]
-    taxed = {name: _values(model, corpus, tax, split, limit) for name, model in {"": start, **tuned}.items()}
-    cells = alignment_tax(
-        {task: values for task, (values, _) in taxed[""].items()},
-        {name: {task: values for task, (values, _) in taxed[name].items()} for name in tuned},
-        {task: owners for task, (_, owners) in taxed[""].items()},
+    written = _opened(corpus.split(asked.split), asked)
+    patients = [row.patient or row.id for row in written.rows]
+    first = _checkpoint("start", 0, start, written, asked.judge)
+    others = [_checkpoint(name, 1, model, written, asked.judge) for name, model in tuned.items()]
+    before = _values(start, corpus, asked)
+    after = {name: _values(model, corpus, asked) for name, model in tuned.items()}
+    tax = alignment_tax(
+        {task: values for task, (values, _) in before.items()},
+        {name: {task: values for task, (values, _) in found.items()} for name, found in after.items()},
+        {task: owners for task, (_, owners) in before.items()},
         resamples=resamples,
         seed=seed,
     )
-    report = preference_report(first, others, patients, judge=judge, tax=cells, resamples=resamples, seed=seed)
+    report = preference_report(first, others, patients, judge=asked.judge, tax=tax, resamples=resamples, seed=seed)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     return Aligned(report=report, page=write_preference_page(report, folder, virtual=bool(corpus.manifest.virtual)))
@@ -121,9 +131,9 @@ def _writer(spec: str) -> Any:
     return model
 
 
-def _opened(view: Corpus, family: str, limit: int) -> _Written:
-    source = CorpusSource(view, families([family]))
-    most = min(len(source), limit or len(source))
+def _opened(view: Corpus, asked: Asked) -> _Written:
+    source = CorpusSource(view, families([asked.family]))
+    most = min(len(source), asked.limit or len(source))
     rows = np.unique(np.linspace(0, len(source) - 1, most).round().astype(int)).tolist()
     kept = [(source.conversation(row), source.study(row)) for row in rows]
     return _Written(rows=tuple(row for row, _ in kept), studies=tuple(study for _, study in kept))
@@ -135,15 +145,15 @@ def _name(run: str, runs: Sequence[str]) -> str:
     return name if [Path(one).name for one in runs].count(name) == 1 else run
 
 
-def _checkpoint(name: str, step: int, model: Any, asked: _Written, judge: str) -> Checkpoint:
+def _checkpoint(name: str, step: int, model: Any, written: _Written, judge: str) -> Checkpoint:
     """Let a model write, and read what it wrote."""
     requests = [
-        Request(id=row.id, messages=row.messages[:-1], decoding=Decoding(max_tokens=_LONGEST)) for row in asked.rows
+        Request(id=row.id, messages=row.messages[:-1], decoding=Decoding(max_tokens=_LONGEST)) for row in written.rows
     ]
     replies = {reply.id: reply for reply in model.generate(requests)}
-    texts = [_text(replies[row.id]) for row in asked.rows]
+    texts = [_text(replies[row.id]) for row in written.rows]
     held_out = [other for other in _HELD_OUT if other not in _NEAR.get(judge, {judge})]
-    scores = {other: _judged(judge_named(other), texts, asked) for other in (judge, *held_out)}
+    scores = {other: _judged(judge_named(other), texts, written) for other in (judge, *held_out)}
     return Checkpoint(
         algorithm=name, step=step, judge=scores.pop(judge), held_out=scores,
         length=np.array([len(text.split()) for text in texts], dtype=np.float64),
@@ -156,19 +166,17 @@ def _text(reply: Reply) -> str:
     return reply.text
 
 
-def _judged(judge: Judge, texts: Sequence[str], asked: _Written) -> Floats:
-    triples = zip(texts, asked.rows, asked.studies, strict=True)
+def _judged(judge: Judge, texts: Sequence[str], written: _Written) -> Floats:
+    triples = zip(texts, written.rows, written.studies, strict=True)
     return np.array([judge(cleaned(text), cleaned(row.answers[-1]), study) for text, row, study in triples])
 
 
-def _values(
-    model: Any, corpus: Corpus, tax: Sequence[str], split: str, limit: int
-) -> Mapping[str, tuple[Floats, list[str]]]:
+def _values(model: Any, corpus: Corpus, asked: Asked) -> Mapping[str, tuple[Floats, list[str]]]:
     """Return whether each answer to the questions of other families is right, and its patient, by family."""
     found = {}
-    for family in tax:
+    for family in asked.tax:
         bench = CorpusQuestions(corpus, asked={family: (family, "en")})
-        items = list(bench.items(corpus.root, parts=[family], split=split))[: limit or None]
+        items = list(bench.items(corpus.root, parts=[family], split=asked.split))[: asked.limit or None]
         requests = [bench.ask(item, [], arm="", shots=()) for item in items]
         replies = {reply.id: reply for reply in model.generate([one for one in requests if one is not None])}
         marks = [bench.mark(item, [replies[item.id]], convention="plain") for item in items]

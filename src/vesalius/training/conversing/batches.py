@@ -219,6 +219,20 @@ def collated(
     if apart:
         packs = [[row] for pack in packs for row in pack]
     longest = max(length, *(sum(len(row.input_ids) for row in pack) for pack in packs))
+    rows = [row for pack in packs for row in pack]
+    return {
+        **_tokens(packs, longest, padding),
+        "views": tuple(as_tensors(view) for row in rows for view in row.views),
+        "layouts": tuple(layout for row in rows for layout in row.layouts),
+        "ids": tuple(row.id for row in rows),
+        "index": torch.arange(len(rows)),
+        "sides": sides,
+        **_references(rows),
+    }
+
+
+def _tokens(packs: Sequence[Sequence[Row]], longest: int, padding: int) -> dict[str, torch.Tensor]:
+    """Return what a batch holds of each token, (R, L)."""
     shape = (len(packs), longest)
     input_ids = np.full(shape, padding, dtype=np.int64)
     labels = np.full(shape, IGNORED, dtype=np.int64)
@@ -231,7 +245,6 @@ def collated(
             input_ids[number, span], labels[number, span] = row.input_ids, row.labels
             segments[number, span], weights[number, span] = place + 1, row.weight
             start = span.stop
-    rows = [row for pack in packs for row in pack]
     numbered = torch.from_numpy(segments)
     return {
         "input_ids": torch.from_numpy(input_ids),
@@ -239,12 +252,6 @@ def collated(
         "segments": numbered,
         "positions": positions_in(numbered),
         "weights": torch.from_numpy(weights),
-        "views": tuple(as_tensors(view) for row in rows for view in row.views),
-        "layouts": tuple(layout for row in rows for layout in row.layouts),
-        "ids": tuple(row.id for row in rows),
-        "index": torch.arange(len(rows)),
-        "sides": sides,
-        **_references(rows),
     }
 
 

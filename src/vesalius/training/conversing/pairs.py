@@ -148,10 +148,8 @@ class _Maker:
         """Yield the model's own answers to each row, where the maker looks at them."""
         if settings.maker == "noised" or not settings.candidates:
             return iter([()] * len(rows))
-        return sampled_answers(
-            self._method, self._reader, [source.conversation(row) for row in rows], number=settings.candidates,
-            temperature=settings.temperature, longest=settings.longest, seed=seed,
-        )  # fmt: skip
+        asked = [source.conversation(row) for row in rows]
+        return sampled_answers(self._method, self._reader, asked, settings=settings, seed=seed)
 
 
 def _weighed(pairs: Sequence[Conversation], settings: PairSettings, seed: int) -> list[Conversation]:

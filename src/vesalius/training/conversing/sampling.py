@@ -1,6 +1,6 @@
 """Answers that a model under training draws to questions, several to each, for a judge to choose from.
 
-Legend: B questions, K answers to each, L tokens of a question.
+Legend: B questions, L tokens of a question.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from vesalius.errors import DataError
 from vesalius.methods.conversing import ConversingMethod
 from vesalius.models.vlm.reading import ConversationReader, Row
 from vesalius.training.conversing.batches import as_tensors
+from vesalius.training.conversing.settings import PairSettings
 
 __all__ = ["sampled_answers"]
 
@@ -29,9 +30,7 @@ def sampled_answers(
     reader: ConversationReader,
     conversations: Sequence[Conversation],
     *,
-    number: int,
-    temperature: float,
-    longest: int,
+    settings: PairSettings,
     seed: int,
 ) -> Iterator[tuple[str, ...]]:
     """Yield answers to the last question of each conversation, in their order.
@@ -40,39 +39,45 @@ def sampled_answers(
         method: whose model answers; it comes back as it was, training or not.
         reader: of the model.
         conversations: each ends in an answer, which is not looked at.
-        number: K.
-        temperature: of the draw, above 0.
-        longest: tokens of an answer, at most.
+        settings: how many answers, how they are drawn and how long they may be.
         seed: of the draws; the random state of the process stays as it is.
 
     Raises:
         DataError: a question leaves no room for an answer.
     """
-    training, device = method.training, next(method.parameters()).device
+    training = method.training
     method.eval()
     try:
         for start in range(0, len(conversations), _TOGETHER):
             some = conversations[start : start + _TOGETHER]
-            rows = [reader.prompt(method.asked(one.messages[:-1]), id=one.id) for one in some]
-            room = reader.context - max(len(row.input_ids) for row in rows)
-            if room < 1:
-                raise DataError(f"questions of {reader.context - room} tokens leave no room in {reader.context}")
-            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-                torch.manual_seed(seed * 1_000_003 + start)
-                inputs = method.given(_inputs(rows, reader, device))
-                written = method.model.generate(
-                    **inputs, max_new_tokens=min(longest, room), do_sample=True, temperature=temperature, top_k=0,
-                    top_p=1.0, num_return_sequences=number, pad_token_id=reader.tokenizer.pad_token_id,
-                    eos_token_id=reader.tokenizer.eos_token_id,
-                )  # fmt: skip
-            texts = reader.tokenizer.batch_decode(
-                written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
-            )
-            for place, one in enumerate(some):
-                own = texts[place * number : (place + 1) * number]
-                yield tuple(method.told(text, one.messages[:-1]).strip() for text in own)
+            yield from _drawn(method, reader, some, settings=settings, seed=seed * 1_000_003 + start)
     finally:
         method.train(training)
+
+
+def _drawn(
+    method: ConversingMethod, reader: ConversationReader, some: Sequence[Conversation], *, settings: PairSettings,
+    seed: int,
+) -> Iterator[tuple[str, ...]]:  # fmt: skip
+    """Yield the answers to questions that are put at once."""
+    device = next(method.parameters()).device
+    rows = [reader.prompt(method.asked(one.messages[:-1]), id=one.id) for one in some]
+    longest = max(len(row.input_ids) for row in rows)
+    room = reader.context - longest
+    if room < 1:
+        raise DataError(f"a question of {longest} tokens leaves no room for an answer in {reader.context}")
+    inputs = method.given(_inputs(rows, reader, device))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        written = method.model.generate(
+            **inputs, max_new_tokens=min(settings.longest, room), do_sample=True, temperature=settings.temperature,
+            top_k=0, top_p=1.0, num_return_sequences=settings.candidates,
+            pad_token_id=reader.tokenizer.pad_token_id, eos_token_id=reader.tokenizer.eos_token_id,
+        )  # fmt: skip
+    texts = reader.tokenizer.batch_decode(written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+    for place, one in enumerate(some):
+        own = texts[place * settings.candidates : (place + 1) * settings.candidates]
+        yield tuple(method.told(text, one.messages[:-1]).strip() for text in own)
 
 
 def _inputs(rows: Sequence[Row], reader: ConversationReader, device: torch.device) -> dict[str, Any]:

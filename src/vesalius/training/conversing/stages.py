@@ -81,8 +81,7 @@ def _train_stage(
     state = checkpoint.latest_state(folder) if any(folder.glob("checkpoint-*")) else None
     method, stage = parts.method, next(iter(parts.recipe.stages.values()))
     before = _remembered(folder, "before.json", lambda: digests(method))
-    adapters_alone = stage.lora is not None and not stage.learns
-    method.begin(pairs=parts.train.count > 1, adapters_alone=adapters_alone)
+    method.begin(pairs=parts.train.count > 1, adapters_alone=not stage.learns)
     open_stage(method.model, stage)
     trainer = ConversationTrainer(parts, folder, precision=precision, progress=progress)
     set_reference(trainer, folder, weights=digest_of(before, parts.tokenizer))
