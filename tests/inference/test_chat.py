@@ -15,6 +15,7 @@ from PIL import Image
 from vesalius.data.messages import Media, Message
 from vesalius.errors import DataError
 from vesalius.inference.chat import ChatForm, WrongContentError, body_of, read_reply, tokens_at_most
+from vesalius.inference.constraint import Constraint
 from vesalius.inference.requests import Decoding, Request
 from vesalius.models.media import shown
 
@@ -82,6 +83,38 @@ def test_more_pictures_than_may_be_are_refused(tmp_path: Path) -> None:
     assert len(body(asked(*many[:4]))["messages"][0]["content"]) == 4
     with pytest.raises(DataError, match="more than 4 pictures: raise max_images"):
         body(asked(*many))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "structured", "fields"),
+    [
+        (Constraint(pattern="[0-9]+ mm"), "vllm", {"structured_outputs": {"regex": "[0-9]+ mm"}}),
+        (Constraint(choices=("a", "b")), "vllm", {"guided_choice": ["a", "b"]}),
+        (Constraint.of_schema({"type": "object"}), "vllm", {"structured_outputs": {"json": {"type": "object"}}}),
+    ],
+)
+def test_constraints_are_sent_as_is_said(constraint: Constraint, structured: Any, fields: dict[str, Any]) -> None:
+    sent = body(asked("?", constraint=constraint), structured=structured)
+    assert fields.items() <= sent.items()
+
+
+def test_a_schema_goes_into_the_response_format() -> None:
+    sent = body(asked("?", constraint=Constraint.of_schema({"type": "object"})), structured="json")
+    assert sent["response_format"]["json_schema"]["schema"] == {"type": "object"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "structured", "words"),
+    [
+        ({"constraint": Constraint(pattern="a")}, "off", "cannot be held to pattern"),
+        ({"constraint": Constraint(pattern="a")}, "json", "cannot be held to pattern"),
+        ({"constraint": Constraint.of_schema({})}, "off", "cannot be held to a schema"),
+        ({"decoding": Decoding(beams=4)}, "vllm", "4 beams asked for"),
+    ],
+)
+def test_what_an_endpoint_cannot_do_is_refused(request_: dict[str, Any], structured: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        body(asked("?", **request_), structured=structured)
 
 
 @pytest.mark.parametrize(

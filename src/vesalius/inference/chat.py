@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from vesalius.data.messages import Media, media_of
 from vesalius.errors import DataError
+from vesalius.inference.constraint import Constraint
 from vesalius.inference.requests import Finish, Reply, Request
 from vesalius.models.media import as_png, shown
 
@@ -47,9 +48,12 @@ def body_of(request: Request, form: ChatForm) -> bytes:
     """Return the JSON that is sent, pictures inside as PNG.
 
     Raises:
-        DataError: a picture cannot be read, or there are too many; says which one and never its path.
+        DataError: a picture cannot be read, or there are too many; says which one and never its path. Or the
+            endpoint cannot do what is asked: beams, or a constraint.
     """
     decoding = request.decoding
+    if decoding.beams > 1:
+        raise DataError(f"{decoding.beams} beams asked for; an endpoint writes one answer at a time")
     body: dict[str, Any] = {
         "model": form.model,
         "messages": _messages(request, form),
@@ -64,6 +68,8 @@ def body_of(request: Request, form: ChatForm) -> bytes:
         body |= {"logprobs": True, "top_logprobs": TOP}
     elif request.choices:
         body |= _enforced(request.choices, form.structured)
+    elif request.constraint is not None:
+        body |= _constrained(request.constraint, form.structured)
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -155,6 +161,26 @@ def _enforced(choices: tuple[str, ...], structured: str) -> dict[str, Any]:
             "name": "answer", "strict": True, "schema": schema,
         }}}  # fmt: skip
     return {}
+
+
+def _constrained(constraint: Constraint, structured: str) -> dict[str, Any]:
+    """Return the fields that hold the endpoint to a constraint.
+
+    Raises:
+        DataError: it has no such fields; nothing is asked without.
+    """
+    (name, value), *_ = constraint.document().items()
+    given = json.loads(constraint.schema) if name == "schema" else value
+    if structured == "vllm":
+        fields = {"choices": "choice", "pattern": "regex", "schema": "json"}
+        return {"structured_outputs": {fields[name]: given}, f"guided_{fields[name]}": given}
+    if structured == "json" and name == "schema":
+        shape = {"name": "answer", "strict": True, "schema": given}
+        return {"response_format": {"type": "json_schema", "json_schema": shape}}
+    raise DataError(
+        f"this endpoint cannot be held to {'a schema' if name == 'schema' else name}; say how it takes one by "
+        "?structured=vllm (or json, for schemas), or ask without one"
+    )
 
 
 def _chosen(text: str) -> str:
