@@ -16,6 +16,8 @@ from torch.nn import functional
 
 from vesalius.data.conversations.records import Conversation
 from vesalius.data.messages import Media, Message
+from vesalius.evaluation.answering.run import answer_benchmark
+from vesalius.evaluation.corpus_questions import CorpusQuestions
 from vesalius.inference.predictor import open_predictor
 from vesalius.inference.requests import Decoding, Request
 from vesalius.methods.hulu_med import HuluMed, HuluMedConfig, build
@@ -31,6 +33,8 @@ from vesalius.training.conversing.stages import stage_folders
 from vesalius.training.recipe import ConversationRecipe, open_recipe
 from vesalius.training.trainer import train
 from vesalius.virtual.files import encode_nifti
+from vesalius.virtual.population import make
+from vesalius.virtual.questions.ask import write_questions
 
 # Views of 16 × 16 pixels are 4 × 4 patches of 4, merged to 2 × 2 tokens.
 WORDS = ("Is there a lesion?", "Yes, a lesion of the liver.", "No, there is none.")
@@ -232,3 +236,47 @@ def test_a_run_on_all_media_from_rows_to_answers(tmp_path: Path) -> None:
         question = Message(role="user", parts=(one, WORDS[0]))
         reply = next(iter(model.generate([Request(id=kind, messages=(question,), decoding=Decoding(max_tokens=4))])))
         assert reply.finish in ("stop", "length"), reply.error
+
+
+@pytest.mark.evidence(
+    "hulu-med", "L1", "real CT and MR volumes and frames of endoscopy are read, reduced and answered"
+)
+@pytest.mark.real
+def test_real_volumes_and_frames(real_data: Path, tmp_path: Path) -> None:
+    shown = [
+        Media(path=str(real_data / "volumes" / "ct-body" / "example_ct_sm.nii.gz"), kind="volume"),
+        Media(path=str(real_data / "volumes" / "mr-tumour" / "brain1_image.nii.gz"), kind="volume"),
+        Media(path=str(next(iter(sorted((real_data / "endoscopy-polyps" / "images").iterdir()))))),
+    ]
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        for number, media in enumerate(shown * 2):
+            turns = [
+                {"role": "user", "content": f"<{media.kind}>What is shown?"},
+                {"role": "assistant", "content": ("A CT.", "An MR.", "An endoscopy.")[number % 3]},
+            ]
+            file.write(json.dumps({"messages": turns, f"{media.kind}s": [media.path]}) + "\n")
+    rows = f"{{family: '', path: {tmp_path / 'rows.jsonl'}}}"
+    settings = [f"data.sources.{name}={rows}" for name in ("short", "long", "vqa")]
+    run = train(
+        "hulu_med/tiny", overrides=[*settings, "data.validation=null", "run.report_to=[]"], out=tmp_path / "run"
+    )
+    model = open_predictor(run.folder, device="cpu")
+    for media in shown:
+        question = Message(role="user", parts=(media, "What is shown?"))
+        reply = next(iter(model.generate([Request(id="r", messages=(question,), decoding=Decoding(max_tokens=4))])))
+        assert reply.finish in ("stop", "length"), reply.error
+
+
+@pytest.mark.slow
+@pytest.mark.evidence("hulu-med", "L1", "virtual CT volumes and surgical clips are trained on and asked about")
+@pytest.mark.parametrize(("preset", "size"), [("abdomen-ct", 32), ("surgery", 64)])
+def test_presets_of_volumes_and_clips_from_corpus_to_scores(preset: str, size: int, tmp_path: Path) -> None:
+    made = make(tmp_path / "patients", patients=12, preset=preset, image_size=size, workers=1)
+    corpus = write_questions(made, tmp_path / "corpus")
+    settings = [f"data={corpus.root}", "data.sources.vqa.family=vqa", "data.validation=null", "run.report_to=[]"]
+    run = train("hulu_med/tiny", overrides=settings, out=tmp_path / "run")
+    found = answer_benchmark(
+        run.folder / "last", on=CorpusQuestions(corpus, asked={"vqa": ("vqa", "en")}), data=corpus.root,
+        out=tmp_path / "asked", controls=False, resamples=20, report=False, limit=4,
+    )  # fmt: skip
+    assert {row["metric"] for row in found.scores} >= {"accuracy"}

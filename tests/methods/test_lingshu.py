@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from vesalius.curation.drawn_rows import text_rows, write_rows
 from vesalius.data.corpus import Corpus
-from vesalius.data.messages import Message
+from vesalius.data.messages import Media, Message
 from vesalius.evaluation.arms import BUDGETS, experiments, paper_of
 from vesalius.inference.predictor import open_predictor
 from vesalius.inference.requests import Decoding, Request
@@ -91,3 +91,27 @@ def test_claims_leave_one_group_out_at_equal_cost() -> None:
     assert [one.name for one in found] == ["captions", "captions-control", "reasons", "reasons-control"]
     on, off = (arm.recipe.to_dict()["data"]["sources"] for arm in found[0].arms)
     assert {name for name in on if on[name] != off[name]} == {"captions"}
+
+
+@pytest.mark.evidence("lingshu", "L1", "real pictures with real questions are trained on and answered")
+@pytest.mark.real
+def test_real_questions_about_real_pictures(real_data: Path, tmp_path: Path) -> None:
+    folder = real_data / "vqa-rad-demo"
+    questions = [json.loads(line) for line in (folder / "vqa.jsonl").read_text().splitlines()][:8]
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        for one in questions:
+            turns = [
+                {"role": "user", "content": f"<image>{one['question']}"},
+                {"role": "assistant", "content": str(one["answer"])},
+            ]
+            file.write(json.dumps({"messages": turns, "images": [str(folder / one["image"])]}) + "\n")
+    rows = f"{{family: '', path: {tmp_path / 'rows.jsonl'}}}"
+    settings = [f"data.sources.{name}={rows}" for name in ("captions", "instruct", "reasons", "asked")]
+    run = train(
+        "lingshu/tiny", overrides=[*settings, "data.validation=null", "run.report_to=[]"], out=tmp_path / "run"
+    )
+    model = open_predictor(run.folder, device="cpu")
+    media = Media(path=str(folder / questions[0]["image"]))
+    message = Message(role="user", parts=(media, questions[0]["question"]))
+    reply = next(iter(model.generate([Request(id="r", messages=(message,), decoding=Decoding(max_tokens=4))])))
+    assert reply.finish in ("stop", "length"), reply.error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from vesalius.benchmarks.base import Benchmark, Headline, Item, Mark
+from vesalius.benchmarks.base import Benchmark, Headline, Item, Mark, Status
 from vesalius.data.corpus import Corpus
 from vesalius.data.messages import Media, Message
 from vesalius.data.records import Study
@@ -105,5 +105,5 @@ class DescribedChoice(Benchmark):
     def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
         """Read the option out of the last answer."""
         option = first_option(said[-1].text, self._choices[item.part].options)
-        status = "unparsed" if option == INVALID else "answered"
+        status: Status = "unparsed" if option == INVALID else "answered"
         return Mark(values={"accuracy": float(option == item.truth)}, status=status, said=option)

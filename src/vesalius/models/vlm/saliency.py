@@ -52,4 +52,5 @@ def answer_saliency(
     )  # fmt: skip
     chosen = found.logits.float().log_softmax(dim=-1).gather(1, found.targets[:, None])
     (gradient,) = torch.autograd.grad(chosen.sum(), tokens)
-    return gradient.norm(dim=-1).reshape(len(view), *encoding.grid)
+    strength: Tensor = gradient.norm(dim=-1)
+    return strength.reshape(len(view), *encoding.grid)
