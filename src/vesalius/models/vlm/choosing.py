@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AddedToken, AutoConfig, AutoModel
 
-from vesalius.errors import ConfigError, DataError
+from vesalius.errors import ConfigError
 from vesalius.models.vlm.model import IGNORED, AnswerLogits, VisionLanguageFile, VisionLanguageModel
 from vesalius.models.vlm.settings import VisionLanguageConfig
 from vesalius.models.vlm.views import Layout
@@ -208,17 +208,13 @@ class ChoosingModel(VisionLanguageModel):
             input_ids: token numbers, (R, L).
             real: True where a token is read: the prompt, (R, L).
             views: of all media.
-            layouts: of all media, row by row.
-
-        Raises:
-            DataError: a row shows nothing.
+            layouts: of all media, row by row. A row that shows nothing is answered as if it showed zeros.
         """
         shown = real & (input_ids == self.image_token)
         tokens, media = iter(self.media_tokens(views, layouts) if views else ()), []
+        nothing = torch.zeros(1, int(self.language.config.hidden_size), device=input_ids.device)
         for count in shown.sum(dim=1).tolist():
-            if not count:
-                raise DataError("a question without an image: this model needs one to look at")
-            media.append(torch.cat([next(tokens) for _ in range(count)]))
+            media.append(torch.cat([next(tokens) for _ in range(count)]) if count else nothing)
         image = pad_sequence(media, batch_first=True)
         lengths = torch.tensor([len(one) for one in media], device=image.device)
         there = torch.arange(image.shape[1], device=image.device) < lengths[:, None]
