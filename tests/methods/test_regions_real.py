@@ -31,7 +31,7 @@ def chat_file(real_data: Path, folder: Path) -> tuple[Path, Path]:
         (folder / one["file"]).symlink_to(root / one["file"])
     path = folder / "rows.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return path, root / str(rows[0]["images"][0])  # type: ignore[index]
+    return path, root / str(rows[0]["images"][0])
 
 
 @pytest.mark.real

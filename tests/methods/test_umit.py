@@ -117,8 +117,9 @@ def test_coordinates_survive_resizing(size: tuple[int, int], tmp_path: Path) -> 
         (pixels, (width / plane.shown[0], height / plane.shown[1])),
     ):
         text = how.format([Located(name="x", boxes=(box,))], plane)
-        (found,) = how.parse(text, plane).value or ()
-        apart = np.abs(np.array(found.boxes[0]) - np.array(box))
+        found = how.parse(text, plane).value
+        assert found is not None
+        apart = np.abs(np.array(found[0].boxes[0]) - np.array(box))
         assert (apart <= np.tile(step, 2) / 2 + 1e-9).all()  # half a step of the convention's grid
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from vesalius.errors import DataError
 from vesalius.metrics.measurement import landmarks
@@ -18,7 +19,7 @@ from vesalius.metrics.pointing import (
     point_scores,
 )
 
-PICTURES = (
+PICTURES: tuple[tuple[list[list[int]], list[list[int]]], ...] = (
     ([[39, 84]], [[151, 139], [33, 94]]),
     ([[114, 76]], [[120, 66]]),
     ([[142, 140], [130, 113], [175, 44], [71, 150]], [[138, 140], [121, 101], [163, 38], [59, 162]]),
@@ -56,7 +57,8 @@ def test_the_nearest_is_one_sided_and_pairs_are_not() -> None:
 
 
 def test_a_picture_without_a_thing_is_a_zero_case_however_it_is_stored() -> None:
-    for nothing in ([], [[]], np.zeros((0, 2))):
+    empty: tuple[ArrayLike, ...] = ([], [[]], np.zeros((0, 2)))
+    for nothing in empty:
         assert nearest_points([(5, 5)], nothing).zero
         assert nearest_points(nothing, [(5, 5)]).zero
     found = point_scores([[], [(1, 1)]], [[], [[]]])
