@@ -14,7 +14,7 @@ from vesalius.curation.preferences.judging import FactJudge, LabelJudge, ranked
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study
 from vesalius.errors import CheckpointError, ConfigError, DataError
-from vesalius.evaluation.aligned import aligned, start_of
+from vesalius.evaluation.aligned import Asked, aligned, start_of
 from vesalius.evaluation.answering.adapted_from import known_base
 from vesalius.methods.conversing import ConversationBatch
 from vesalius.objectives.log_probs import SequenceLogProbs
@@ -55,6 +55,27 @@ def test_length_takes_from_the_gradient() -> None:
     assert slopes == sorted(slopes), "less and less is learnt from longer chosen reports"
     # -β σ(-(βΔ + α Δlen)) = -0.1 σ(-(0.07 + 0.5))
     assert loss_at(RDPO(), 0.7, (20, 10))[1] == pytest.approx(-0.1 / (1 + math.exp(0.57)))
+
+
+@pytest.mark.evidence(
+    "chexalign", "L2", "trained alike, R-DPO learns less than DPO from longer reports, more from shorter"
+)
+def test_length_control_learns_less_of_length(tmp_path: Path) -> None:
+    margins: dict[str, list[float]] = {"dpo": [], "r-dpo": []}
+    for algorithm, found in margins.items():
+        for pair in pairs(tmp_path)[1:]:
+            of, reader = method(algorithm)
+            of.begin(pairs=True, adapters_alone=False)
+            given = batch(reader, [pair])
+            optimiser = torch.optim.SGD(of.parameters(), lr=0.02)
+            for _ in range(4):
+                optimiser.zero_grad()
+                of.training_step(given)["loss"].backward()
+                optimiser.step()
+            found.append(of.training_step(given)["margin"].item())
+    # The second pair's better answer is the shorter one, the third pair's the longer one.
+    assert margins["r-dpo"][0] > margins["dpo"][0] > 0
+    assert 0 < margins["r-dpo"][1] < margins["dpo"][1]
 
 
 @pytest.mark.evidence(
@@ -157,10 +178,8 @@ def test_the_loop_from_a_run(asked: Corpus, begun: Path, tmp_path: Path) -> None
 
 def test_the_page_tells_judge_length_and_what_was_unlearnt(asked: Corpus, begun: Path, tmp_path: Path) -> None:
     assert start_of(str(begun)) == str(begun / "stages" / "1-supervised" / "last")
-    done = aligned(
-        [str(begun)], on=asked.root, out=tmp_path / "page", judge="words", tax=["presence"], split="train", limit=3,
-        resamples=50,
-    )  # fmt: skip
+    wanted = Asked(judge="words", tax=("presence",), split="train", limit=3)
+    done = aligned([str(begun)], on=asked.root, out=tmp_path / "page", asked=wanted, resamples=50)
     (progress,) = done.report.progress
     assert set(progress.held_out_gain) == {"facts"}
     assert [cell.case.part for cell in done.report.tax] == ["presence"]
