@@ -165,7 +165,7 @@ def test_recipe() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.evidence("pointdetectcount", "L1", "tunes on real boxes of polyps and blood cells")
+@pytest.mark.evidence("pointdetectcount", "L1", "tunes on real boxes of polyps")
 def test_real_boxes(real_data: Path, tmp_path: Path) -> None:
     rows = []
     polyps = json.loads((real_data / "endoscopy-polyps" / "polyps.json").read_text(encoding="utf-8"))[:12]

@@ -8,8 +8,8 @@ from vesalius.data.messages import Media, Message
 from vesalius.errors import DataError
 from vesalius.inference.predictor import Predictor
 from vesalius.inference.requests import Decoding, Request
+from vesalius.tasks.answers.tree import Question, Said, Turns, walk
 from vesalius.tasks.instructions.families.reasoned import OPTIONS, SEPARATOR, SEVERAL
-from vesalius.tasks.question_tree import Question, Said, Turns, walk
 
 __all__ = ["walked"]
 

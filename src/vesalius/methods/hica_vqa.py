@@ -4,7 +4,7 @@ Paper: Zhang et al., Applied Sciences 2025, 15(9), 4712, arXiv 2504.03135. Code:
 baseline hi-VQA are ChantalMP/Rad-ReStruct (MIT, arXiv 2307.05766).
 New: a prompt says how deep a question lies and is aligned with the image before both are fused; the image's tokens
 ask the words (`models.vlm.choosing`); a head for each level; prediction goes down the tree and stops at "no"
-(`tasks.question_tree`).
+(`tasks.answers.tree`).
 Differs here: any vision encoder stands in for EfficientNet-B5. The paper does not give the words of its prompts, nor
 the form and weight of the alignment: a contrast of pooled image and words, weight 0.1, is ours. Positive weights of
 answers are not counted.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vesalius.errors import DataError
-from vesalius.tasks.reasons import leaked, told_by
+from vesalius.tasks.answers.reasons import leaked, told_by
 
 
 @pytest.mark.evidence("medthink", "L2", "leakage of reasons is the accuracy of a reader of their words alone")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vesalius.errors import DataError
-from vesalius.tasks.question_tree import NO, Question, Turns, completed, every, vector, walk
+from vesalius.tasks.answers.tree import NO, Question, Turns, completed, every, vector, walk
 
 YES_NO = ("yes", "no")
 DEGREE = Question(path="a/opacity/degree", text="How much?", options=("mild", "severe", "unspecified"), several=True)
