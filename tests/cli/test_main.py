@@ -8,7 +8,20 @@ import sys
 
 import pytest
 
-VERBS = {"chat", "compare", "demo", "embed", "env", "evaluate", "ingest", "predict", "systems", "train", "virtual", "why"}
+VERBS = {
+    "chat",
+    "compare",
+    "demo",
+    "embed",
+    "env",
+    "evaluate",
+    "ingest",
+    "predict",
+    "systems",
+    "train",
+    "virtual",
+    "why",
+}
 
 
 def vesalius(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -295,9 +295,7 @@ def _require_equal_stages(first: Arm, second: Arm) -> None:
     """Raise a ConfigError where the stages of the arms do not make as many steps of as many rows together."""
     one, other = (_rows_of(arm.recipe) for arm in (first, second))
     if one != other:
-        raise ConfigError(
-            f"the arms learn from {one} and {other} packed rows; equal budget is the rule"
-        )
+        raise ConfigError(f"the arms learn from {one} and {other} packed rows; equal budget is the rule")
 
 
 def _rows_of(recipe: Recipe | ConversationRecipe) -> float:
