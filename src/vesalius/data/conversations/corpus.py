@@ -140,6 +140,15 @@ class CorpusSource(Source):
         found = np.bincount(self._spots[self._plan(0), 1], minlength=len(self._families))
         return {family.name: int(count) for family, count in zip(self._families, found, strict=True)}
 
+    def places(self, *, epoch: int = 0) -> Ints:
+        """Return the number of the study and of the family of each row of an epoch, (R, 2), studies rising."""
+        found: Ints = self._spots[self._plan(epoch), :2].astype(np.int64)
+        return found
+
+    def always_asked(self) -> Ints:
+        """Return the numbers of the studies of which something is asked in every epoch."""
+        return np.unique(self._spots[self._fixed, 0]).astype(np.int64)
+
     def _plan(self, epoch: int) -> Ints:
         """Return which spot each row of an epoch is, (R,), in the order of the studies."""
         if epoch not in self._plans:

@@ -17,6 +17,7 @@ from transformers import set_seed
 from vesalius.data.conversations.base import Source
 from vesalius.data.conversations.corpus import CorpusSource
 from vesalius.data.conversations.jsonl import JsonLines
+from vesalius.data.conversations.studies import StudyConversations
 from vesalius.data.corpus import Corpus
 from vesalius.data.mixture import Draw, Mixture
 from vesalius.data.packing import pack
@@ -334,7 +335,7 @@ def stage_parts(
 
 def _corpus(recipe: ConversationRecipe, split: str) -> Corpus | None:
     drawn = _drawn(recipe)
-    if not any(settings.family for name, settings in recipe.data.sources.items() if name in drawn):
+    if not any(settings.asked for name, settings in recipe.data.sources.items() if name in drawn):
         return None
     if not recipe.data.corpus:
         raise ConfigError(f"recipe {recipe.name}: no data; name a corpus by data=FOLDER, or give every source a path")
@@ -350,11 +351,12 @@ def _corpus(recipe: ConversationRecipe, split: str) -> Corpus | None:
 def _source(
     name: str, settings: SourceSettings, corpus: Corpus | None, recipe: ConversationRecipe, *, training: bool
 ) -> Source | None:
-    if settings.family:
+    if settings.asked:
         assert corpus is not None
-        asked = families([settings.family], language=settings.language, wording=recipe.data.wording)
+        asked = families(settings.asked, language=settings.language, wording=recipe.data.wording)
+        kind = partial(StudyConversations, most=settings.together) if settings.families else CorpusSource
         try:
-            return CorpusSource(corpus, asked, name=name, seed=recipe.optimisation.seed)
+            return kind(corpus, asked, name=name, seed=recipe.optimisation.seed)
         except DataError:
             if training:
                 raise

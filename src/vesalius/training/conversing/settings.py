@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vesalius.config import Config
+from vesalius.tasks.grammar.base import COUNTED
 from vesalius.tasks.instructions import Wording
 
 __all__ = ["PARTS", "ConversationDataSettings", "LoraSettings", "PairSettings", "SourceSettings", "StageSettings"]
@@ -63,10 +64,14 @@ class PairSettings(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSettings(Config):
-    """Where conversations come from: a task family of the corpus, or a JSONL file."""
+    """Where conversations come from: one task family of the corpus or several together, or a JSONL file."""
 
     family: str = ""
     """Of `vesalius.tasks.instructions`, such as vqa, report or text2region; the corpus of the section is read."""
+    families: tuple[str, ...] = ()
+    """Several of them: what they ask of one study stands in one conversation, in the order of the families."""
+    together: int = 12
+    """Most questions of a conversation of several families, drawn anew in every epoch."""
     path: str = ""
     """JSONL file of conversations for training."""
     validation_path: str = ""
@@ -78,9 +83,20 @@ class SourceSettings(Config):
 
     def __post_init__(self) -> None:
         if self.pairs is not None and not self.family:
-            raise ValueError(f"pairs are made of a family's conversations; those of {self.path} stand in the file")
-        if bool(self.family) == bool(self.path):
-            raise ValueError(f"give either family or path; found {self.family!r} and {self.path!r}")
+            raise ValueError(f"pairs are made of one family's conversations; those of {self.path} stand in the file")
+        if [bool(self.family), bool(self.families), bool(self.path)].count(True) != 1:
+            given = (self.family, list(self.families), self.path)
+            raise ValueError(f"give one of family, families and path; found {given}")
+        if self.together < 1 or (self.together != 12 and not self.families):
+            raise ValueError(f"together {self.together}: expected 1 or more, beside families")
+        alone = sorted({*self.families} & {*COUNTED, "pointing", "landmark"})
+        if alone:
+            raise ValueError(f"family {alone[0]} writes places in a form of its own; it cannot stand among families")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Families that the corpus is asked by; none of a file."""
+        return self.families or ((self.family,) if self.family else ())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from vesalius.data.conversations.corpus import Family
 from vesalius.errors import ConfigError, did_you_mean
@@ -44,7 +45,7 @@ def families(
     """Return families by name, with their usual settings, in a language.
 
     Args:
-        names: keys of `FAMILIES`.
+        names: keys of `FAMILIES`; ``vqa:SOURCE`` takes only dialogues of that source, such as ``vqa:virtual/side``.
         language: BCP 47.
         convention: grammar of regions that questions with coordinates explain in a line; none where none is given.
         wording: which words questions are put in.
@@ -52,15 +53,22 @@ def families(
     Raises:
         ConfigError: no such family or convention, or it is not worded in the language.
     """
-    unknown = [name for name in names if name not in FAMILIES]
+    unknown = [name for name in names if name.partition(":")[0] not in FAMILIES]
     if unknown:
         raise ConfigError(f"unknown family of tasks {unknown[0]!r}{did_you_mean(unknown[0], FAMILIES)}")
     line = phrase(grammar(convention).name, language) if convention else ""
-    placed = {name for name in names if name == "region2text" or _answer(name, language) in _PLACED}
-    return [
-        FAMILIES[name](name=name, language=language, explained=line if name in placed else "", wording=wording)
-        for name in names
-    ]
+    found: list[Family] = []
+    for whole in names:
+        name, _, source = whole.partition(":")
+        kind = FAMILIES[name]
+        explained = line if name == "region2text" or _answer(name, language) in _PLACED else ""
+        made = kind(name=name, language=language, explained=explained, wording=wording)
+        if source and not isinstance(made, Questions):
+            raise ConfigError(
+                f"family {whole!r}: {name} asks its own questions and has no sources; expected {name!r}"
+            )
+        found.append(replace(made, sources=(source,)) if source and isinstance(made, Questions) else made)
+    return found
 
 
 def _answer(name: str, language: str) -> str:
