@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from vesalius.data.messages import Media, Message
-from vesalius.errors import DataError
+from vesalius.errors import CapabilityError, DataError
 from vesalius.inference.chat import ChatForm, WrongContentError, body_of, read_reply, tokens_at_most
 from vesalius.inference.constraint import Constraint
 from vesalius.inference.requests import Decoding, Request
@@ -199,6 +199,26 @@ def test_a_weight_too_small_for_a_double_stays_finite() -> None:
 def test_a_server_without_logprobs_is_said_to_have_none() -> None:
     with pytest.raises(WrongContentError, match="no top_logprobs"):
         read_reply(answer(message={"content": "A"}, logprobs=None), WEIGHED, FORM)
+
+
+def test_log_probabilities_of_tokens_are_asked_for_and_read() -> None:
+    request = asked("?", decoding=Decoding(log_probabilities=True))
+    sent = body(request)
+    assert sent["logprobs"] is True
+    assert "top_logprobs" not in sent
+    told = {"content": [{"token": "no", "logprob": -0.5}, {"token": ".", "logprob": 1e-7}]}
+    reply = read_reply(answer(message={"content": "no."}, logprobs=told), request, FORM)
+    # A logarithm that rounding lifts above 0 is 0.
+    assert reply.token_log_probabilities == (-0.5, 0.0)
+    assert read_reply(answer(message={"content": ""}), request, FORM).token_log_probabilities == ()
+
+
+@pytest.mark.parametrize("told", [None, {"content": None}, {"content": []}, {"content": [{"logprob": float("nan")}]}])
+def test_an_answer_without_them_is_named_where_they_were_asked_for(told: Any) -> None:
+    request = asked("?", decoding=Decoding(log_probabilities=True))
+    with pytest.raises(CapabilityError, match="gives no log-probabilities"):
+        read_reply(answer(message={"content": "no"}, logprobs=told), request, FORM)
+    assert read_reply(answer(message={"content": "no"}, logprobs=told), asked("?"), FORM).text == "no"
 
 
 def test_the_bound_of_tokens_counts_bytes_and_pictures(tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ def evaluate(
     conventions: Annotated[str, typer.Option(help="Benchmark: rules beside ours, or 'all'.")] = "",
     rescore: Annotated[bool, typer.Option("--rescore", help="Benchmark: mark stored replies, ask nothing.")] = False,
     confidence: Annotated[
-        str, typer.Option(help="Benchmark: 'stated' in words or 'agreement' of drawn answers.")
+        str,
+        typer.Option(
+            help="Benchmark: 'stated' in words, 'agreement' of drawn answers, 'likelihood' of their tokens."
+        ),
     ] = "",
     safety_items: Annotated[int, typer.Option(help="Benchmark: items of the safety sheet; 0 for none.")] = 100,
     base: Annotated[

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from vesalius.data.messages import Media, media_of
-from vesalius.errors import DataError
+from vesalius.errors import CapabilityError, DataError
 from vesalius.inference.constraint import Constraint
 from vesalius.inference.requests import Finish, Reply, Request
 from vesalius.models.media import as_png, shown
@@ -66,7 +66,9 @@ def body_of(request: Request, form: ChatForm) -> bytes:
         body["stop"] = list(decoding.stop)
     if request.by_likelihood:
         body |= {"logprobs": True, "top_logprobs": TOP}
-    elif request.choices:
+    elif decoding.log_probabilities:
+        body["logprobs"] = True
+    if request.choices and not request.by_likelihood:
         body |= _enforced(request.choices, form.structured)
     elif request.constraint is not None:
         body |= _constrained(request.constraint, form.structured)
@@ -91,6 +93,7 @@ def read_reply(content: bytes, request: Request, form: ChatForm) -> Reply:
 
     Raises:
         WrongContentError: it is no chat completion.
+        CapabilityError: log-probabilities of tokens were asked for, and it has none.
     """
     try:
         document = json.loads(content)
@@ -114,7 +117,23 @@ def read_reply(content: bytes, request: Request, form: ChatForm) -> Reply:
         return replace(counted, text=text or _text(message.get("refusal")), finish=finish)
     if request.choices and form.structured == "json":
         text = _chosen(text)
-    return replace(counted, text=text, finish=finish)
+    told = _token_log_probabilities(choice) if request.decoding.log_probabilities and text else ()
+    return replace(counted, text=text, finish=finish, token_log_probabilities=told)
+
+
+def _token_log_probabilities(choice: dict[str, Any]) -> tuple[float, ...]:
+    """Return that of every token as the endpoint counts them: most leave out the one that ends the answer.
+
+    Raises:
+        CapabilityError: there are none.
+    """
+    try:
+        found = tuple(min(float(entry["logprob"]), 0.0) for entry in choice["logprobs"]["content"])
+    except (KeyError, TypeError, ValueError):
+        found = ()
+    if not found or any(math.isnan(value) for value in found):
+        raise CapabilityError("gives no log-probabilities of the tokens that it writes (logprobs)")
+    return found
 
 
 def _messages(request: Request, form: ChatForm) -> list[dict[str, Any]]:

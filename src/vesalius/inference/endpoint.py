@@ -23,7 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from vesalius.config import Config
 from vesalius.data.messages import media_of
-from vesalius.errors import DataError, EndpointError
+from vesalius.errors import CapabilityError, DataError, EndpointError
 from vesalius.inference.chat import ChatForm, WrongContentError, body_of, read_reply, tokens_at_most
 from vesalius.inference.pace import Budget, Rate, Usage, full_jitter, retry_after
 from vesalius.inference.reply_cache import ReplyCache
@@ -216,7 +216,9 @@ class Endpoint:
                 "address. Answers that came are kept"
             )
         tries = f", {attempt} tries" if attempt > 1 else ""
-        return Reply(id=request.id, finish="error", error=f"{outcome.kind}{tries}")
+        weighed = request.decoding.log_probabilities and outcome.kind.startswith("status 400")
+        asked = "; log-probabilities were asked for, which not every model gives" if weighed else ""
+        return Reply(id=request.id, finish="error", error=f"{outcome.kind}{tries}{asked}")
 
     async def _attempt(self, request: Request, body: bytes) -> Reply | _Failure:
         try:
@@ -238,6 +240,11 @@ class Endpoint:
             return read_reply(content, request, self._form)
         except WrongContentError as error:
             return _Failure(str(error))
+        except CapabilityError as error:
+            raise EndpointError(
+                f"endpoint {self._url} {error}; ask for another confidence, such as one that is stated or the "
+                "agreement of drawn answers. Answers that came are kept"
+            ) from None
 
     async def _posted(self, body: bytes) -> tuple[int, Any, bytes | None]:
         """Return status, headers and body of the answer; None for a body that is too large."""

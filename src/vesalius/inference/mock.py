@@ -44,6 +44,8 @@ class MockSettings(Config):
     """One and the same request comes to at most so many faults; 0 for no bound."""
     retry_after_s: float = 0.0
     """What a 429 asks for; in whole seconds where it is at least 1."""
+    log_probabilities: bool = True
+    """Whether they come where they are asked for."""
     token: str = ""
     """The key that must be given; empty for none."""
     seed: int = 0
@@ -197,7 +199,8 @@ class MockEndpoint:
         fault = self._fault(share_of(seed, "fault", attempt, body), key)
         self.counts[fault] += 1
         if fault == _CALM:
-            await _send(writer, 200, completion(asked, self._answer(words), seed=seed))
+            given = asked if self.settings.log_probabilities else {**asked, "logprobs": False, "top_logprobs": 0}
+            await _send(writer, 200, completion(given, self._answer(words), seed=seed))
             return True
         return await FAULTS[fault](writer, self.settings)
 

@@ -79,8 +79,10 @@ def completion(asked: dict[str, Any], answer: str, *, seed: int) -> bytes:
         choice["finish_reason"], tokens = "length", most
     if "response_format" in asked:
         choice["message"]["content"] = json.dumps({"answer": answer})
-    if asked.get("logprobs"):
+    if asked.get("top_logprobs"):
         choice["logprobs"] = {"content": [{"token": answer, "top_logprobs": _likeliest(asked, answer, seed=seed)}]}
+    elif asked.get("logprobs"):
+        choice["logprobs"] = {"content": _weighed_words(asked, choice["message"]["content"], seed=seed)}
     document = {
         "object": "chat.completion",
         "model": asked.get("model", ""),
@@ -88,6 +90,13 @@ def completion(asked: dict[str, Any], answer: str, *, seed: int) -> bytes:
         "usage": {"prompt_tokens": asked_words, "completion_tokens": tokens, "total_tokens": asked_words + tokens},
     }
     return json.dumps(document, ensure_ascii=False).encode()
+
+
+def _weighed_words(asked: dict[str, Any], answer: str, *, seed: int) -> list[dict[str, Any]]:
+    """Give each word a probability from 1/2 to 1 that its place and the digest of the request set."""
+    content = "\n".join(words_of(asked)).encode()
+    shares = [1 - share_of(seed, "word", place, content) / 2 for place in range(len(answer.split()))]
+    return [{"token": word, "logprob": math.log(share)} for word, share in zip(answer.split(), shares, strict=True)]
 
 
 def _likeliest(asked: dict[str, Any], answer: str, *, seed: int) -> list[dict[str, Any]]:

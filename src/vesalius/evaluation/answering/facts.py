@@ -38,6 +38,7 @@ def passport_of(job: Job, system: System) -> Passport:
             "shots": [shot.id for shot in exam.shots],
             "rules": list(job.rules),
             "judge": settings.judge,
+            **({"confidence": settings.confidence} if settings.confidence else {}),
             **({"judge_order": "both"} if settings.judge_swap else {}),
             "prompts": prompts_of(_prompts(exam, job.first_items)),
         },
@@ -61,7 +62,11 @@ def document_of(job: Job, systems: Sequence[System], scored: Mapping[str, Any]) 
         "control_notes": {one.name: NOTES[one.name] for one in systems[1:]},
         "model": dict(systems[0].predictor.identity),
         "corpus": {**data, "root": str(survey.root), "items": {**data["items"], "unit": "questions"}},
-        "settings": {"resamples": settings.resamples, "seed": settings.seed},
+        "settings": {
+            "resamples": settings.resamples,
+            "seed": settings.seed,
+            **({"confidence": settings.confidence} if settings.confidence else {}),
+        },
         "headlines": [
             {"task": task, "metric": metric, "label": label, "words": words}
             for task, metric, label, words in headlines_of(bench, survey.parts)

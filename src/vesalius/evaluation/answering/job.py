@@ -65,6 +65,7 @@ class Job:
             shots=shots,
             decoding=settings.decoding,
             closing=prompts("confidence")["stated"] if settings.confidence == "stated" else "",
+            weighs=settings.confidence == "likelihood",
         )
 
     def searched(self, exam: Exam, predictor: Predictor, folder: Path) -> Exam:

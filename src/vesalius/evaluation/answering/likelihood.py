@@ -1,7 +1,8 @@
-"""How sure a model is of its answer, and how probable it holds each option: by weighed choices or by its words."""
+"""How sure a model is of its answer, and how probable it holds each option: by weighed choices, tokens or words."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,9 +17,15 @@ __all__ = ["choices_of", "confidence_of"]
 
 
 def confidence_of(exam: Exam, reply: Reply) -> float | None:
-    """Return the share of the likeliest weighed choice, else what the reply states where it was asked to."""
+    """Return the share of the likeliest weighed choice, else what tokens or words tell where they were asked to.
+
+    Of tokens: exp of their mean log-probability, the geometric mean of their probabilities, so that a long answer is
+    not unsure for its length. It is the probability of these words; another wording of the same answer has its own.
+    """
     if reply.log_probabilities:
         return max(_shares(reply.log_probabilities).values())
+    if exam.weighs:
+        return math.exp(reply.mean_log_probability) if reply.token_log_probabilities else None
     if not exam.closing:
         return None
     stated = parse_confidence(reply.text)

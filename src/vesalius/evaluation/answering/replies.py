@@ -107,6 +107,8 @@ class Exam:
     """Seed of an answer that is drawn by chance; 0 for the benchmark's own decoding."""
     closing: str = ""
     """Words after the last message, such as those that ask for a confidence."""
+    weighs: bool = False
+    """Whether the log-probability of every token of an answer is asked for."""
     change: Callable[[Item], Item] = field(default=lambda item: item)
     """What a control or probe does to an item before it is put and marked."""
 
@@ -131,7 +133,8 @@ class Exam:
             request = replace(request, messages=(*before, replace(last, parts=(*last.parts, self.closing))))
         if self.drawn:
             request = replace(request, decoding=replace(request.decoding, temperature=1.0, seed=self.drawn))
-        return request_of(request, item, len(said), self.decoding)
+        named = request_of(request, item, len(said), self.decoding)
+        return replace(named, decoding=replace(named.decoding, log_probabilities=True)) if self.weighs else named
 
 
 def request_of(request: Request, item: Item, turn: int, decoding: Decoding | None) -> Request:

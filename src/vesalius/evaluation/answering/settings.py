@@ -40,8 +40,9 @@ class AnsweringSettings(Config):
     """Model that judges what a rule cannot, by its spec."""
     judge_swap: bool = False
     """Ask the judge a second time with the two answers in each other's place; the mean of both verdicts counts."""
-    confidence: Literal["", "stated", "agreement"] = ""
-    """How sure the model is: it says so in words, or by how many drawn answers agree with the greedy one."""
+    confidence: Literal["", "stated", "agreement", "likelihood"] = ""
+    """How sure the model is: it says so in words, by how many drawn answers agree with the greedy one, or by the mean
+    log-probability of the tokens of its answer."""
     samples: int = 5
     """Drawn answers of an item, for the agreement."""
     decoding: Decoding | None = None

@@ -13,7 +13,7 @@ from vesalius.evaluation.answering.marking import RATES
 from vesalius.evaluation.answering.replies import Replies
 from vesalius.evaluation.answering.survey import Survey
 
-__all__ = ["left_out", "never_answered", "unanswered", "unused_verdicts"]
+__all__ = ["left_out", "never_answered", "unanswered", "unsure", "unused_verdicts"]
 
 _SAID = {
     "unparsed": "could not be read",
@@ -68,6 +68,19 @@ def never_answered(table: pa.Table) -> str:
         return ""
     why = json.loads(failed["detail"][0].as_py()).get("rule", "")
     return f"not one request was answered: {why}"
+
+
+def unsure(table: pa.Table, *, confidence: str) -> list[str]:
+    """Say that a confidence was asked for and no answer came with one.
+
+    Args:
+        table: the model's predictions, of the schema `PREDICTIONS`.
+        confidence: how it was asked for, by its name in `AnsweringSettings`; empty where it was not.
+    """
+    rows = table.filter(pc.equal(table["label"], "accuracy"))
+    if not confidence or not len(rows) or pc.any(pc.is_finite(rows["probability"])).as_py():
+        return []
+    return [f"no answer came with a confidence, {confidence!r} was asked for: the model gives none in this way"]
 
 
 def unused_verdicts(folder: Path, *, judge: str) -> list[str]:

@@ -27,6 +27,12 @@ BAND_RESAMPLES = 200
 """Enough for a drawn band; the intervals in the tables have the evaluation's own number."""
 _MOST_PARTS = 24
 """Parts that are drawn, those of the most items."""
+_MEANING = {
+    "stated": "The confidence is what the model says in words.",
+    "agreement": "The confidence is the share of answers drawn by chance that say the same.",
+    "likelihood": "The confidence is the geometric mean of the probabilities that the model gives the tokens of its "
+    "answer: of these words, not of their meaning.",
+}
 _FEWEST = 10
 """Items with a confidence below which nothing is drawn."""
 
@@ -36,7 +42,9 @@ def confidence_section(evaluation: Evaluation) -> Section:
     groups = sorted(_parts(evaluation), key=lambda group: -len(group["correct"]))
     rows = [_pair(group) for group in groups[:_MOST_PARTS]]
     more = f"{len(groups) - _MOST_PARTS} smaller parts are not drawn." if len(groups) > _MOST_PARTS else ""
+    meaning = _MEANING.get(evaluation.document["settings"].get("confidence", ""), "")
     notes = paragraph(
+        f"{meaning} "
         "Left: how often the answer is right among answers of like confidence; on the dashed line the confidence "
         "would be true, bars show how many answers fell there, hollow points rest on few. Right: share of errors "
         "among the answers that the model is surest of; the dashed line is what abstaining at random would leave. "
