@@ -33,6 +33,9 @@ def row() -> Conversation:
     )
 
 
+@pytest.mark.evidence(
+    "bimedix2", "L2", "a translation keeps turns, pictures, patient and the id that both languages share"
+)
 def test_a_faithful_translation_keeps_id_patient_media_and_turns() -> None:
     (found,) = translated([row()], TO_ARABIC.__getitem__, settings=ARABIC, back=TO_ENGLISH.__getitem__)
     assert found.reasons == ()
@@ -42,6 +45,7 @@ def test_a_faithful_translation_keeps_id_patient_media_and_turns() -> None:
     assert [one.role for one in found.conversation.messages] == ["user", "assistant"]
 
 
+@pytest.mark.evidence("bimedix2", "L2", "lost numbers, units and names of drugs go to people with the reason")
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
@@ -58,6 +62,7 @@ def test_what_changed_goes_to_people_with_its_reason(said: str, reason: str) -> 
     assert f"turn 2: {reason}" in found.reasons
 
 
+@pytest.mark.evidence("bimedix2", "L2", "what does not come back from the way back goes to people")
 def test_words_that_do_not_come_back_are_told() -> None:
     back = dict.fromkeys(TO_ENGLISH, "something else entirely")
     (found,) = translated([row()], TO_ARABIC.__getitem__, settings=ARABIC, back=back.__getitem__)
@@ -90,5 +95,6 @@ def test_the_script_of_a_text(text: str, script: str) -> None:
     assert script_of(text) == script
 
 
+@pytest.mark.evidence("bimedix2", "L2", "forms of Arabic letters are one in scores alone")
 def test_arabic_is_compared_without_signs() -> None:
     assert normal_arabic("يُوجَدُ إنصِباب ١٢") == normal_arabic("يوجد انصباب 12")

@@ -23,6 +23,7 @@ __all__ = ["METHOD", "PAPER", "SETTINGS", "BiMediX2", "BiMediX2Config", "Rated",
            "relative_scores"]  # fmt: skip
 
 _ARABIC = "stages.instruction.mixture.arabic"
+_PLAIN = ClaimData(settings=("prevalence.pleural_effusion=0.5", "prevalence.cardiomegaly=0.5"))
 
 PAPER = Paper(
     slug="bimedix2",
@@ -42,7 +43,7 @@ PAPER = Paper(
             metric="accuracy",
             label="all",
             published="+20 % on the Arabic half of BiMed-MBench over the best model before",
-            data=ClaimData(settings=("prevalence.pleural_effusion=0.5", "prevalence.cardiomegaly=0.5")),
+            data=_PLAIN,
             control=PositiveControl(
                 sentence="Answers in Arabic have words that English ones have not: who never learnt them cannot say "
                 "them, so that the share that is right must differ where findings are plain.",
@@ -67,7 +68,13 @@ PAPER = Paper(
             direction="equal",
             margin=0.05,
             published="best or near best in English as well",
-            data=ClaimData(settings=("prevalence.pleural_effusion=0.5", "prevalence.cardiomegaly=0.5")),
+            data=_PLAIN,
+            control=PositiveControl(
+                sentence="The same models are asked in Arabic: there the mixture must make a difference.",
+                data=_PLAIN,
+                task="corpus.arabic",
+                direction="higher",
+            ),
         ),
     ),
 )
