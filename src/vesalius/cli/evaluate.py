@@ -60,6 +60,9 @@ def evaluate(
             help="Benchmark: 'stated' in words, 'agreement' of drawn answers, 'likelihood' of their tokens."
         ),
     ] = "",
+    wordnet: Annotated[
+        str, typer.Option(help="Benchmark: folder of a WordNet; texts also get METEOR with synonyms.")
+    ] = "",
     safety_items: Annotated[int, typer.Option(help="Benchmark: items of the safety sheet; 0 for none.")] = 100,
     base: Annotated[
         str,
@@ -104,6 +107,7 @@ def evaluate(
             "judge_swap": judge_swap,
             "allow_upload": allow_upload,
             "confidence": confidence,
+            "wordnet": wordnet,
             "safety_items": safety_items,
             "contamination": contamination,
         }

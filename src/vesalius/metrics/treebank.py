@@ -1,15 +1,15 @@
 """Words of English text as NLTK's ``word_tokenize`` cuts them, and METEOR over them as NLTK computes it.
 
 Written from the behaviour of NLTK 3.10. Two things of NLTK are data and not code, and are not here: sentences end by
-the rules of Punkt without its list of abbreviations, and METEOR matches equal words and equal Porter stems but no
-synonyms of WordNet.
+the rules of Punkt without its list of abbreviations, and METEOR matches equal words and equal Porter stems, and
+synonyms where a `vesalius.metrics.wordnet.WordNet` is given.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 from vesalius.metrics.stems import porter
@@ -73,10 +73,18 @@ def treebank_words(text: str) -> list[str]:
     return [word for sentence in _sentences(text) for word in _words(sentence)]
 
 
-def nltk_meteor(said: Sequence[str], truth: Sequence[str]) -> float:
-    """Return METEOR of words against those of one reference, by equal words and stems alone.
+def nltk_meteor(
+    said: Sequence[str], truth: Sequence[str], *, synonyms: Callable[[str], Collection[str]] | None = None
+) -> float:
+    """Return METEOR of words against those of one reference, by equal words, equal stems, and synonyms.
 
     A word takes the last free one that it fits; F = PR / (0.9 P + 0.1 R), less 0.5 (chunks / matches)³ of it.
+
+    Args:
+        said: words of the text.
+        truth: words of the reference.
+        synonyms: of a word; no stage of synonyms where None. As in NLTK they are looked up for the stem, and a stem
+            of the reference must be among them, so that "enlarged", whose stem "enlarg" is no word, has none.
     """
     ours, theirs = list(enumerate(map(str.lower, said))), list(enumerate(map(str.lower, truth)))
     matches: list[tuple[int, int]] = []
@@ -86,6 +94,10 @@ def nltk_meteor(said: Sequence[str], truth: Sequence[str]) -> float:
         taken, gone = {one for one, _ in found}, {other for _, other in found}
         ours = [pair for pair in ours if pair[0] not in taken]
         theirs = [pair for pair in theirs if pair[0] not in gone]
+    if synonyms is not None:
+        matches += _synonymous(
+            [(n, porter(word)) for n, word in ours], [(n, porter(word)) for n, word in theirs], synonyms
+        )
     if not matches:
         return 0.0
     precision, recall = len(matches) / len(said), len(matches) / len(truth)
@@ -109,6 +121,20 @@ def _matched(
         free = places.get(form(word))
         if free:
             found.append((place, free.pop()))
+    return found
+
+
+def _synonymous(
+    ours: Sequence[tuple[int, str]], theirs: Sequence[tuple[int, str]], synonyms: Callable[[str], Collection[str]]
+) -> list[tuple[int, int]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, stem in theirs:
+        places[stem].append(place)
+    found = []
+    for place, stem in reversed(ours):
+        free = [word for word in synonyms(stem) if places.get(word)]
+        if free:
+            found.append((place, places[max(free, key=lambda word: places[word][-1])].pop()))
     return found
 
 

@@ -40,6 +40,7 @@ def passport_of(job: Job, system: System) -> Passport:
             "judge": settings.judge,
             **({"confidence": settings.confidence} if settings.confidence else {}),
             **({"judge_order": "both"} if settings.judge_swap else {}),
+            **({"wordnet": {"version": words.version, "sha256": words.sha256}} if (words := job.wordnet) else {}),
             "prompts": prompts_of(_prompts(exam, job.first_items)),
         },
         scoring={**scoring_facts(resamples=settings.resamples), "unit": "cluster of the benchmark"},

@@ -22,6 +22,7 @@ from vesalius.evaluation.answering.seen import NOT_CHECKED
 from vesalius.evaluation.answering.settings import AnsweringSettings
 from vesalius.evaluation.answering.survey import Survey, shots_of
 from vesalius.inference.predictor import CAPABILITIES, Predictor, Progress, open_predictor
+from vesalius.metrics.wordnet import WordNet
 from vesalius.tasks.base import column
 
 __all__ = ["Job", "System", "replies_file"]
@@ -96,6 +97,11 @@ class Job:
         require_permission(self.survey, found, allowed=self.settings.allow_upload)
         return found
 
+    @cached_property
+    def wordnet(self) -> WordNet | None:
+        """Read the WordNet, once for all systems."""
+        return WordNet(self.settings.wordnet) if self.settings.wordnet else None
+
     def knowing(self, name: str) -> Predictor:
         """Build a control that answers from truths, those of the training part where the release has one."""
         return knowing(name, self.survey.benchmark, self.survey.items, self.known_answers, seed=self.settings.seed)
@@ -125,7 +131,7 @@ class Job:
 
     def record(self, system: System, folder: Path) -> Record:
         """Ask one system, and the judge about it; return all that came back."""
-        replies = Replies(folder / replies_file("replies", system.name))
+        wordnet, replies = self.wordnet, Replies(folder / replies_file("replies", system.name))
         title = f"Ask {system.predictor.name}" + (f", {system.name}" if system.name else "")
         if not self.settings.rescore:
             system.made["requests"] = collect(
@@ -141,6 +147,7 @@ class Job:
             verdicts=verdicts[0] if verdicts else None,
             turned=verdicts[1] if len(verdicts) > 1 else None,
             samples=self.samples(system, folder),
+            wordnet=wordnet,
         )
 
     def answered(self, system: System, folder: Path) -> pa.Table:

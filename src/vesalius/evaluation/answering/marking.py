@@ -13,6 +13,7 @@ from vesalius.errors import DataError
 from vesalius.evaluation.answering.likelihood import choices_of, confidence_of
 from vesalius.evaluation.answering.replies import Exam, Replies, request_of, said_so_far
 from vesalius.inference.requests import Reply, Request
+from vesalius.metrics.wordnet import WORDNET_METEOR, WordNet, wordnet_meteor
 from vesalius.models.media import shown
 from vesalius.tasks.answers.evidence import Boxes, Evidence, evidence_detail, evidence_label
 from vesalius.tasks.base import PREDICTIONS, detail, predictions
@@ -52,6 +53,8 @@ class Record:
     """What it said with the two answers in each other's place; None where it was not asked so."""
     samples: Sequence[Sample] = ()
     """Drawn answers; the share that agrees with the marked one is its confidence."""
+    wordnet: WordNet | None = None
+    """Synonyms, with which written English is compared also; None for no such score."""
 
     def mark(self, item: Item, said: Sequence[Reply], *, convention: str) -> Mark:
         """Mark one item by a rule; a request that failed is wrong under all of them."""
@@ -61,6 +64,7 @@ class Record:
             mark = _failed(mark, said[-1].error, unreadable=not _readable(changed))
         elif self.verdicts is not None:
             mark = self._judged(item, mark, said)
+        mark = self._with_synonyms(changed, mark, convention)
         sure = mark.confidence
         if sure is None:
             sure = self._agreement(item, mark, convention) if self.samples else confidence_of(self.exam, said[-1])
@@ -86,6 +90,20 @@ class Record:
         if not given or not {"accuracy"} <= mark.values.keys() & judged.values.keys():
             return judged
         return replace(judged, values={**judged.values, BY_RULE: mark.values["accuracy"]})
+
+    def _with_synonyms(self, item: Item, mark: Mark, convention: str) -> Mark:
+        """Add METEOR with synonyms where an English text is compared with others; under the first rule only."""
+        bench = self.exam.benchmark
+        compared = mark.written is not None and mark.references and bench.text_metrics and item.language == "en"
+        if (
+            self.wordnet is None
+            or mark.written is None
+            or not compared
+            or convention != next(iter(bench.conventions))
+        ):
+            return mark
+        value = wordnet_meteor(mark.written, mark.references, self.wordnet)
+        return replace(mark, values={**mark.values, WORDNET_METEOR: value})
 
     def _agreement(self, item: Item, mark: Mark, convention: str) -> float | None:
         """Return the share of the drawn answers that say what the marked one says."""

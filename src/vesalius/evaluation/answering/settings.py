@@ -45,6 +45,8 @@ class AnsweringSettings(Config):
     log-probability of the tokens of its answer."""
     samples: int = 5
     """Drawn answers of an item, for the agreement."""
+    wordnet: str = ""
+    """Folder of a WordNet: texts in English are also compared by METEOR with its synonyms."""
     decoding: Decoding | None = None
     """Laid over what the benchmark asks for."""
     controls: bool = True
