@@ -64,7 +64,7 @@ def corpus(root: Path, sexes: str) -> Corpus:
 
 
 def test_a_study_is_one_conversation_that_shows_its_picture_once(tmp_path: Path) -> None:
-    source = StudyConversations(corpus(tmp_path, "FM"), [Sexes(), Places()], most=12)
+    source = StudyConversations(corpus(tmp_path, "FM"), [Sexes(), Places()], mean=12)
     assert len(source) == 2
     row = source.conversation(0)
     assert (row.id, row.patient, len(row.media)) == ("s0/together", "p0", 1)
@@ -77,18 +77,22 @@ def test_a_study_is_one_conversation_that_shows_its_picture_once(tmp_path: Path)
 
 
 def test_families_stay_in_order_and_an_epoch_draws_anew(tmp_path: Path) -> None:
-    source = StudyConversations(corpus(tmp_path, "FM"), [Places(), Sexes()], most=2)
-    drawn = [tuple(message.text for message in source.conversation(0, epoch=epoch).messages) for epoch in range(12)]
-    assert all(len(texts) == 4 for texts in drawn)
-    assert len(set(drawn)) > 2
-    assert all("sex" not in texts[0] for texts in drawn)
-    assert drawn == [
-        tuple(message.text for message in source.conversation(0, epoch=epoch).messages) for epoch in range(12)
-    ]
+    source = StudyConversations(corpus(tmp_path, "FM"), [Places(), Sexes()], mean=2)
+
+    def drawn(epoch: int) -> tuple[str, ...]:
+        return tuple(message.text for message in source.conversation(0, epoch=epoch).messages[::2])
+
+    found = [drawn(epoch) for epoch in range(300)]
+    assert found == [drawn(epoch) for epoch in range(300)]
+    # Each of the three is asked with a chance of 2/3, and one is asked where none was drawn (in 1 of 27):
+    # 2 + 1/27 in the mean, with an error of 0.05.
+    assert sum(map(len, found)) / 300 == pytest.approx(2.04, abs=0.15)
+    assert {len(texts) for texts in found} == {1, 2, 3}
+    assert all("sex" not in text.lower() for texts in found for text in texts[:-1])
 
 
 def test_balance_over_studies_is_kept(tmp_path: Path) -> None:
-    source = StudyConversations(corpus(tmp_path, "FFFFFM"), [Sexes(), Places()], most=12)
+    source = StudyConversations(corpus(tmp_path, "FFFFFM"), [Sexes(), Places()], mean=12)
     # One man: of the five women one is asked in an epoch.
     told = Counter(answer for row in source for answer in row.answers if answer in "FM")
     assert told == {"F": 1, "M": 1}
@@ -108,4 +112,4 @@ def test_other_media_are_shown_and_the_first_ones_again_after_them() -> None:
 
 def test_a_source_in_which_every_question_may_fail_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="add a family that asks of every study, such as report"):
-        StudyConversations(corpus(tmp_path, "FM"), [Sexes()], most=12)
+        StudyConversations(corpus(tmp_path, "FM"), [Sexes()], mean=12)

@@ -30,14 +30,16 @@ class StudyConversations(Source):
     """
 
     def __init__(
-        self, corpus: Corpus, families: Sequence[Family], *, most: int, name: str = "", seed: int = 0
+        self, corpus: Corpus, families: Sequence[Family], *, mean: float, name: str = "", seed: int = 0
     ) -> None:
         """Ask all families what they find in every study.
 
         Args:
             corpus: or a view of it.
             families: in the order in which they are asked.
-            most: questions of a conversation.
+            mean: questions of a conversation in the mean. Every question has the same chance, so that studies of
+                which much can be asked are asked more: a bound for each would take more from these, among whose
+                answers "yes" is more frequent.
             name: of the source.
             seed: of what is drawn.
 
@@ -45,13 +47,14 @@ class StudyConversations(Source):
             DataError: no family has a question that is always asked, such as for the report.
         """
         self._asked = CorpusSource(corpus, families, name=name, seed=seed)
-        self.name, self._most, self._seed = self._asked.name, most, seed
+        self.name, self._seed = self._asked.name, seed
         self._studies = self._asked.always_asked()
         if not len(self._studies):
             raise DataError(
                 f"source {self.name!r}: every question may be left out of an epoch by the balance of answers; add a "
                 "family that asks of every study, such as report"
             )
+        self._share = min(1.0, mean * len(self._studies) / len(self._asked))
 
     def __len__(self) -> int:
         return len(self._studies)
@@ -67,7 +70,9 @@ class StudyConversations(Source):
         first, last = np.searchsorted(places[:, 0], [study, study + 1])
         name = self._asked.study(int(first), epoch=epoch).id
         rng = np.random.default_rng([self._seed, epoch, zlib.crc32(name.encode())])
-        drawn = first + rng.permutation(last - first)[: self._most]
+        lots = rng.random(last - first)
+        rows = rng.permutation(last - first)
+        drawn = first + (rows[lots[rows] < self._share] if lots.min() < self._share else rows[:1])
         ordered = sorted(drawn.tolist(), key=lambda one: int(places[one, 1]))
         return joined([self._asked.conversation(one, epoch=epoch) for one in ordered], id=f"{name}/together")
 

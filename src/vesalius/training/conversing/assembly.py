@@ -354,7 +354,7 @@ def _source(
     if settings.asked:
         assert corpus is not None
         asked = families(settings.asked, language=settings.language, wording=recipe.data.wording)
-        kind = partial(StudyConversations, most=settings.together) if settings.families else CorpusSource
+        kind = partial(StudyConversations, mean=settings.together) if settings.families else CorpusSource
         try:
             return kind(corpus, asked, name=name, seed=recipe.optimisation.seed)
         except DataError:

@@ -70,8 +70,8 @@ class SourceSettings(Config):
     """Of `vesalius.tasks.instructions`, such as vqa, report or text2region; the corpus of the section is read."""
     families: tuple[str, ...] = ()
     """Several of them: what they ask of one study stands in one conversation, in the order of the families."""
-    together: int = 12
-    """Most questions of a conversation of several families, drawn anew in every epoch."""
+    together: float = 12.0
+    """Questions of a conversation of several families in the mean, drawn anew in every epoch."""
     path: str = ""
     """JSONL file of conversations for training."""
     validation_path: str = ""
@@ -87,7 +87,7 @@ class SourceSettings(Config):
         if [bool(self.family), bool(self.families), bool(self.path)].count(True) != 1:
             given = (self.family, list(self.families), self.path)
             raise ValueError(f"give one of family, families and path; found {given}")
-        if self.together < 1 or (self.together != 12 and not self.families):
+        if self.together < 1 or (self.together != 12.0 and not self.families):
             raise ValueError(f"together {self.together}: expected 1 or more, beside families")
         alone = sorted({*self.families} & {*COUNTED, "pointing", "landmark"})
         if alone:
