@@ -12,10 +12,13 @@ from tests.models.vlm.talking import conversation, picture, settings
 
 from vesalius.data.messages import Message
 from vesalius.errors import ConfigError
+from vesalius.inference.requests import Request
+from vesalius.inference.worded import WordedPredictor
 from vesalius.methods.medthink import MedThink, MedThinkConfig, build, question_of, stated
 from vesalius.models.vlm.gated import GatedModel
 from vesalius.tasks.grammar import grammar
 from vesalius.training.conversing.batches import collated
+from vesalius.training.conversing.saving import LoadedConverser
 
 RNG = np.random.default_rng(0)
 CLOSED = "Is there edema?\nAnswer yes or no."
@@ -161,6 +164,20 @@ def test_a_request_reads_the_writers_reason(tmp_path: Path) -> None:
     suffix = reader.tokenizer(" Answer:", add_special_tokens=False)["input_ids"]
     assert given["input_ids"][0].tolist() == [*row.input_ids.tolist(), *written.tolist(), *suffix]
     assert bool(given["attention_mask"].all())
+
+
+def test_what_the_decoder_writes_is_what_is_answered(tmp_path: Path) -> None:
+    made, reader = method("answer")
+    loaded = LoadedConverser(folder=tmp_path, method=made.eval(), tokenizer=reader.tokenizer, reader=reader)
+    asked = conversation(picture(tmp_path), question=CLOSED).messages[:1]
+    reply = next(iter(WordedPredictor(loaded).generate([Request(id="a", messages=asked)])))
+    row = reader.prompt(made.asked(asked), id="a")
+    ids = torch.from_numpy(row.input_ids)[None]
+    views = [torch.from_numpy(view) for view in row.views]
+    written = made.model.generate(
+        ids, torch.ones_like(ids), views, row.layouts, max_new_tokens=reply.tokens_out, do_sample=False
+    )
+    assert reply.tokens_out == written.shape[1] - 1 > 0, "its first token is the decoder's own"
 
 
 def test_the_writer_is_stored_by_names_of_its_own() -> None:

@@ -77,7 +77,7 @@ class VisionEncoderDecoderFile(VisionLanguageFile):
     """What `config.json` holds."""
 
     model_type = "vesalius_vision_encoder_decoder"
-    is_encoder_decoder = True
+    is_encoder_decoder: bool = True
 
 
 class GatedModel(VisionLanguageModel):
