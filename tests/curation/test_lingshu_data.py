@@ -40,7 +40,7 @@ def asked(question: str = QUESTION, *, answer: str = "two", **fields: object) ->
     return Dialogue(**{"id": "d", "turns": turns, "answer": answer, "answer_type": "open", **fields})
 
 
-@evidence("L1", "a copy of another size and quality is found")
+@evidence("L2", "a copy of another size and quality is found")
 def test_a_resized_copy_of_lower_quality_goes(folder: Folder) -> None:
     grey = texture(1, 160)
     smaller = np.array(Picture.fromarray(grey).resize((104, 104)))
@@ -54,7 +54,7 @@ def test_a_resized_copy_of_lower_quality_goes(folder: Folder) -> None:
     assert list(dropped.values()) == ["near-duplicate images"]
 
 
-@evidence("L1", "a benchmark's item in the training data is removed by its picture and by its words")
+@evidence("L2", "a benchmark's item in the training data is removed by its picture and by its words")
 def test_benchmark_items_are_found_by_picture_and_by_question(folder: Folder, tmp_path: Path) -> None:
     grey = texture(5, 160)
     file = io.BytesIO()
@@ -74,7 +74,7 @@ def test_benchmark_items_are_found_by_picture_and_by_question(folder: Folder, tm
     assert dropped == {"shown": "shared near_image", "told": "shared question"}
 
 
-@evidence("L1", "a chain of thought that ends at a wrong answer is dropped")
+@evidence("L2", "a chain of thought that ends at a wrong answer is dropped")
 @pytest.mark.parametrize(
     ("rationale", "fields", "right"),
     [
@@ -105,7 +105,7 @@ def test_reasons_of_other_sources_are_left_alone() -> None:
     assert dropped == {"a": "wrong reasons"}
 
 
-@evidence("L1", "a caption whose facts contradict the record is rejected")
+@evidence("L2", "a caption whose facts contradict the record is rejected")
 @pytest.mark.parametrize(
     ("caption", "fault"),
     [
@@ -183,7 +183,7 @@ def read_back(picture: np.ndarray, letters: str) -> str:
     return text
 
 
-@evidence("L1", "text in a picture is read back, and what was drawn is kept as the answer")
+@evidence("L2", "text in a picture is read back, and what was drawn is kept as the answer")
 def test_drawn_text_is_read_back(tmp_path: Path) -> None:
     assert read_back(drawn_text("HEX TOLL"), "HEXTOL") == "HEX TOLL"
     rows = list(text_rows(["HEX TOLL", "Which valve is narrow?\nA) aortic  B) mitral"], tmp_path / "drawn"))
@@ -209,7 +209,7 @@ def test_texts_that_cannot_be_drawn_are_refused(text: str) -> None:
         drawn_text(text)
 
 
-@evidence("L1", "regions of masks and boxes are drawn into pictures, with their names as the answers")
+@evidence("L2", "regions of masks and boxes are drawn into pictures, with their names as the answers")
 def test_regions_are_framed(chest: Corpus, tmp_path: Path) -> None:
     rows = list(marked_rows(chest, tmp_path / "framed"))
     assert len(rows) > 5

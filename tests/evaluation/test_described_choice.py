@@ -29,7 +29,7 @@ def scans(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return make(tmp_path_factory.mktemp("scans") / "corpus", patients=24, preset="oct", image_size=32, workers=1)
 
 
-@pytest.mark.evidence("retinavlm", "L1", "closed questions are put in two steps, the description before the choice")
+@pytest.mark.evidence("retinavlm", "L2", "closed questions are put in two steps, the description before the choice")
 def test_two_steps(scans: Corpus) -> None:
     bench = DescribedChoice(scans, choices={"staging": STAGING})
     items = list(bench.items(scans.root, parts=["staging"], split="test"))

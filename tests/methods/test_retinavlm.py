@@ -59,7 +59,7 @@ def model_and_ids() -> tuple[VisionLanguageModel, torch.Tensor]:
 
 
 @pytest.mark.evidence(
-    "retinavlm", "L1", "36 tokens of a map of 6 × 6, each a place; the release's mixing is an option"
+    "retinavlm", "L2", "36 tokens of a map of 6 × 6, each a place; the release's mixing is an option"
 )
 def test_tokens_are_places_unless_the_release_is_asked_for() -> None:
     tokens = torch.arange(36.0 * 3, dtype=torch.float64).view(1, 36, 3)
@@ -153,7 +153,7 @@ def test_the_connector_alone_learns(scans: Corpus, tmp_path: Path) -> None:
 
 def test_claims_have_arms_of_equal_length() -> None:
     found = experiments(paper_of("retinavlm"), budget=BUDGETS["small"])
-    assert [one.name for one in found] == ["both-parts", "both-parts-control", "guidelines"]
+    assert [one.name for one in found] == ["both-parts", "both-parts-control", "guidelines", "guidelines-control"]
 
 
 def test_planted_stages_are_what_reports_and_findings_say(scans: Corpus, tmp_path: Path) -> None:

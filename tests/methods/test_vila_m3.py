@@ -8,13 +8,16 @@ import pytest
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.messages import Media
+from vesalius.data.mixture import Mixture
 from vesalius.errors import ConfigError, DataError
 from vesalius.evaluation.expert_turns import CARD
 from vesalius.evaluation.plants import plant
+from vesalius.inference.experts import ensemble
 from vesalius.methods.vila_m3 import CARDS, ENSEMBLE, equal_answers, positive_f1, read_answer
 from vesalius.tasks.grammar.calls import Call, parse_call
 from vesalius.tasks.instructions.families import families
 from vesalius.tasks.instructions.guidance import cards_text, classified, guided
+from vesalius.training.recipe import ConversationRecipe, open_recipe
 from vesalius.virtual.population import make
 
 EXPERTS = [card.expert for card in CARDS]
@@ -90,6 +93,7 @@ def test_answers_are_read_by_whole_words(reply: str, words: str, release: str) -
     assert read_answer(reply, rule="release") == release
 
 
+@pytest.mark.evidence("vila-m3", "L2", "F1 of yes over classes; an answer that cannot be read is negative")
 def test_positive_f1_is_the_mean_over_classes_and_an_unread_answer_is_negative() -> None:
     replies = {"edema": ["yes", "no", "unclear"], "effusion": ["yes", "yes", "no"]}
     truths = {"edema": [True, False, True], "effusion": [True, False, False]}
@@ -99,10 +103,28 @@ def test_positive_f1_is_the_mean_over_classes_and_an_unread_answer_is_negative()
         positive_f1(replies, {"edema": [True, False, True], "effusion": [True]})
 
 
+@pytest.mark.evidence("vila-m3", "L2", "each label has its own members, whose mean counts; yes above one half")
 def test_labels_have_the_members_of_the_paper() -> None:
     assert ENSEMBLE["pneumothorax"] == ("resnet",)
     assert len(ENSEMBLE["lung_opacity"]) == 8
     assert set(ENSEMBLE["fracture"]) == {"all", "nih", "chex", "resnet"}
+    # Of the common four, (0.9 + 0.6 + 0.4 + 0.1) / 4 is one half, which is no yes; the ResNet alone tells of the air.
+    scores = {"all": 0.9, "chex": 0.6, "pc": 0.4, "resnet": 0.1}
+    members = {name: {"edema": score, "pneumothorax": 1 - score} for name, score in scores.items()}
+    found = ensemble(members, of_label={label: ENSEMBLE[label] for label in ("pneumothorax", "edema")})
+    assert found == pytest.approx({"edema": 0.5, "pneumothorax": 0.9})
+    assert classified(found) == "edema: no\npneumothorax: yes"
+
+
+@pytest.mark.evidence("vila-m3", "L2", "a set that is repeated four times has four times its share")
+def test_repeats_change_shares_as_counted() -> None:
+    recipe = open_recipe("vila_m3")
+    assert isinstance(recipe, ConversationRecipe)
+    ratios = recipe.stages["experts"].mixture
+    assert ratios == {"report": 1, "guided": 4}
+    mixture = Mixture({"report": 100, "guided": 50}, ratios=ratios, seed=0)
+    assert mixture.shares() == pytest.approx({"report": 1 / 3, "guided": 2 / 3})
+    assert mixture.epoch(0).counts() == {"report": 100, "guided": 200}
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_ten_modules_find_their_questions(scans: Corpus) -> None:
     assert len(MODULES) == 10
 
 
-@pytest.mark.evidence("retinavlm", "L1", "as many yes as no, no question names its answer, no report is said silent")
+@pytest.mark.evidence("retinavlm", "L2", "as many yes as no, no question names its answer, no report is said silent")
 @pytest.mark.parametrize("name", ["macular_tables", "macular_reports"])
 def test_the_rules_of_the_prompts_hold(scans: Corpus, name: str) -> None:
     source = CorpusSource(scans, families([name]), seed=1)
@@ -87,7 +87,7 @@ def test_staging_names_all_options_and_guidelines_where_asked(scans: Corpus) -> 
         assert {source.conversation(row).messages[1].text for row in range(len(source))} <= set(STAGES)
 
 
-@pytest.mark.evidence("retinavlm", "L1", "all questions about one image stay on one side of the split")
+@pytest.mark.evidence("retinavlm", "L2", "all questions about one image stay on one side of the split")
 def test_questions_of_an_image_stay_together(scans: Corpus) -> None:
     shown = {
         part: {

@@ -63,6 +63,11 @@ PAPER = Paper(
             metric="accuracy",
             label="all",
             data=_MACULAE,
+            control=PositiveControl(
+                sentence="A model that was never asked for the stage without the guidelines misses them.",
+                data=_STAGED,
+                settings=("data.sources.reports.family=macular_staging_guided",),
+            ),
         ),
     ),
 )
