@@ -23,10 +23,10 @@ class Pairs(Benchmark):
     """Two questions a pair about one picture; a pair is right where both are."""
 
     name = "pairs"
-    parts = ("near", "far", "bare")
+    parts: tuple[str, ...] = ("near", "far", "bare")
     conventions = MappingProxyType({"strict": "the one parser", "kind": "everything is right"})
-    headlines = (Headline(metric="accuracy"), Headline(metric="set_accuracy", part="near"))
-    ratios = (Ratio(name="shift", metric="accuracy", over="far", under="near"),)
+    headlines: tuple[Headline, ...] = (Headline(metric="accuracy"), Headline(metric="set_accuracy", part="near"))
+    ratios: tuple[Ratio, ...] = (Ratio(name="shift", metric="accuracy", over="far", under="near"),)
 
     def __init__(self, folder: Path, *, pairs: int = 20) -> None:
         self.pairs = pairs

@@ -21,7 +21,7 @@ from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.summary import headline_names
 from vesalius.page import Section
 
-__all__ = ["versus_section", "write_versus"]
+__all__ = ["StoredItems", "versus_section", "write_versus"]
 
 _HELD = 4
 """Blocks of a system that are kept open at once."""
@@ -37,7 +37,7 @@ def write_versus(systems: Sequence[tuple[str, Evaluation]], folder: Path) -> Map
     Returns:
         None where an evaluation keeps no items (it has no page, or is none of questions) or none is shared.
     """
-    stored = [_Stored(one.folder / "items") for _, one in systems]
+    stored = [StoredItems(one.folder / "items") for _, one in systems]
     if not all((one.folder / "index.js").is_file() for one in stored):
         return None
     shared = [name for name in stored[0].places if all(name in one.places for one in stored[1:])]
@@ -86,7 +86,7 @@ def versus_section(columns: Mapping[str, Any] | None) -> Section:
 
 
 @dataclass
-class _Stored:
+class StoredItems:
     """The items of a page, read again block by block."""
 
     folder: Path
@@ -131,7 +131,11 @@ class _Copies:
 
 
 def _row(
-    name: str, names: Sequence[str], stored: Sequence[_Stored], metrics: Mapping[str, list[str]], pictures: _Copies
+    name: str,
+    names: Sequence[str],
+    stored: Sequence[StoredItems],
+    metrics: Mapping[str, list[str]],
+    pictures: _Copies,
 ) -> dict[str, Any]:
     found = [one.item(name) for one in stored]
     first = found[0]

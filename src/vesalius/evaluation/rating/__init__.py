@@ -1,0 +1,1 @@
+"""Human ratings of answers: blinded sheets for raters, and what the filled sheets say."""
