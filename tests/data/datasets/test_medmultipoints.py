@@ -24,11 +24,12 @@ def _row(question: str, answer: object, image: object = NAME) -> str:
 def release(tmp_path: Path) -> Path:
     picture(tmp_path / NAME, size=(64, 48))
     pair = [{"point_2d": [9.0, 10.0], "label": "normal sperm"}, {"point_2d": [11, 12], "label": "normal sperm"}]
-    both = {"count": 2, "bbox_2d": [[1, 2, 3.5, 4], [5, 6, 7, 8]], "label": "sperm"}
+    both = {"counts": 2, "bbox_2d": [[1, 2, 3.5, 4], [5, 6, 7, 8]], "label": "sperm"}
     rows = (
         _row("Boxes and count of all sperm", both),
         _row("Point", pair, {"bytes": None, "path": NAME}),
         _row("Polyp?", {"bbox_2d": [], "label": "polyp"}),
+        _row("How many?", {"counts": 0, "label": "instrument"}),
         _row("What is it?", "This isn't in the image."),
     )  # fmt: skip
     lines(tmp_path / "multi-task-train.jsonl", *rows)
@@ -47,10 +48,12 @@ def test_rows_of_one_picture_are_one_study(release: Path) -> None:
     ]  # fmt: skip
     assert [(part.answer_type, part.evidence) for part in study.dialogues] == [
         ("box", (0, 1)), ("points", (2, 3)), ("number", ()), ("number", ()),
+        ("number", ()),
     ]  # fmt: skip
     assert study.dialogues[0].turns[0].text == "Boxes and count of all sperm"
     assert (study.status("sperm"), study.status("polyp")) == ("present", "absent")
-    assert [(part.name, part.value) for part in study.measurements] == [("sperm count", 2.0)]
+    assert study.status("instrument") == "absent", "none were counted"
+    assert [(part.name, part.value) for part in study.measurements] == [("sperm count", 2.0), ("instrument count", 0)]
     assert [(part.name, part.value) for part in test.measurements] == [("cluster count", 3.0)]
 
 
@@ -79,6 +82,7 @@ def test_real_answers(real_data: Path, tmp_path: Path) -> None:
     lines(tmp_path / "multi-task-train.jsonl", *map(json.dumps, rows))
     studies = [study for study, _ in read(tmp_path)]
     assert sum(len(study.dialogues) for study in studies) == 200
+    assert any(study.measurements for study in studies), "the published answers say count, the script counts"
     boxes = sum(part.kind == "box" for study in studies for part in study.regions)
     assert boxes > 100
     assert {finding.concept for study in studies for finding in study.findings} >= {"polyp", "sperm", "instrument"}

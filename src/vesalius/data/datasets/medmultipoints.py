@@ -1,10 +1,10 @@
 """MedMultiPoints: polyps, instruments and sperm with points, boxes and counts, and questions that ask for them.
 
 The instruction files (`multi-task-train.jsonl`, `multi-task-test.jsonl`) are read; a study is a picture, named by
-its SHA-256, with all its questions. Answers are JSON in a code fence with ``bbox_2d``, ``point_2d`` or ``count``,
-in pixels of the original picture; they become boxes and points of the picture and the answer of the dialogue as it
-stands there. An answer that says that the thing is not in the picture is a finding that is absent. A picture that
-both files name has a study in each.
+its SHA-256, with all its questions. Answers are JSON in a code fence with ``bbox_2d``, ``point_2d`` or ``counts``
+(``count`` in published ones), in pixels of the original picture; they become boxes and points of the picture and the
+answer of the dialogue as it stands there. An answer that says that the thing is not in the picture, or counts none,
+is a finding that is absent. A picture that both files name has a study in each.
 """
 
 from __future__ import annotations
@@ -93,9 +93,10 @@ def _study(root: Path, split: str, name: str, pairs: Sequence[tuple[str, str]], 
     dialogues = []
     for number, (question, answer) in enumerate(pairs):
         marked, label = _marked(answer)
-        if label and not marked and "count" not in answer:
+        count = _count(answer)
+        if label and not marked and (count == 0 or "count" not in answer):
             absent[label] = None
-        if label and (count := _count(answer)) is not None:
+        if label and count is not None:
             counts.setdefault(label, count)
         first = len(regions)
         regions += marked
@@ -151,9 +152,8 @@ def _several(value: Any) -> list[Any]:
 
 
 def _count(answer: str) -> float | None:
-    return next(
-        (float(part["count"]) for part in _objects(answer) if isinstance(part.get("count"), int | float)), None
-    )
+    said = [part.get(key) for part in _objects(answer) for key in ("counts", "count")]
+    return next((float(one) for one in said if isinstance(one, int | float) and not isinstance(one, bool)), None)
 
 
 def _type(marked: Sequence[Region]) -> str:
@@ -187,7 +187,7 @@ def _asked(study: Study) -> list[tuple[str, str]]:
     end = "Must output in JSON format."
     return [
         (f"Return bounding boxes for each sperm in the image and the total count. {end}",
-         _fenced({"count": len(boxes), "bbox_2d": boxes, "label": "sperm"})),
+         _fenced({"counts": len(boxes), "bbox_2d": boxes, "label": "sperm"})),
         (f"Indicate the position of every sperm. {end}",
          _fenced([{"point_2d": point, "label": "sperm"} for point in points])),
         (f"If you see any polyp in the image, give me the boxes. Otherwise, say 'This isn't in the image.' {end}",
