@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vesalius.cli.evaluate import app
-from vesalius.errors import ConfigError
+from vesalius.errors import ConfigError, DataError
 
 
 def evaluate(*words: str, code: int = 0) -> str:
@@ -44,6 +44,25 @@ def test_several_benchmarks_have_folders_of_their_own(tmp_path: Path) -> None:
     for name in names.split(","):
         assert (tmp_path / "out" / name / "scores.json").is_file()
         assert (tmp_path / "twins" / name / "VIRTUAL.json").is_file()
+
+
+def test_of_several_benchmarks_a_broken_one_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "twins" / "mediconfusion").mkdir(parents=True)
+    (tmp_path / "twins" / "mediconfusion" / "notes.txt").write_text("of somebody else", encoding="utf-8")
+    names = "mediconfusion,smmile,temmed-bench"
+    done = CliRunner().invoke(
+        app,
+        ["control:majority", "--on", names, "--twin", "--patients", "16", "--limit", "10",
+         "--data", str(tmp_path / "twins"), "--out", str(tmp_path / "out"), "--resamples", "20"],
+    )  # fmt: skip
+    assert isinstance(done.exception, DataError)
+    assert "1 of 3 benchmarks could not be evaluated:\nmediconfusion:" in str(done.exception)
+    table = done.stdout[done.stdout.index("benchmark  ") :]
+    assert {line.split()[0] for line in table.splitlines() if line[0] != " "} == {
+        "benchmark",
+        "smmile",
+        "temmed_bench",
+    }
 
 
 def test_a_misspelt_benchmark_is_offered_the_nearest() -> None:

@@ -87,3 +87,24 @@ def test_a_picture_that_cannot_be_read_is_told_apart_from_a_wrong_answer(tmp_pat
     assert "1 failed on a picture that cannot be read" in told
     index = (tmp_path / "out" / "items" / "index.js").read_text(encoding="utf-8")
     assert '"unreadable"' in index
+
+
+def test_parts_that_a_model_cannot_answer_are_named_with_the_reason(tmp_path: Path) -> None:
+    """A model that compares has no answer without a picture: the bare part is lost, and told."""
+
+    class Bare(Pairs):
+        def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
+            for item in super().items(root, parts=parts, split=split):
+                yield replace(item, media=() if item.part == "far" else item.media)
+
+    def warned(*parts: str) -> list[str]:
+        done = answer_benchmark(
+            Comparing(), on=Bare(tmp_path, pairs=3), data=tmp_path, out=tmp_path / "-".join(parts), parts=parts,
+            resamples=20, safety_items=0, controls=False, report=False,
+        )  # fmt: skip
+        return list(done.document["warnings"])
+
+    assert "not one request of the parts far was answered: no picture to compare with" in warned("near", "far")
+    assert "not one request of any part was answered: no picture to compare with" in warned("far")
+    assert warned("near") == []
+    assert any("6 failed (no picture to compare with)" in one for one in warned("far"))

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from vesalius.cli.console import emit, progress
-from vesalius.errors import ConfigError
+from vesalius.errors import ConfigError, DataError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -28,7 +28,7 @@ def evaluate(
             help="Run folder, model folder, hub id, openai:URL#model, control:NAME or control:NAME:MODEL."
         ),
     ],
-    on: Annotated[str, typer.Option("--on", help="Corpus, or benchmarks separated by commas.")],
+    on: Annotated[str, typer.Option("--on", help="Corpus, or benchmarks separated by commas; 'all' for every one.")],
     split: Annotated[str, typer.Option(help="Split that is asked, or 'all' of a corpus.")] = "test",
     tasks: Annotated[str, typer.Option(help="Tasks on a corpus, separated by commas; all that fit by default.")] = "",
     out: Annotated[str, typer.Option(help="Folder; RUN/evaluations/NAME where none is named.")] = "",
@@ -79,7 +79,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model and its controls on a split or a benchmark, and write scores, predictions and a report."""
     from vesalius.benchmarks.base import question_benchmarks
-    from vesalius.evaluation.summary import comparison_text, summary
+    from vesalius.evaluation.summary import comparison_text, several_text, summary
 
     shared: dict[str, Any] = {
         "resamples": resamples,
@@ -88,9 +88,10 @@ def evaluate(
         "report": report,
         "command": " ".join(["vesalius", *sys.argv[1:]]),
     }
-    names = _split(on)
+    names = list(question_benchmarks()) if on == "all" else _split(on)
     benchmarks = all(name.replace("-", "_") in question_benchmarks() for name in names)
     asked: dict[str, Any] = {}
+    faults: list[str] = []
     if benchmarks or parts:
         asked = shared | {
             "split": split,
@@ -112,9 +113,7 @@ def evaluate(
             "contamination": contamination,
         }
     if benchmarks:
-        found = [
-            _benchmark(model, name, data=data, out=out, several=len(names) > 1, settings=asked) for name in names
-        ]
+        found, faults = _benchmarks(model, names, data=data, out=out, settings=asked)
     elif parts:
         found = [_questions(model, on, out=out, settings=asked)]
     else:
@@ -128,9 +127,13 @@ def evaluate(
         documents[0] if len(found) == 1 else documents,
         as_json,
         lambda: "\n\n".join(
-            [summary(one) for one in found] + [comparison_text(one.document, folder=str(one.folder)) for one in pairs]
+            [summary(one) for one in found]
+            + [comparison_text(one.document, folder=str(one.folder)) for one in pairs]
+            + ([several_text(found)] if len(found) > 1 else [])
         ),
     )
+    if faults:
+        raise DataError(f"{len(faults)} of {len(names)} benchmarks could not be evaluated:\n" + "\n".join(faults))
 
 
 def _require_corpus(on: str, benchmarks: tuple[str, ...]) -> None:
@@ -145,6 +148,23 @@ def _require_corpus(on: str, benchmarks: tuple[str, ...]) -> None:
 
 def _split(words: str) -> list[str]:
     return [word.strip() for word in words.split(",") if word.strip()]
+
+
+def _benchmarks(
+    model: str, names: list[str], *, data: str, out: str, settings: dict[str, Any]
+) -> tuple[list[Any], list[str]]:
+    """Evaluate on one benchmark after another; of several, one that cannot be evaluated does not stop the others."""
+    from vesalius.errors import EndpointError, VesaliusError
+
+    found, faults = [], []
+    for name in names:
+        try:
+            found.append(_benchmark(model, name, data=data, out=out, several=len(names) > 1, settings=settings))
+        except VesaliusError as error:
+            if len(names) == 1 or isinstance(error, ConfigError | EndpointError):
+                raise
+            faults.append(f"{name}: {error}")
+    return found, faults
 
 
 def _benchmark(model: str, name: str, *, data: str, out: str, several: bool, settings: dict[str, Any]) -> Any:

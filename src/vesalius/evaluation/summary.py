@@ -11,7 +11,17 @@ from vesalius.evaluation.paired import LOWER_IS_BETTER
 from vesalius.evaluation.results import REPORT_FILE, Evaluation
 from vesalius.evaluation.together import together_words
 
-__all__ = ["HEADLINES", "Headline", "Standing", "headline_names", "headline_words", "headlines", "summary", "verdict"]
+__all__ = [
+    "HEADLINES",
+    "Headline",
+    "Standing",
+    "headline_names",
+    "headline_words",
+    "headlines",
+    "several_text",
+    "summary",
+    "verdict",
+]
 
 Standing = Literal["above", "not above", "undecided", "no interval", "undefined"]
 
@@ -156,6 +166,33 @@ def summary(evaluation: Evaluation) -> str:
         + (f", report {report}" if report.is_file() else "")
     )
     return "\n".join(lines)
+
+
+def several_text(evaluations: Sequence[Evaluation]) -> str:
+    """Return the headline scores of one model on several benchmarks, a line each beside the best control."""
+    lines = [f"{'benchmark':<30}{'score':<44}{'value':<24}best control"]
+    for evaluation in evaluations:
+        name = evaluation.document["corpus"]["name"]
+        shown = [one for one in headlines(evaluation) if one.score["value"] is not None]
+        for one in shown:
+            lines.append(f"{name:<30}{one.words:<44}{_bare(one.score):<24}{_best_control(one)}")
+        lines += [f"{name:<30}no headline score"] * (not shown)
+        lines += [f"{'':<30}{text}" for text in evaluation.document["warnings"]]
+    return "\n".join(lines)
+
+
+def _best_control(shown: Headline) -> str:
+    sign = -1 if shown.lower else 1
+    known = {name: row for name, row in shown.controls.items() if row["value"] is not None}
+    if not known:
+        return "–"
+    best = max(known, key=lambda name: sign * known[name]["value"])
+    return f"{best} {_bare(known[best])}"
+
+
+def _bare(row: Mapping[str, Any]) -> str:
+    """Return value and interval without a note."""
+    return _interval({**row, "note": ""})
 
 
 def _interval(row: Mapping[str, Any]) -> str:

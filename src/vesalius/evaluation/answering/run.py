@@ -21,7 +21,7 @@ from vesalius.evaluation.answering.seen import seen_marker
 from vesalius.evaluation.answering.settings import AnsweringSettings
 from vesalius.evaluation.answering.stored import name_of, stored_predictor
 from vesalius.evaluation.answering.survey import survey, twin_of
-from vesalius.evaluation.answering.told import never_answered, unanswered, unsure, unused_verdicts
+from vesalius.evaluation.answering.told import lost_parts, never_answered, unanswered, unsure, unused_verdicts
 from vesalius.evaluation.plan import run_folder
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.scoring import Answers, advancing, score_answers
@@ -81,6 +81,7 @@ def answer_benchmark(
     sheet = job.safety(systems[0], answers.tables["", FAMILY], folder) if not control else None
     document = document_of(job, systems, scored) | {"skipped": answers.skipped}
     document["warnings"] += unanswered(answers.tables["", FAMILY]) + unused_verdicts(folder, judge=chosen.judge)
+    document["warnings"] += lost_parts(answers.tables["", FAMILY])
     document["warnings"] += unsure(answers.tables["", FAMILY], confidence=chosen.confidence)
     evaluation = Evaluation(folder, {**document, "safety": sheet})
     with not_full(folder, kept="the replies are kept"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from vesalius.evaluation.answering.marking import RATES
 from vesalius.evaluation.answering.replies import Replies
 from vesalius.evaluation.answering.survey import Survey
 
-__all__ = ["left_out", "never_answered", "unanswered", "unsure", "unused_verdicts"]
+__all__ = ["left_out", "lost_parts", "never_answered", "unanswered", "unsure", "unused_verdicts"]
 
 _SAID = {
     "unparsed": "could not be read",
@@ -57,8 +58,36 @@ def unanswered(table: pa.Table) -> list[str]:
         total = max(total, len(scores))
         count = int(pc.sum(scores).as_py() or 0)
         if count:
-            counts.append(f"{count} {_SAID[name]}")
+            why = f" ({_commonest(own)})" if name == "failed" else ""
+            counts.append(f"{count} {_SAID[name]}{why}")
     return [f"of {total} answers {', '.join(counts)}: what is not an answer counts as wrong"] if counts else []
+
+
+def lost_parts(table: pa.Table) -> list[str]:
+    """Say in which parts not one request was answered, and why: their zeros are those of no answer.
+
+    Args:
+        table: the model's predictions, of the schema `PREDICTIONS`.
+    """
+    failed = table.filter(pc.equal(table["label"], "failed"))
+    tasks = failed["task"].cast(pa.string())
+    names = [name for name in pc.unique(tasks).to_pylist() if "@" not in name]
+    of_part = {name: failed.filter(pc.equal(tasks, name)) for name in names}
+    lost = {name: rows for name, rows in of_part.items() if pc.min(rows["score"]).as_py() == 1}
+    if not lost:
+        return []
+    where = (
+        "any part" if len(lost) == len(names) else "the parts " + ", ".join(name.partition(".")[2] for name in lost)
+    )
+    return [f"not one request of {where} was answered: {_commonest(pa.concat_tables(lost.values()))}"]
+
+
+def _commonest(table: pa.Table) -> str:
+    """Return why most of the failed requests failed."""
+    rows = table.filter(pc.and_(pc.equal(table["label"], "failed"), pc.equal(table["score"], 1.0)))
+    reasons = Counter(json.loads(one).get("rule", "") for one in rows["detail"].cast(pa.string()).to_pylist())
+    (reason, count), *others = reasons.most_common()
+    return reason if not others else f"{count} of them: {reason}"
 
 
 def never_answered(table: pa.Table) -> str:
