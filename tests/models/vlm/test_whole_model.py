@@ -18,6 +18,7 @@ from vesalius.data.messages import Media, Message
 from vesalius.errors import ConfigError, DataError
 from vesalius.models.vlm.settings import VisionLanguageConfig
 from vesalius.models.vlm.whole import WholeModel
+from vesalius.tasks.grammar import grammar
 from vesalius.training.conversing.batches import as_tensors, collated
 
 PACKED = ("llava", "llava_next", "qwen", "qwen3", "internvl", "idefics3")
@@ -206,6 +207,22 @@ def test_marks_in_words_are_no_pictures(models, tmp_path: Path) -> None:
     assert int((row.input_ids == reader.tokenizer.convert_tokens_to_ids("<image>")).sum()) == 4
 
 
+@pytest.mark.parametrize(("how", "kept"), [("qwen2-vl", True), ("medrega", False)])
+def test_a_question_can_point_with_the_grammars_own_tokens(models, tmp_path: Path, how: str, *, kept: bool) -> None:
+    # Qwen's box tokens are in its vocabulary as whole tokens: a region in a question or an answer is written with
+    # them. Of another grammar they mean nothing, and are broken up as every mark that words cannot set.
+    model, _ = models("qwen")
+    processor = model.new_words(model.settings, ())
+    box = {"additional_special_tokens": ["<|box_start|>", "<|box_end|>"]}
+    processor.tokenizer.add_special_tokens(box, replace_extra_special_tokens=False)
+    reader = model.reader(processor, context=400, grammar=grammar(how))
+    said = "<|box_start|>(1,2),(3,4)<|box_end|>"
+    row = reader.row(conversation(picture(tmp_path), question=f"what is at {said} ?", answer=f"left {said}"))
+    number = reader.tokenizer.convert_tokens_to_ids("<|box_start|>")
+    assert int((row.input_ids == number).sum()) == (2 if kept else 0)
+    assert int((row.labels == number).sum()) == (1 if kept else 0)
+
+
 def test_a_long_conversation_is_refused_with_its_numbers(models, tmp_path: Path) -> None:
     _, reader = models("internvl")
     shown = [picture(tmp_path, f"p{number}", seed=number) for number in range(12)]
@@ -248,6 +265,8 @@ def test_parts_are_told_apart(models) -> None:
 def test_bad_bases(tmp_path: Path, models) -> None:
     with pytest.raises(ConfigError, match="no folder and not to be had"):
         WholeModel.of(VisionLanguageConfig(base=f"hf:{tmp_path}/none"), None)
+    with pytest.raises(ConfigError, match=r"'llava' is a type of models, .* give a hub id such as hf:OWNER/NAME"):
+        WholeModel.of(VisionLanguageConfig(base="hf:llava"), None)
     whole_folder = Path(models("llava")[0].settings.base.removeprefix("hf:"))
     with pytest.raises(ConfigError, match="llava has no setting 'colour'"):
         opened(whole_folder, base_options={"colour": 1})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForImageTextToText, PreTrainedConfig
 
 from vesalius.errors import ConfigError
 from vesalius.models.vlm.settings import VisionLanguageConfig
@@ -24,9 +25,14 @@ def base_configuration(settings: VisionLanguageConfig) -> Any:
     """Return the base's configuration with the options that are asked for.
 
     Raises:
-        ConfigError: it cannot be had, does not answer about pictures, or has no such option.
+        ConfigError: it is a bare type, cannot be had, does not answer about pictures, or has no such option.
     """
     name, revision = base_source(settings)
+    if name in CONFIG_MAPPING and not Path(name).is_dir():
+        raise ConfigError(
+            f"model.base: {name!r} is a type of models, which has neither weights nor a processor; give a hub id "
+            "such as hf:OWNER/NAME, or a folder with a model that save_pretrained wrote, which may be a tiny one"
+        )
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:

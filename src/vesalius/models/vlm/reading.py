@@ -86,7 +86,8 @@ class ConversationReader:
         self._count = count
         self._ends = {int(tokenizer.eos_token_id)}
         """Numbers of the tokens that end an answer."""
-        self._special = tuple(token for token in tokenizer.all_special_tokens if token)
+        self._special = tuple(one for one in tokenizer.all_special_tokens if one and one not in grammar.marks)
+        """Marks that words cannot set: those of the grammar can, for a box forges neither a turn nor a picture."""
 
     def row(self, conversation: Conversation) -> Row:
         """Read a conversation to train on.

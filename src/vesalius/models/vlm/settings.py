@@ -93,7 +93,7 @@ class VisionLanguageConfig(Config):
             expected = " or ".join(_LANGUAGE[self.language])
             raise ValueError(f"language {self.language!r} goes with fusion {expected}, found {self.fusion!r}")
         if self.base and not (self.base.startswith("hf:") and len(self.base) > 3):
-            raise ValueError(f"base {self.base!r} is unknown; expected hf:<id, folder or type>")
+            raise ValueError(f"base {self.base!r} is unknown; expected hf:<id or folder>")
         if self.vision_layer >= 0:
             raise ValueError(f"vision_layer {self.vision_layer} must be counted from the end: -1, -2, …")
         for name in ("vision_width", "language_width", "language_depth", "vocabulary", "context", "planes"):

@@ -103,6 +103,11 @@ class Grammar(ABC):
     about: str
     coordinates: Coordinates
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return what stands around names and numbers, which a tokenizer may hold as tokens of its own."""
+        return ()
+
     @abstractmethod
     def format(self, objects: Sequence[Located], plane: Plane, *, task: str = "") -> str:
         """Return objects of one picture as an answer of their own.

@@ -41,6 +41,11 @@ class Tagged(Grammar):
 
     tags: Tags
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return the tags."""
+        return (*self.tags.name, *self.tags.box, *self.tags.point)
+
     def format(self, objects: Sequence[Located], plane: Plane, *, task: str = "") -> str:
         """Return objects between tags; "none" where there are none; see `Grammar.format`."""
         if task in COUNTED:
