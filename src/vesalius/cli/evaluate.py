@@ -181,11 +181,14 @@ def _benchmark(model: str, name: str, *, data: str, out: str, several: bool, set
 def _questions(model: str, on: str, *, out: str, settings: dict[str, Any]) -> Any:
     """Ask what families of questions ask about the studies of a corpus."""
     from vesalius.data.corpus import Corpus
+    from vesalius.evaluation.answering.adapted_from import known_grammar
     from vesalius.evaluation.answering.run import answer_benchmark
     from vesalius.evaluation.corpus_questions import CorpusQuestions
 
     corpus = Corpus.open(on)
-    questions = CorpusQuestions(corpus, asked={family: (family, "en") for family in settings["parts"]})
+    asked = {family: (family, "en") for family in settings["parts"]}
+    grammar = known_grammar(model)
+    questions = CorpusQuestions(corpus, asked=asked, **({"how": grammar} if grammar else {}))
     return answer_benchmark(model, on=questions, data=corpus.root, out=out or None, progress=progress, **settings)
 
 

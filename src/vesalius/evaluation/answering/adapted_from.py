@@ -1,4 +1,4 @@
-"""Which model another one was adapted from, where its folder tells."""
+"""What the folder of a trained model tells: which one it was adapted from, and how it writes regions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from vesalius.errors import DataError
 
-__all__ = ["known_base"]
+__all__ = ["known_base", "known_grammar"]
 
 _PARTS = ("", "best", "last")
 """Where the model of a run lies."""
@@ -37,6 +37,20 @@ def known_base(model: str) -> str:
                 return base
         if (place / _HEAD).is_file():
             return _run_of(place)
+    return ""
+
+
+def known_grammar(model: str) -> str:
+    """Return the grammar of regions that a local model of conversations learnt, or nothing where none is known.
+
+    Raises:
+        DataError: its vesalius.json is no JSON object.
+    """
+    folder = Path(model)
+    for part in _PARTS if folder.is_dir() else ():
+        reading = _object(folder / part / _CARD).get("reading")
+        if isinstance(reading, dict) and reading.get("grammar"):
+            return str(reading["grammar"])
     return ""
 
 
