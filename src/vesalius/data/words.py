@@ -66,6 +66,8 @@ def spans_elsewhere(
 ) -> NDArray[np.int64]:
     """Move spans of tokens to other places of their text, the control of what the right places are worth.
 
+    No place that is drawn touches a span of the text, unless the text has no room beside them.
+
     Args:
         spans: as of `span_tokens`, (B, S, 2); padding stays.
         lengths: tokens of each text with its first and last, which are special, (B,).
@@ -74,9 +76,13 @@ def spans_elsewhere(
     moved = spans.copy()
     for row, text in enumerate(texts):
         rng = np.random.default_rng(zlib.crc32(text.encode()))
+        own = spans[row][spans[row, :, 0] >= 0]
         for number in np.flatnonzero(spans[row, :, 0] >= 0):
             length = int(spans[row, number, 1] - spans[row, number, 0])
-            start = int(rng.integers(1, max(2, int(lengths[row]) - length)))
+            starts = np.arange(1, max(2, int(lengths[row]) - length))
+            touched = (starts[:, None] < own[:, 1]) & (starts[:, None] + length > own[:, 0])
+            free = starts[~touched.any(axis=1)]
+            start = int(rng.choice(free if len(free) else starts))
             moved[row, number] = start, start + length
     return moved
 
