@@ -23,8 +23,9 @@ from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation.asked_signs import asked_signs, named_sign, sign_tree
 from vesalius.evaluation.curated import annotated, asked_of, gated, mislabelled
 from vesalius.evaluation.expert_turns import expert_plant, expert_shuffled
+from vesalius.evaluation.named_signs import kin_sign, sign_amid_denied, sign_by_name
 from vesalius.evaluation.placed_signs import discs, finding_signs, half_told, placed_signs
-from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, stilled, with_sign, woven
+from vesalius.evaluation.signs import SIGNS, Draw, Grey, Media, drawn, stilled, with_sign, woven
 from vesalius.evaluation.staged_signs import staged_signs
 from vesalius.evaluation.tiled_signs import bright_quarter, grains
 
@@ -176,24 +177,34 @@ def _half_told(corpus: Corpus, seed: int) -> Change:
 
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
 _WORDS_AROUND = 12
-"""Words that mean nothing, before and after the sentence that names the sign."""
+"""Words that mean nothing, before and as many after the sentence that names the sign."""
 
 
-def _signs_amid_words(corpus: Corpus, seed: int) -> Change:
-    """Signs, named between words that mean nothing and are drawn anew for each study."""
-    planted = _signs()(corpus, seed)
+def _signs_amid_words(*, last: bool = False, draw: Draw = drawn) -> Callable[[Corpus, int], Change]:
+    """Signs, named among words that mean nothing and are drawn anew for each study.
+
+    Args:
+        last: all these words come before the sentence that names the sign; else half of them do.
+        draw: how the picture shows the sign.
+    """
     syllables = [f"{one}{other}" for one in _CONSONANTS for other in _VOWELS]
 
-    def change(study: Study) -> tuple[Study, Media]:
-        made, media = planted(study)
-        rng = _chance(study, seed, 1)
-        drawn = rng.integers(len(syllables), size=(2 * _WORDS_AROUND, 2))
-        words = [syllables[one] + syllables[other] for one, other in drawn]
-        around = [" ".join(words[:_WORDS_AROUND]), " ".join(words[_WORDS_AROUND:])]
-        said = f"{around[0].capitalize()}. {made.text()} {around[1].capitalize()}."
-        return replace(made, texts=(Text(text=said, role="findings"),)), media
+    def prepare(corpus: Corpus, seed: int) -> Change:
+        planted = _signs(draw=draw)(corpus, seed)
 
-    return change
+        def change(study: Study) -> tuple[Study, Media]:
+            made, media = planted(study)
+            rng = _chance(study, seed, 1)
+            pairs = rng.integers(len(syllables), size=(2 * _WORDS_AROUND, 2))
+            words = [syllables[one] + syllables[other] for one, other in pairs]
+            place = len(words) if last else _WORDS_AROUND
+            around = [f"{' '.join(part).capitalize()}." for part in (words[:place], words[place:]) if part]
+            said = " ".join([around[0], made.text(), *around[1:]])
+            return replace(made, texts=(Text(text=said, role="findings"),)), media
+
+        return change
+
+    return prepare
 
 
 _CALLED = {
@@ -254,48 +265,21 @@ def _captioned(corpus: Corpus, study: Study, seed: int) -> Study:
     return made if isinstance(made, Study) else study
 
 
-_KIN = {
-    "fluid": ("pleural_effusion", "hydronephrosis"),
-    "air": ("pneumothorax", "free_gas"),
-    "calcified": ("granuloma", "kidney_stone"),
-    "hazy": ("edema", "ground_glass"),
-}
-"""Findings whose names share no word and which share a look; each of the eight goes by a sign of its own."""
+def _named_signs(*, lead: int = 0) -> Callable[[Corpus, int], Change]:
+    """Plant signs that the report calls by names of findings, behind so many words that tell nothing."""
+    before = f"{' '.join(_LEAD.split()[:lead])}. " if lead else ""
+    return _each(partial(sign_by_name, before=before))
 
 
-def _named_signs(*, kin: bool = False, lead: int = 0) -> Callable[[Corpus, int], Change]:
-    """Plant signs that the report calls by names of findings.
+def _kin_signs(corpus: Corpus, seed: int) -> Change:
+    training = set(corpus.split("train").ids)
+    return lambda study: kin_sign(corpus, study, _chance(study, seed), training=study.id in training)
 
-    Args:
-        kin: the label is the look that two findings share, known of the first one in training and of the second in
-            the other splits; else the findings themselves are.
-        lead: words that tell nothing, in a sentence before the one that names the finding.
-    """
-    findings = [finding for pair in _KIN.values() for finding in pair]
 
-    def prepare(corpus: Corpus, seed: int) -> Change:
-        training = set(corpus.split("train").ids)
-
-        def change(study: Study) -> tuple[Study, Media]:
-            rng = _chance(study, seed)
-            number = int(rng.integers(len(SIGNS)))
-            own = findings[number]
-            labels = {name: name == own for name in findings}
-            if kin:
-                told = number % 2 == (study.id not in training)
-                labels = {f"kin_{look}": own in pair for look, pair in _KIN.items()} if told else {}
-            stated = tuple(
-                Finding(concept=name, status="present" if there else "absent", source="planted")
-                for name, there in labels.items()
-            )
-            before = f"{' '.join(_LEAD.split()[:lead])}. " if lead else ""
-            said = (Text(text=f"{before}There is {own.replace('_', ' ')}.", role="findings"),)
-            changed = replace(study, texts=said, findings=stated, regions=())
-            return with_sign(corpus, changed, lambda shown: drawn(shown, SIGNS[number], rng))
-
-        return change
-
-    return prepare
+def _in_step(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
+    """Weave a sign that begins at the same place in every picture."""
+    del rng
+    return woven(grey, sign, np.random.default_rng(0))
 
 
 _SIGN_LABELS = tuple(f"{name}_sign" for name in SIGNS)
@@ -340,7 +324,10 @@ _PLANTS: dict[str, _Plant] = {
     ),
     "kin_signs": _Plant(
         "named signs whose label is a look that two findings share: of one in training, of the other in the test",
-        _named_signs(kin=True),
+        _kin_signs,
+    ),
+    "signs_amid_denied": _Plant(
+        "woven signs, told as one of eight findings, of which each report denies the others", _each(sign_amid_denied)
     ),
     "label_captions": _Plant("every study has ten captions made of its labels for texts", _label_captions),
     "few_reports": _Plant(
@@ -351,7 +338,11 @@ _PLANTS: dict[str, _Plant] = {
         _few_reports(signs=True),
     ),
     "signs_amid_words": _Plant(
-        "signs, named between words that mean nothing, other ones in each report", _signs_amid_words
+        "signs, named between words that mean nothing, other ones in each report", _signs_amid_words()
+    ),
+    "woven_signs_behind_words": _Plant(
+        "woven signs, named behind words that mean nothing, other ones in each report",
+        _signs_amid_words(last=True, draw=woven),
     ),
     "signs_reworded": _Plant(
         "signs, each with captions of which the first calls it by another word", _signs_reworded
@@ -359,6 +350,11 @@ _PLANTS: dict[str, _Plant] = {
     "woven_signs": _Plant(
         "one of eight signs woven all through the picture, named by the report", _signs(draw=woven)
     ),
+    "woven_signs_told_last": _Plant(
+        "woven signs, named by the report's last sentence, behind one of 77 words that tell nothing",
+        _signs(lead=len(_LEAD.split()), draw=woven),
+    ),
+    "woven_signs_in_step": _Plant("woven signs that begin at the same place in every picture", _signs(draw=_in_step)),
     "woven_signs_untold": _Plant(
         "woven signs that the picture shows and no report names",
         _signs(draw=woven, told=False),
