@@ -80,8 +80,9 @@ PAPER = Paper(
             settings=_COMPACT,
             control=PositiveControl(
                 sentence="The report names the sign in its last sentence, behind more words than the text encoder "
-                "reads: only an arm that draws sentences can learn it.",
-                data=ClaimData(plant="signs_told_last"),
+                "reads: only an arm that draws sentences can learn it. The sign is woven all through the picture, "
+                "so that every seed learns it in the steps there are.",
+                data=ClaimData(plant="woven_signs_told_last"),
             ),
         ),
     ),

@@ -92,8 +92,9 @@ PAPER = Paper(
             published="a control of ours, not in the paper",
             settings=_COMPACT,
             control=PositiveControl(
-                sentence="Signs stand for findings, and are all that is asked for by their explanations.",
-                data=ClaimData(plant="named_signs"),
+                sentence="Signs stand for findings, of which each report states one and denies the others: presence "
+                "is learned of each by its explanation, and asked for by it.",
+                data=ClaimData(plant="signs_amid_denied"),
             ),
         ),
     ),
