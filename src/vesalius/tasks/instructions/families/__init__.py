@@ -45,7 +45,8 @@ def families(
     """Return families by name, with their usual settings, in a language.
 
     Args:
-        names: keys of `FAMILIES`; ``vqa:SOURCE`` takes only dialogues of that source, such as ``vqa:virtual/side``.
+        names: keys of `FAMILIES`; ``vqa:SOURCE`` takes only dialogues of that source, such as ``vqa:virtual/side``,
+            and ``vqa:ONE+OTHER`` those of several.
         language: BCP 47.
         convention: grammar of regions that questions with coordinates explain in a line; none where none is given.
         wording: which words questions are put in.
@@ -67,7 +68,8 @@ def families(
             raise ConfigError(
                 f"family {whole!r}: {name} asks its own questions and has no sources; expected {name!r}"
             )
-        found.append(replace(made, sources=(source,)) if source and isinstance(made, Questions) else made)
+        sources = tuple(source.split("+")) if source else ()
+        found.append(replace(made, sources=sources) if isinstance(made, Questions) else made)
     return found
 
 
