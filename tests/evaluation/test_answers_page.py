@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from vesalius.benchmarks.base import Benchmark, Item, Mark, Published
+from vesalius.benchmarks.base import Benchmark, Headline, Item, Mark, Published
 from vesalius.data.messages import Media, Message
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.inference.predictor import BasePredictor
@@ -27,6 +27,7 @@ class Sums(Benchmark):
     name = "sums"
     parts = ("small", "large")
     conventions = MappingProxyType({"strict": "equal", "lenient": "everything is right"})
+    headlines = (Headline(metric="accuracy"), Headline(metric="accuracy", part="small", over="parity"))
     published = (Published(model="Abacus", metric="accuracy", part="small", value=0.5, source="nowhere"),)
 
     def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
@@ -119,8 +120,17 @@ def test_the_page_has_its_parts_and_the_leaderboard_its_files(folder: Path) -> N
     for anchor in ("scores", "leaderboard", "rules", "subgroups", "items", "safety", "controls", "passport"):
         assert f'<section id="{anchor}">' in text, anchor
     rows = list(csv.reader((folder / "leaderboard.csv").open(encoding="utf-8")))
-    assert rows[0] == ["system", "small, accuracy", "large, accuracy"]
+    over = "small, accuracy, mean over parity"
+    assert rows[0] == ["system", "small, accuracy", "large, accuracy", over]
     assert rows[1][0] == "counting"
     assert rows[1][1].startswith("0.500 [")
-    assert rows[2] == ["Abacus (published)", "0.500", ""]
-    assert r"Abacus (published) & 0.500 &  \\" in (folder / "leaderboard.tex").read_text(encoding="utf-8")
+    # What is published of the plain mean is not said of the mean over a field.
+    assert rows[2] == ["Abacus (published)", "0.500", "", ""]
+    assert r"Abacus (published) & 0.500 &  &  \\" in (folder / "leaderboard.tex").read_text(encoding="utf-8")
+
+
+def test_a_mean_over_a_field_counts_the_items_of_its_metric_alone(folder: Path) -> None:
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["scores"]
+    found = [row for row in scores if (row["task"], row["label"]) == ("sums.small", "mean over parity")]
+    assert len(found) > 2
+    assert {(row["n"], row["n_patients"]) for row in found} == {(130, 65)}

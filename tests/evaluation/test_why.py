@@ -53,6 +53,8 @@ def test_names_that_cannot_be_read(text: str) -> None:
         ),
         ({"model": {"step": 1}}, {"model": {}}, "model.step", False, "the model differs"),
         ({"command": "a"}, {"command": "b"}, "command", False, "nothing by itself"),
+        ({"task": {"confidence": "stated"}}, {"task": {}}, "task.confidence", False, "another quantity"),
+        ({"task": {}}, {"task": {"wordnet": {"version": "3.0"}}}, "task.wordnet.version", False, "other synonyms"),
         ({"novel": {"x": 1}}, {"novel": {"x": 2}}, "novel.x", True, "does not know"),
     ],
 )

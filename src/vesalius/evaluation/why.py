@@ -49,6 +49,10 @@ _EFFECTS: Mapping[str, _Effect] = {
     "task.rules": _Effect(False, "more or fewer rules were laid over the same replies; each score says its own"),
     "task.judge": _Effect(True, "another judge, or none, read the free answers"),
     "task.judge_order": _Effect(True, "the judge read the answers in one order, or in both"),
+    "task.confidence": _Effect(
+        False, "the confidence is another quantity: calibration and abstention are not comparable, answers are"
+    ),
+    "task.wordnet": _Effect(False, "METEOR with synonyms has other synonyms, or none was asked for"),
     "model.decoding": _Effect(False, "answers are drawn in another way, which belongs to the model as it is asked"),
     "task.settings": _Effect(True, "the question is put or answered under other settings"),
     "task.prompts": _Effect(

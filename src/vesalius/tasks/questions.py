@@ -150,9 +150,9 @@ def _macro(key: tuple[str, str, str], members: list[Score], weights: PatientWeig
     task, metric, label = key
     drawn = resampled.macro(np.stack([one.draws for one in members if one.draws is not None], axis=1))
     value = float(np.mean([one.value for one in members]))
-    interval = percentile(value, drawn.draws, weights=weights)
     extra = {"over": len(members), "left_out_in_resamples": drawn.left_out}
     rows = np.unique(np.concatenate([one.rows for one in members if one.rows is not None]))
+    interval = percentile(value, drawn.draws, weights=weights.select(rows))
     return Score.of(interval, task=task, metric=metric, label=label, extra=extra, draws=drawn.draws, rows=rows)
 
 

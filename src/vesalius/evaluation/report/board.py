@@ -32,8 +32,14 @@ def leaderboard(evaluation: Evaluation) -> list[list[str]]:
     for control in systems:
         cells = [evaluation.score(task, metric, label, control=control) for task, metric, label, _ in names]
         rows.append([control or str(evaluation.document["model"]["name"]), *(bounded(cell) for cell in cells)])
+    # What is published of a metric is its plain mean where there is such a column, not its means over fields too.
+    printed = {(task, metric): label for task, metric, label, _ in names}
+    printed |= {(task, metric): label for task, metric, label, _ in names if label == "all"}
     for model, found in _published(evaluation.document).items():
-        numbers_of = [found.get((task.partition(".")[2], metric)) for task, metric, *_ in names]
+        numbers_of = [
+            found.get((task.partition(".")[2], metric)) if label == printed[task, metric] else None
+            for task, metric, label, _ in names
+        ]
         if any(value is not None for value in numbers_of):
             rows.append([f"{model} (published)", *("" if value is None else f"{value:.3f}" for value in numbers_of)])
     return rows

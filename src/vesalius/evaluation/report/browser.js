@@ -44,7 +44,7 @@
   }
 
   function list() {
-    const box = at("list");
+    const box = at("list"), held = box !== document.activeElement && box.contains(document.activeElement);
     box.replaceChildren();
     at("found").textContent = found.length.toLocaleString() + " of " + all.id.length.toLocaleString() + " items" +
       (found.length ? ", " + (first + 1) + " to " + Math.min(first + size, found.length) : "");
@@ -63,6 +63,9 @@
       back.onclick = () => turn(-1); on.onclick = () => turn(1);
       line.append(back, on); box.append(line);
     }
+    const now = box.querySelector('[aria-current="true"]');
+    // The button that had the focus is gone with the old list: without this the arrows would scroll the page.
+    if (held && now) now.focus();
   }
 
   function turn(by) {
