@@ -265,6 +265,36 @@ def test_shuffled_spans_are_as_long_lie_in_the_text_and_are_the_same_again() -> 
     assert (other["concept_spans"][..., 1][real] <= ends - 1).all()
 
 
+def test_shuffled_spans_do_not_tell_which_concepts_two_texts_share() -> None:
+    # Both name one concept, between words of their own: by its number their images would still be each other's.
+    said = ["Large left cardiomegaly in the right lung.", "Nothing to cardiomegaly tell and no nodule there."]
+    own = batch(method(only_present=True), said)["concept_names"]
+    assert own[0, 0] == own[1, 0]
+    made = batch(method(only_present=True, spans="shuffled"), said)
+    names, spans = made["concept_names"], made["concept_spans"]
+    assert torch.equal(names >= 0, own >= 0)
+    words = [made["input_ids"][row, slice(*spans[row, 0].tolist())].tolist() for row in range(2)]
+    assert words[0] != words[1]
+    assert names[0, 0] != names[1, 0]
+    same = batch(method(only_present=True, spans="shuffled"), [said[0]] * 2)["concept_names"]
+    assert same[0, 0] == same[1, 0], "equal words are one concept"
+
+
+def test_what_a_causal_text_says_before_the_sign_is_the_same_for_all_signs() -> None:
+    """The positive control of spans: only the span of the sign tells it, neither other spans nor the whole text."""
+    chosen = method({"causal": True, "text_pool": "cls"}, spans="shuffled").eval()
+    said = [f"Large left nodule to tell. There is a {sign} sign." for sign in ("ring", "lung")]
+    made = batch(chosen, said)
+    with torch.no_grad():
+        text = chosen.model.encode_text(made["input_ids"], made["attention_mask"], local=True, project=False)
+    assert text.tokens is not None
+    first = int((made["input_ids"][0] != made["input_ids"][1]).nonzero()[0, 0])
+    assert first > 8
+    assert torch.equal(text.tokens[0, :first], text.tokens[1, :first])
+    assert not torch.allclose(text.tokens[0, first], text.tokens[1, first])
+    assert torch.equal(text.joint[0], text.joint[1])
+
+
 def test_the_release_takes_characters_for_tokens() -> None:
     spans = batch(method(variant="release"), ["Large left pleural effusion."])["concept_spans"]
     assert spans.tolist() == [[[11 + 2, 27 + 2]]]

@@ -100,8 +100,11 @@ PAPER = Paper(
             published="not measured in the paper; the control of its knowledge",
             settings=_COMPACT,
             control=PositiveControl(
-                sentence="The sign alone is to be seen of what the report says; other spans hold no meaning.",
-                data=_CONTROL,
+                sentence="The report names the sign behind words that mean nothing, others in each report. A word "
+                "sees only what stands before it, and the first one stands for the text: spans of the sign alone say "
+                "what is to be seen.",
+                data=ClaimData(plant="woven_signs_behind_words"),
+                settings=("model.causal=true", "model.text_pool=cls"),
             ),
         ),
     ),
@@ -142,7 +145,8 @@ class ConceptCLIPConfig(MethodConfig):
     pooling: Literal["max", "mean_exp"] = "max"
     """"max": every concept by itself (paper); "mean_exp": those of a caption are pooled first (authors' code)."""
     spans: Literal["concepts", "shuffled"] = "concepts"
-    """"shuffled": as many tokens at other places of the text, the control of what concepts are worth."""
+    """"shuffled": as many tokens at other places of the text, the control of what concepts are worth; those that are
+    equal are one concept, whatever the text names."""
     only_present: bool = False
     """Leave out what a text denies or doubts. The paper's linker takes every name."""
     shared_concepts_are_positives: bool = False
@@ -205,6 +209,7 @@ class ConceptCLIP(Method):
         if self.chosen.spans == "shuffled":
             lengths = np.asarray(reading.tokens["attention_mask"]).sum(axis=1)
             spans = spans_elsewhere(spans, lengths, texts=[sample.text for sample in reading.samples])
+            names = _named_by_tokens(spans, np.asarray(reading.tokens["input_ids"]))
         return {"concept_spans": spans, "concept_names": names}
 
     def encode(self, batch: Batch) -> Representations:
@@ -322,6 +327,15 @@ class ConceptCLIP(Method):
 def _head(width: int, joint: int) -> nn.Sequential:
     """Two matrices with a GELU between (authors' code)."""
     return nn.Sequential(nn.Linear(width, joint, bias=False), nn.GELU(), nn.Linear(joint, joint, bias=False))
+
+
+def _named_by_tokens(spans: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number spans (B, S, 2) by the tokens (B, L) that they hold, (B, S), padded −1."""
+    names = np.full(spans.shape[:2], -1, dtype=np.int64)
+    for row, number in zip(*np.nonzero(spans[..., 0] >= 0), strict=True):
+        first, last = spans[row, number]
+        names[row, number] = zlib.crc32(tokens[row, first:last].astype(np.int64).tobytes())
+    return names
 
 
 def _released_spans(mentions: Sequence[Sequence[Mention]]) -> NDArray[np.int64]:
