@@ -105,6 +105,8 @@ PAPER = Paper(
                 "what is to be seen.",
                 data=ClaimData(plant="woven_signs_behind_words"),
                 settings=("model.causal=true", "model.text_pool=cls"),
+                task="image_retrieval",
+                metric="p_at_10",
             ),
         ),
     ),
