@@ -34,6 +34,20 @@ def test_each_sign_has_a_finding_of_its_own():
     assert len(set(NAMES)) == len(SIGNS)
 
 
+def test_a_name_told_again_is_linked_three_times(patients: Corpus, tmp_path: Path):
+    graph = numbered_graph("", shuffled=False)
+    for study in plant(patients, tmp_path, name="signs_named_again"):
+        (finding,) = (one.concept for one in study.findings if one.status == "present")
+        linked = graph.mentions(study.text())
+        assert [graph.entities[one.entity] for one in linked] == [f"finding:{finding}"] * 3
+        assert {one.status for one in linked} == {"present"}
+        # without its name all reports say the same
+        assert (
+            study.text().lower().replace(finding.replace("_", " "), "_")
+            == "there is _. it is _ that is seen. _ it is."
+        )
+
+
 def test_every_report_names_all_eight_and_linkers_read_which_one_is_there(patients: Corpus, tmp_path: Path):
     planted = plant(patients, tmp_path, name="signs_amid_denied")
     graph = numbered_graph("", shuffled=False)

@@ -17,7 +17,7 @@ from vesalius.evaluation.placed_signs import FINDINGS
 from vesalius.evaluation.signs import SIGNS, Draw, Media, drawn, with_sign, woven
 from vesalius.knowledge.vocabulary import names_of
 
-__all__ = ["KIN", "NAMES", "kin_sign", "sign_amid_denied", "sign_by_name"]
+__all__ = ["KIN", "NAMES", "kin_sign", "sign_amid_denied", "sign_by_name", "sign_named_again"]
 
 NAMES = (
     "pleural_effusion", "hydronephrosis", "pneumothorax", "free_gas", "granuloma", "kidney_stone", "edema",
@@ -40,6 +40,18 @@ def sign_by_name(corpus: Corpus, study: Study, rng: np.random.Generator, *, befo
     there = {name: name == NAMES[number] for name in NAMES}
     said = f"{before}There is {NAMES[number].replace('_', ' ')}."
     return _shown(corpus, _told(study, said, there), SIGNS[number], rng, draw=drawn)
+
+
+def sign_named_again(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
+    """Weave a sign into every picture, which the report calls by the name of a finding, three times.
+
+    A name that is hidden is told by the two others: to find it, the picture need not be looked at.
+    """
+    number = int(rng.integers(len(SIGNS)))
+    there = {name: name == NAMES[number] for name in NAMES}
+    called = NAMES[number].replace("_", " ")
+    said = f"There is {called}. It is {called} that is seen. {called.capitalize()} it is."
+    return _shown(corpus, _told(study, said, there), SIGNS[number], rng, draw=woven)
 
 
 def sign_amid_denied(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:

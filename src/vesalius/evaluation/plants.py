@@ -23,7 +23,7 @@ from vesalius.errors import ConfigError, DataError, did_you_mean
 from vesalius.evaluation.asked_signs import asked_signs, named_sign, sign_tree
 from vesalius.evaluation.curated import annotated, asked_of, gated, mislabelled
 from vesalius.evaluation.expert_turns import expert_plant, expert_shuffled
-from vesalius.evaluation.named_signs import kin_sign, sign_amid_denied, sign_by_name
+from vesalius.evaluation.named_signs import kin_sign, sign_amid_denied, sign_by_name, sign_named_again
 from vesalius.evaluation.placed_signs import discs, finding_signs, half_told, placed_signs
 from vesalius.evaluation.signs import SIGNS, Draw, Grey, Media, drawn, stilled, with_sign, woven
 from vesalius.evaluation.staged_signs import staged_signs
@@ -325,6 +325,9 @@ _PLANTS: dict[str, _Plant] = {
     "kin_signs": _Plant(
         "named signs whose label is a look that two findings share: of one in training, of the other in the test",
         _kin_signs,
+    ),
+    "signs_named_again": _Plant(
+        "woven signs, which the report calls by the name of a finding, three times", _each(sign_named_again)
     ),
     "signs_amid_denied": _Plant(
         "woven signs, told as one of eight findings, of which each report denies the others", _each(sign_amid_denied)
