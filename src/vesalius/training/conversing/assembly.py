@@ -315,6 +315,7 @@ def stage_parts(
         seed=recipe.optimisation.seed,
         unreadable_share=recipe.data.unreadable_share,
         sides=sides_of(recipe),
+        weights={name: source.weight for name, source in recipe.data.sources.items()},
     )
     corpus = _corpus(recipe, recipe.data.train)
     return ConversationParts(

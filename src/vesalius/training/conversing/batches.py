@@ -52,6 +52,7 @@ class ConversationSet:
         unreadable_share: float,
         sides: int = 1,
         references: Mapping[Draw, tuple[float, ...]] | None = None,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         """Hold the sources.
 
@@ -64,6 +65,7 @@ class ConversationSet:
             sides: 2 where conversations are preference pairs, whose sides stand behind each other; 3 where their
                 question stands behind them once more, with the answer of the pair that comes next in the source.
             references: log-probabilities by a reference of the sides of each row, where they are written down.
+            weights: by source, what the weights of its conversations are multiplied by; 1 where it is not named.
         """
         self.sources, self.reader = dict(sources), reader
         self.unreadable: dict[str, str] = {}
@@ -73,6 +75,7 @@ class ConversationSet:
         self.references = references
         self._rewrite, self._seed = rewrite, seed
         self._share = unreadable_share
+        self._weights = dict(weights or {})
         self._tried = 0
         self._numbers = {name: number for number, name in enumerate(self.sources)}
 
@@ -84,6 +87,7 @@ class ConversationSet:
         rewritten = self._rewrite(conversation, rng)
         if rewritten is None:
             return []
+        rewritten = replace(rewritten, weight=rewritten.weight * self._weights.get(name, 1.0))
         if self.count == 1:
             return [rewritten.side("chosen")]
         if not rewritten.is_pair:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from vesalius.config import Config
@@ -72,6 +73,8 @@ class SourceSettings(Config):
     """Several of them: what they ask of one study stands in one conversation, in the order of the families."""
     together: float = 12.0
     """Questions of a conversation of several families in the mean, drawn anew in every epoch."""
+    weight: float = 1.0
+    """What the losses of its answers are multiplied by, beside those of other sources."""
     path: str = ""
     """JSONL file of conversations for training."""
     validation_path: str = ""
@@ -87,6 +90,8 @@ class SourceSettings(Config):
         if [bool(self.family), bool(self.families), bool(self.path)].count(True) != 1:
             given = (self.family, list(self.families), self.path)
             raise ValueError(f"give one of family, families and path; found {given}")
+        if not 0 < self.weight < inf:
+            raise ValueError(f"weight {self.weight}: expected a number above 0; what is not learnt has ratio 0")
         if self.together < 1 or (self.together != 12.0 and not self.families):
             raise ValueError(f"together {self.together}: expected 1 or more, beside families")
         alone = sorted({*self.families} & {*COUNTED, "pointing", "landmark"})
