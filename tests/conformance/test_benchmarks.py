@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,14 @@ import pytest
 
 from vesalius.benchmarks.base import Benchmark, Item, benchmark, question_benchmarks
 from vesalius.data.messages import text_of
+from vesalius.data.readers import Pixels
 from vesalius.evaluation.answering.facts import headlines_of
 from vesalius.evaluation.answering.run import answer_benchmark
 from vesalius.evaluation.answering.survey import twin_of
 from vesalius.evaluation.paired import LOWER_IS_BETTER
+from vesalius.inference.choosing import choose
 from vesalius.inference.mock import MockEndpoint, MockSettings
+from vesalius.inference.predictor import BasePredictor, ImageEmbeddings, unit_rows
 from vesalius.inference.requests import Reply, Request
 
 PATIENTS = 24
@@ -150,3 +155,43 @@ def test_an_endpoint_that_stumbles_is_asked_to_the_end(case: tuple[Benchmark, Pa
         )  # fmt: skip
     assert mock.counts["ok"] >= 12
     assert {row["value"] for row in done.scores if row["metric"] == "failed"} == {0.0}
+
+
+class Comparing(BasePredictor):
+    """Compares pictures with options by vectors that their bytes draw, as an untrained dual encoder would."""
+
+    name = "comparing"
+    capabilities = frozenset({"generate", "embed_image", "embed_text"})
+    temperature = 0.1
+
+    def encode_image(self, images: Sequence[Pixels]) -> ImageEmbeddings:
+        rows = unit_rows(np.stack([self._drawn(np.ascontiguousarray(one.array).tobytes()) for one in images]))
+        return ImageEmbeddings(rows, rows)
+
+    def embed_text(self, texts: Sequence[str]) -> np.ndarray:
+        return unit_rows(np.stack([self._drawn(text.encode()) for text in texts]))
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        return choose(self, requests, volumes=False)
+
+    @staticmethod
+    def _drawn(content: bytes) -> np.ndarray:
+        seed = int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
+        return np.random.default_rng(seed).normal(size=8)
+
+
+def test_a_model_that_compares_says_what_it_cannot_answer(case: tuple[Benchmark, Path], tmp_path: Path) -> None:
+    bench, root = case
+    done = answer_benchmark(
+        Comparing(), on=bench, data=root, out=tmp_path, resamples=20, limit=12, controls=False, safety_items=0,
+        report=False,
+    )  # fmt: skip
+    rows = done.predictions(label="failed")
+    failed = [row for row in rows.to_pylist() if row["score"] and "@" not in row["task"]]
+    told = " ".join(done.document["warnings"])
+    assert all(json.loads(row["detail"])["rule"] for row in failed)
+    assert bool(failed) == ("failed (" in told), told
+    # Choices with a picture are answered; what is asked of a model that writes is told apart by its reason.
+    assert {json.loads(row["detail"])["rule"] for row in failed} <= {
+        "comparing compares and cannot write: it chooses among stated options only", "no picture to compare with",
+    }  # fmt: skip

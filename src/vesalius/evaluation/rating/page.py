@@ -12,6 +12,8 @@ from vesalius.page import Section, page, paragraph
 __all__ = ["rating_page"]
 
 _STYLE = """
+#cases h3 { margin-top: 2.2rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
+.bar button { font: inherit; padding: .4rem .9rem; }
 .answers { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
 .answers pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: 0 0 .6rem; }
 .pictures img { max-width: 100%; margin: 0 .5rem .5rem 0; }

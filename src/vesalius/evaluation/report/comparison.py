@@ -152,7 +152,7 @@ def _how(comparison: Comparison) -> Section:
 
 
 def _p_words(row: Mapping[str, Any]) -> str:
-    words = f"p {_p(row['p'])}, Holm {_p(row['p_holm'])}; {row['n']} studies of {row['n_patients']} patients."
+    words = f"p {_p(row['p'])}, Holm {_p(row['p_holm'])}; {row['n']} items of {row['n_patients']} patients."
     shown = detectable_words(row)
     return f"{words} {shown[0].upper()}{shown[1:]}." if shown else words
 
