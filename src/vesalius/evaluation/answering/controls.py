@@ -24,6 +24,7 @@ __all__ = ["CHANGED", "KNOWING", "NOTES", "KnowingPredictor", "Known", "change_o
 NOTES: Mapping[str, str] = {
     "majority": "the most frequent right answer of the same part and kind, whatever is asked and shown",
     "random": "an answer drawn from the options, or from the right answers of the same part and kind",
+    "copy-last": "the answer of the last demonstration, whatever is asked and shown",
     "question-only": "the same model without any picture: what can be had from the words of the question",
     "blank": "the same model, every picture middle grey",
     "noise": "the same model, every picture noise",

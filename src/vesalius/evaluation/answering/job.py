@@ -21,6 +21,7 @@ from vesalius.evaluation.answering.safety import probes, safety_row, wording_spr
 from vesalius.evaluation.answering.seen import NOT_CHECKED
 from vesalius.evaluation.answering.settings import AnsweringSettings
 from vesalius.evaluation.answering.survey import Survey, shots_of
+from vesalius.inference.controls import SayingPredictor
 from vesalius.inference.predictor import CAPABILITIES, Predictor, Progress, open_predictor
 from vesalius.metrics.wordnet import WordNet
 from vesalius.tasks.base import column
@@ -123,6 +124,8 @@ class Job:
         """Return the controls that stand beside the model."""
         shows = any(item.media for item in self.survey.items())
         found = [System(name=name, predictor=self.knowing(name), exam=exam) for name in ("majority", "random")]
+        if exam.shots:
+            found.append(System(name="copy-last", predictor=SayingPredictor(), exam=exam))
         for name in self.settings.control_names if shows else ():
             if name == "other" and self.survey.clusters < 2:
                 continue
