@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vesalius.config import validate
 from vesalius.data.collator import Collator
 from vesalius.data.loader import Sample
 from vesalius.data.transforms import ImageProcessor
 from vesalius.errors import ConfigError, DataError
+from vesalius.evaluation.named_signs import KIN
 from vesalius.knowledge.numbered import numbered_graph
 from vesalius.knowledge.ontology import Concept, Edge, Ontology
+from vesalius.knowledge.vocabulary import names_of
 from vesalius.methods.arl import ARL, ARLConfig, GraphConfig, build, graph_vectors
 from vesalius.methods.base import Progress
 from vesalius.models.dual import DualEncoder
@@ -248,3 +251,22 @@ def test_a_batch_without_entities_is_refused_with_the_cure() -> None:
     lacking = {name: value for name, value in batch(chosen).items() if not name.startswith("entity")}
     with pytest.raises(DataError, match="give its `annotate` to the collator"):
         chosen(**lacking)
+
+
+def test_the_graph_alone_says_which_findings_are_kin() -> None:
+    """The positive control of the graph: kin lie near each other, and not by the vectors of other names."""
+    vectors = functional.normalize(graph_vectors(GraphConfig(width=64, epochs=60)), dim=1)
+
+    def near(*, shuffled: bool) -> float:
+        graph = numbered_graph("", shuffled=shuffled)
+        pairs = [
+            [graph.mentions(f"There is {names_of(finding)[0]}.")[0].entity for finding in pair]
+            for pair in KIN.values()
+        ]
+        first, second = (vectors[[pair[side] for pair in pairs]] for side in (0, 1))
+        every = second @ first.T
+        return float(every.diagonal().mean() - every.mean())
+
+    # measured 0.21 and 0.05; for unrelated vectors of 64 numbers a mean of four cosines deviates by 0.06 from 0
+    assert near(shuffled=False) > 0.15
+    assert near(shuffled=True) < 0.12
