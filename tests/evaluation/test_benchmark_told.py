@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from choosing import Pairs
+from PIL import Image
 
 from vesalius.benchmarks.base import Item
 from vesalius.data.messages import Media
@@ -108,3 +109,24 @@ def test_parts_that_a_model_cannot_answer_are_named_with_the_reason(tmp_path: Pa
     assert "not one request of any part was answered: no picture to compare with" in warned("far")
     assert warned("near") == []
     assert any("6 failed (no picture to compare with)" in one for one in warned("far"))
+
+
+def test_a_release_whose_pictures_changed_is_told(tmp_path: Path) -> None:
+    """The same items with another picture of the same name: another hash, named as long as old replies stay."""
+    bench = Pairs(tmp_path / "release", pairs=3)
+
+    def warned() -> list[str]:
+        done = answer_benchmark(
+            Comparing(), on=bench, data=tmp_path / "release", out=tmp_path / "out", parts=("near",), resamples=20,
+            safety_items=0, controls=False, report=False,
+        )  # fmt: skip
+        return list(done.document["warnings"])
+
+    assert warned() == warned() == []
+    Image.new("RGB", (90, 70), (0, 0, 200)).save(tmp_path / "release" / "one.png")
+    (told,) = warned()
+    assert "has changed since the replies in" in told
+    assert "another hash" in told
+    assert warned() == [told]
+    (tmp_path / "out" / "replies.jsonl").unlink()
+    assert warned() == []

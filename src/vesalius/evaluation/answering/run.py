@@ -21,7 +21,15 @@ from vesalius.evaluation.answering.seen import seen_marker
 from vesalius.evaluation.answering.settings import AnsweringSettings
 from vesalius.evaluation.answering.stored import name_of, stored_predictor
 from vesalius.evaluation.answering.survey import survey, twin_of
-from vesalius.evaluation.answering.told import lost_parts, never_answered, unanswered, unsure, unused_verdicts
+from vesalius.evaluation.answering.told import (
+    changed_release,
+    lost_parts,
+    never_answered,
+    replies_revision,
+    unanswered,
+    unsure,
+    unused_verdicts,
+)
 from vesalius.evaluation.plan import run_folder
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.scoring import Answers, advancing, score_answers
@@ -69,6 +77,7 @@ def answer_benchmark(
     exam = job.exam()
     predictor, folder = _opened(job, control, spec, out=out)
     folder.mkdir(parents=True, exist_ok=True)
+    revision = replies_revision(folder, asked)
     if chosen.prompt_search and control not in KNOWING:
         exam = job.searched(exam, predictor, folder)
     systems = [System(name="", predictor=predictor, exam=job.changed(exam, control))]
@@ -79,10 +88,10 @@ def answer_benchmark(
     systems = [one for one in systems if (one.name, FAMILY) in answers.tables]
     scored = score_answers(answers, resamples=chosen.resamples, seed=chosen.seed, progress=progress)
     sheet = job.safety(systems[0], answers.tables["", FAMILY], folder) if not control else None
-    document = document_of(job, systems, scored) | {"skipped": answers.skipped}
-    document["warnings"] += unanswered(answers.tables["", FAMILY]) + unused_verdicts(folder, judge=chosen.judge)
-    document["warnings"] += lost_parts(answers.tables["", FAMILY])
-    document["warnings"] += unsure(answers.tables["", FAMILY], confidence=chosen.confidence)
+    document = document_of(job, systems, scored) | {"skipped": answers.skipped, "replies_revision": revision}
+    table = answers.tables["", FAMILY]
+    document["warnings"] += changed_release(folder, asked, revision=revision) + unanswered(table) + lost_parts(table)
+    document["warnings"] += unused_verdicts(folder, judge=chosen.judge) + unsure(table, confidence=chosen.confidence)
     evaluation = Evaluation(folder, {**document, "safety": sheet})
     with not_full(folder, kept="the replies are kept"):
         results.write_predictions(folder, answers.tables)

@@ -29,7 +29,7 @@ class Survey:
     clusters: int
     of_part: dict[str, int]
     revision: str
-    """Hash of ids, questions and truths of all items that will be asked."""
+    """Hash of ids, questions, truths and of names and sizes of the pictures of all items that will be asked."""
     left_out: tuple[tuple[str, str], ...]
     """Item and file of those that cannot be asked, because the file is missing."""
     virtual: bool
@@ -189,7 +189,11 @@ def _drawn_groups(groups: Mapping[str, str], limit: int, seed: int) -> list[str]
 
 
 def _digest(item: Item) -> bytes:
-    text = canonical(
-        [item.id, item.part, item.question, item.truth, item.options, [Path(one.path).name for one in item.media]]
-    )
+    media = [(Path(one.path).name, _size(Path(one.path))) for one in item.media]
+    text = canonical([item.id, item.part, item.question, item.truth, item.options, media])
     return hashlib.sha256(text.encode()).digest()
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, which tell another picture nearly always and cost no reading; 0 of a folder."""
+    return path.stat().st_size if path.is_file() else 0

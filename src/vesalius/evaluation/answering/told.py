@@ -1,4 +1,4 @@
-"""What a user is told beside the scores: what was not asked, what was not answered, what was not used."""
+"""What a user is told beside the scores: what was not asked, not answered, not used, or has changed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ import pyarrow.compute as pc
 from vesalius.evaluation.answering.marking import RATES
 from vesalius.evaluation.answering.replies import Replies
 from vesalius.evaluation.answering.survey import Survey
+from vesalius.evaluation.results import SCORES_FILE
 
-__all__ = ["left_out", "lost_parts", "never_answered", "unanswered", "unsure", "unused_verdicts"]
+__all__ = [
+    "changed_release", "left_out", "lost_parts", "never_answered", "replies_revision", "unanswered", "unsure",
+    "unused_verdicts",
+]  # fmt: skip
 
 _SAID = {
     "unparsed": "could not be read",
@@ -43,6 +47,32 @@ def left_out(survey: Survey, *, parts: Sequence[str]) -> list[str]:
     if lacking:
         told.append(f"{len(lacking)} parts were left out, {survey.root} lacks them: {', '.join(lacking)}")
     return told
+
+
+def replies_revision(folder: Path, survey: Survey) -> str:
+    """Return the hash of the release that the replies in a folder are about: the present one where none is known.
+
+    Changed prompts are asked anew, but a picture of the same name is not known to be another one.
+    """
+    now = survey.document()
+    path = folder / SCORES_FILE
+    if not path.is_file() or not (folder / "replies.jsonl").is_file():
+        return str(now["revision"])
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        same = before["corpus"]["items"]["ids"] == now["items"]["ids"]
+        known = str(before.get("replies_revision", before["corpus"]["revision"]))
+    except (ValueError, KeyError, TypeError):
+        return str(now["revision"])
+    return known if same else str(now["revision"])
+
+
+def changed_release(folder: Path, survey: Survey, *, revision: str) -> list[str]:
+    """Say that a folder holds replies about other content of the same items, of another `replies_revision`."""
+    if revision == survey.revision:
+        return []
+    words = f"{survey.root} has changed since the replies in {folder} were made: the same items have another hash of "
+    return [f"{words}questions, truths and pictures; evaluate into another folder where pictures are others"]
 
 
 def unanswered(table: pa.Table) -> list[str]:
