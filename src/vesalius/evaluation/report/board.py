@@ -50,7 +50,7 @@ def leaderboard_section(rows: Sequence[Sequence[str]]) -> Section:
     heads = [Cell(name, kind="" if place == 0 else "n") for place, name in enumerate(rows[0])]
     body = [[Cell(cell, kind="" if place == 0 else "n") for place, cell in enumerate(row)] for row in rows[1:]]
     links = '<p class="note">Also as <a href="leaderboard.csv">CSV</a>, <a href="leaderboard.tex">LaTeX</a> and '
-    links += '<a href="scores.json">JSON</a>. Published numbers were made by their authors on the release itself, not here.</p>'
+    links += '<a href="scores.json">JSON</a>. Published numbers are of their authors, on the release itself.</p>'
     return Section(anchor="leaderboard", title="Leaderboard", body=table(heads, body) + links)
 
 
