@@ -198,9 +198,7 @@ def test_a_failed_item_is_wrong_counted_and_asked_again(colours: Colours, tmp_pa
     done = evaluated(Looking(broken="red-3/0"), colours, tmp_path / "out", controls=False)
     assert value(done) == 0.9
     assert value(done, "failed") == 0.1
-    assert done.document["warnings"] == [
-        "of 20 answers 1 failed (connection dropped): what is not an answer counts as wrong"
-    ]
+    assert "of 20 answers 1 failed (connection dropped): what is not" in done.document["warnings"][0]
     assert value(done, "accuracy_parsed") == 1
     mended = Looking()
     done = evaluated(mended, colours, tmp_path / "out", controls=False)

@@ -188,7 +188,8 @@ def _questions(model: str, on: str, *, out: str, settings: dict[str, Any]) -> An
     corpus = Corpus.open(on)
     asked = {family: (family, "en") for family in settings["parts"]}
     grammar = known_grammar(model)
-    questions = CorpusQuestions(corpus, asked=asked, **({"how": grammar} if grammar else {}))
+    how: dict[str, Any] = {"how": grammar} if grammar else {}
+    questions = CorpusQuestions(corpus, asked=asked, **how)
     return answer_benchmark(model, on=questions, data=corpus.root, out=out or None, progress=progress, **settings)
 
 
