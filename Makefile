@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: setup demo test test-slow real parity check docs perf evidence clean help
+.PHONY: setup demo assistant test test-slow real parity check docs perf evidence clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 14
@@ -25,6 +25,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## virtual patients, pretraining, evaluation and its page, in a few minutes
 	$(BIN)/vesalius demo --out demo
+
+assistant: $(READY)  ## make the embedded assistant again from nothing: an hour or more of one core
+	OMP_NUM_THREADS=1 $(BIN)/vesalius assistant --make runs/assistant
 
 test: $(READY)  ## the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 VERBS = {
+    "assistant",
     "chat",
     "compare",
     "demo",

@@ -1,5 +1,6 @@
 """Talk with a model about pictures, volumes and clips, in the terminal or by a script.
 
+vesalius chat --image chest.png
 vesalius chat runs/gmai-vl --image chest.dcm
 vesalius chat runs/gmai-vl --corpus corpora/chest --study p00012 --ask "Is there an effusion?" --json
 printf 'What is shown?\\n/image next.png\\nAnd here?\\n' | vesalius chat runs/gmai-vl --image first.png
@@ -16,7 +17,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def chat(
-    model: Annotated[str, typer.Argument(help="Run folder, model folder, hub id or openai:URL#model.")],
+    model: Annotated[
+        str, typer.Argument(help="Run folder, model folder, hub id, openai:URL#model, or the embedded assistant.")
+    ] = "assistant",
     image: Annotated[list[str] | None, typer.Option(help="Picture to show; may be repeated.")] = None,
     volume: Annotated[list[str] | None, typer.Option(help="Volume to show: NIfTI, or a folder of slices.")] = None,
     video: Annotated[list[str] | None, typer.Option(help="Clip to show; may be repeated.")] = None,
