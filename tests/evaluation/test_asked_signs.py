@@ -9,7 +9,7 @@ import pytest
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Study
-from vesalius.evaluation.asked_signs import DEGREES, asked_signs, named_sign, sign_tree
+from vesalius.evaluation.asked_signs import DEGREES, URGENT, asked_signs, named_sign, sign_tree, urgent_signs
 from vesalius.evaluation.plants import plant
 from vesalius.evaluation.signs import SIGNS
 from vesalius.virtual.population import make
@@ -35,6 +35,17 @@ def test_two_questions_and_the_reason(corpus: Corpus) -> None:
         assert own not in no.turns[0].text.split()
         [asked] = made(named_sign, corpus, study, seed).dialogues
         assert asked.answer in SIGNS
+
+
+def test_half_of_the_signs_are_urgent(corpus: Corpus) -> None:
+    assert len(URGENT) == len(SIGNS) // 2
+    seen = set()
+    for seed, study in enumerate(corpus):
+        [asked] = made(urgent_signs, corpus, study, seed).dialogues
+        own = asked.rationale.split()[3]
+        assert asked.answer == ("yes" if own in URGENT else "no")
+        seen.add((asked.turns[0].text, asked.answer))
+    assert len({text for text, _ in seen}) == 1, "the words of the question tell nothing"
 
 
 def test_a_tree_goes_on_after_yes_alone(corpus: Corpus) -> None:

@@ -9,16 +9,20 @@ import numpy as np
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.records import Dialogue, Study, Turn
-from vesalius.evaluation.signs import SIGNS, Grey, Media, with_sign, woven
+from vesalius.evaluation.signs import SIGNS, Grey, Media, drawn, with_sign, woven
 
-__all__ = ["DEGREES", "PLACES", "asked_signs", "named_sign", "sign_tree"]
+__all__ = ["DEGREES", "PLACES", "URGENT", "asked_signs", "named_sign", "sign_tree", "urgent_signs"]
 
 DEGREES = ("faint", "strong")
 """How much of a picture a woven sign takes in a tree: half of what it usually does, or all of it."""
 PLACES = ("lower left", "lower right", "upper left", "upper right")
 """Quarters of a picture, by the sides of the picture."""
+_SHARE = 3
+"""A sign that is urgent or not covers about one third of the shorter side."""
 _NONE = 0.25
 """Share of pictures of a tree that show no sign."""
+URGENT = SIGNS[::2]
+"""Every other sign is an urgent one: what they have in common is in no picture."""
 _YES_NO = ("yes", "no")
 
 
@@ -39,6 +43,21 @@ def asked_signs(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple
     )  # fmt: skip
     asked = replace(study, texts=(), findings=(), regions=(), dialogues=dialogues)
     return with_sign(corpus, asked, lambda grey: woven(grey, own, rng))
+
+
+def urgent_signs(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:
+    """Put a sign somewhere into the picture and ask, always in the same words, whether it is one of the urgent half.
+
+    The answer takes two steps, which sign it is and whether that is an urgent one; the reason says the first.
+    """
+    own = SIGNS[int(rng.integers(len(SIGNS)))]
+    dialogue = Dialogue(
+        id=f"{study.id}-0", turns=(Turn(role="user", text="Is the sign an urgent one?"),), steps=2,
+        answer="yes" if own in URGENT else "no", answer_type="closed", source="planted",
+        rationale=f"there is a {own} sign",
+    )  # fmt: skip
+    asked = replace(study, texts=(), findings=(), regions=(), dialogues=(dialogue,))
+    return with_sign(corpus, asked, lambda grey: drawn(grey, own, rng, share=_SHARE))
 
 
 def named_sign(corpus: Corpus, study: Study, rng: np.random.Generator) -> tuple[Study, Media]:

@@ -20,7 +20,7 @@ from vesalius.data.corpus import Corpus
 from vesalius.data.records import Finding, Study, Text
 from vesalius.data.writer import CorpusWriter
 from vesalius.errors import ConfigError, DataError, did_you_mean
-from vesalius.evaluation.asked_signs import asked_signs, named_sign, sign_tree
+from vesalius.evaluation.asked_signs import asked_signs, named_sign, sign_tree, urgent_signs
 from vesalius.evaluation.curated import annotated, asked_of, gated, mislabelled
 from vesalius.evaluation.expert_turns import expert_plant, expert_shuffled
 from vesalius.evaluation.named_signs import kin_sign, sign_amid_denied, sign_by_name, sign_named_again
@@ -374,6 +374,10 @@ _PLANTS: dict[str, _Plant] = {
     "asked_signs": _Plant(
         "woven signs, about which questions ask whether they are one that is named, with the reason for the answer",
         _each(asked_signs),
+    ),
+    "urgent_signs": _Plant(
+        "signs, about which a question asks whether it is one of four urgent ones, with the reason",
+        _each(urgent_signs),
     ),
     "grains": _Plant(
         "one of four grains, which are lost where the picture is halved, and a question which", _each(grains)

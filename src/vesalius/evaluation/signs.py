@@ -57,12 +57,15 @@ _AXES = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 """Directions of columns, rows and slices in patient LPS, as `encode_nifti` states them."""
 
 
-def drawn(grey: Grey, sign: str, rng: np.random.Generator) -> Grey:
-    """Return a picture, or a volume, with the sign at a random place; in a volume it goes through several slices."""
-    cell = max(1, round(min(grey.shape[-2:]) / _SHARE / _SIDE))
+def drawn(grey: Grey, sign: str, rng: np.random.Generator, *, share: int = _SHARE) -> Grey:
+    """Return a picture, or a volume, with the sign at a random place; in a volume it goes through several slices.
+
+    It covers one part in `share` of the shorter side, and of the slices.
+    """
+    cell = max(1, round(min(grey.shape[-2:]) / share / _SIDE))
     patch = sign_patch(sign, cell=cell)
     out = np.array(grey, np.float32)
-    need = (*(-(-len(out) // _SHARE) for _ in range(out.ndim - 2)), *patch.shape)
+    need = (*(-(-len(out) // share) for _ in range(out.ndim - 2)), *patch.shape)
     room = [have - length for have, length in zip(out.shape, need, strict=True)]
     if min(room) < 0:
         raise DataError(f"a picture of {out.shape} has no room for a sign of {need}")

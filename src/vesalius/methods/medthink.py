@@ -47,9 +47,10 @@ def _claim(strategy: str, sentence: str) -> Claim:
         settings=("optimisation.batch=8",),
         data=ClaimData(questions=("all",)),
         control=PositiveControl(
-            sentence="Whether the sign of the picture is the one that is named takes two steps, and the reason tells "
-            "the first: which sign it is, where a yes or no tells little.",
-            data=ClaimData(plant="asked_signs"),
+            sentence="The reason, which of eight signs lies somewhere in the picture, is far harder to learn than "
+            "the answer, whether it is one of four urgent ones: in so few steps the answer alone must be ahead.",
+            data=ClaimData(plant="urgent_signs"),
+            direction="lower",
         ),
     )
 

@@ -128,6 +128,19 @@ def test_it_writes_the_likeliest_of_what_is_offered(tmp_path: Path) -> None:
     assert made.logits[0].shape == (1, len(reader.tokenizer))
 
 
+def test_a_sure_answer_is_written_once(tmp_path: Path) -> None:
+    model, reader = built()
+    with torch.no_grad():
+        for head in model.heads:
+            head[2].bias.fill_(40.0)
+    row = reader.prompt(conversation(picture(tmp_path), question=f"Any sign?\n{OFFER}").messages[:1], id="a")
+    ids = torch.from_numpy(row.input_ids)[None]
+    views = [torch.from_numpy(view) for view in row.views]
+    written = model.generate(ids, torch.ones_like(ids), views, row.layouts)[0, ids.shape[1] :].tolist()
+    assert len(written) == 2
+    assert written[1] == reader.tokenizer.eos_token_id
+
+
 def test_it_saves_and_loads(tmp_path: Path) -> None:
     model, reader = built()
     model.save_pretrained(tmp_path)

@@ -272,7 +272,7 @@ class ChoosingModel(VisionLanguageModel):
         most = min(int(options.get("max_new_tokens") or max(map(len, said))), max(map(len, said)))
         for step in range(most):
             wanted = torch.tensor([row[step] if step < len(row) else end for row in said], device=input_ids.device)
-            now = scores + 1e4 * torch.nn.functional.one_hot(wanted, scores.shape[1])
+            now = scores + 2e4 * torch.nn.functional.one_hot(wanted, scores.shape[1])
             logits.append(scores if step == 0 else now)
             for processor in options.get("logits_processor") or ():
                 now = processor(written, now)
