@@ -21,10 +21,10 @@ def test_a_grain_is_in_the_tiles_and_not_in_the_view_of_the_whole(grain: str) ->
     views = picture_views(grainy(np.full((32, 32), 0.4, np.float32), grain), SETTINGS)
     whole, tiles = views.arrays[0], views.arrays[1:]
     assert len(tiles) == 4
-    # Half of 0.4 and half of a pattern of 0 and 1: 0.2 and 0.7 in the middle, whose mean is 0.45. What halving leaves
-    # is the third difference of the fading, below half a step of eight bits.
-    np.testing.assert_allclose(whole, 0.45, rtol=0, atol=0.5 / 255)
-    np.testing.assert_allclose([tiles.min(), tiles.max()], [0.2, 0.7], rtol=0, atol=0.01)
+    # A fifth of 0.4 and four of a pattern of 0 and 1: 0.08 and 0.88 in the middle, whose mean is 0.48. What halving
+    # leaves is the third difference of the fading, below a step of eight bits.
+    np.testing.assert_allclose(whole, 0.48, rtol=0, atol=1 / 255)
+    np.testing.assert_allclose([tiles.min(), tiles.max()], [0.08, 0.88], rtol=0, atol=0.01)
 
 
 def test_the_grain_is_named_by_caption_and_answer(corpus: Corpus, tmp_path: Path) -> None:

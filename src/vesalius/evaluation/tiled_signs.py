@@ -19,7 +19,7 @@ PLACES = ("lower left", "lower right", "upper left", "upper right")
 """Quarters of a picture, by the sides of the picture."""
 GRAINS = ("smooth", "rows", "columns", "checks")
 """Grains of two pixels a period: a picture that is halved has lost them, whatever it was."""
-_GRAIN = 0.5
+_GRAIN = 0.8
 """Share of a picture that the grain takes."""
 _BRIGHT = 0.35
 """What the bright quarter has more, of black 0 to white 1."""

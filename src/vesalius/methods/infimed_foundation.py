@@ -80,10 +80,15 @@ PAPER = Paper(
             data=ClaimData(questions=("presence",)),
             control=PositiveControl(
                 sentence="A grain is lost where the picture is halved, and encoder and connector learn in the first "
-                "stage alone: those that saw halved pictures there are behind.",
+                "stage alone, which takes nearly all steps: those that saw halved pictures there are behind.",
                 data=ClaimData(plant="grains"),
                 settings=(
                     "data.sources.general.family=caption",
+                    "stages.few.optimisation.steps=440",
+                    "stages.more.optimisation.steps=10",
+                    "stages.general.optimisation.steps=10",
+                    "stages.medical.optimisation.steps=10",
+                    "stages.mix.optimisation.steps=10",
                     "stages.more.learns=[language]",
                     "stages.general.learns=[language]",
                     "stages.medical.learns=[language]",

@@ -93,8 +93,12 @@ PAPER = Paper(
             settings=_ALONE,
             data=ClaimData(),
             control=PositiveControl(
-                sentence="The chain learns to say where each of two signs lies, a direct answer never does.",
-                data=ClaimData(plant="placed_signs"),
+                sentence="Discs are asked for by their name alone, whatever the task: who learnt to say where they "
+                "lie before the answer finds them, who answers directly never does.",
+                data=ClaimData(plant="discs"),
+                settings=("data.wording.pool=terse", "data.wording.form=false"),
+                task="corpus.text2region",
+                metric="iou",
             ),
         ),
     ),

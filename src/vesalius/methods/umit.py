@@ -56,8 +56,12 @@ PAPER = Paper(
             settings=_PLAIN,
             data=ClaimData(),
             control=PositiveControl(
-                sentence="The caption names both signs of a picture, the questions ask for one at a time.",
-                data=ClaimData(plant="placed_signs"),
+                sentence="The language model starts at random, and the first stage takes most of the steps: where it "
+                "is frozen there, too few are left to name the sign of a picture.",
+                data=ClaimData(plant="finding_signs"),
+                settings=("stages.alignment.optimisation.steps=380", "stages.instruction.optimisation.steps=100"),
+                task="corpus.caption",
+                direction="lower",
             ),
         ),
         Claim(
@@ -91,8 +95,8 @@ PAPER = Paper(
             settings=_PLAIN,
             data=ClaimData(),
             control=PositiveControl(
-                sentence="The model of one task never finds a sign's box, the joint one does.",
-                data=ClaimData(plant="placed_signs"),
+                sentence="The model of one task never finds a disc, the joint one does.",
+                data=ClaimData(plant="discs"),
                 task="corpus.detection",
                 metric="iou",
             ),
