@@ -44,8 +44,8 @@ CC0-1.0, as the virtual patients are.
 
 ## How it was made
 
-`{command}`: {patients} virtual patients of seed {seed}, radiographs of {image_size} × {image_size} pixels, of which
-{trained} in training; steps: {steps}. Recipes `assistant/vision` and `assistant`.
+`{command}`: {patients} virtual patients of seed {seed}, radiographs of {image_size} × {image_size} pixels; {trained}
+conversations an epoch; steps: {steps}. Recipes `assistant/vision` and `assistant`.
 
 ## What it can do
 
