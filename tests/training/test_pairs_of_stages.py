@@ -117,8 +117,8 @@ def test_sides_stand_behind_each_other_with_the_next_answer_of_the_source(tmp_pa
         references={Draw("a", 0): (-3.0, -4.0)},
         **options,  # type: ignore[arg-type]
     )
-    assert [row.reference for row in double[(Chosen(Draw("a", 0), 0),)]] == [-3.0, -4.0]
-    lacking = double[(Chosen(Draw("a", 1), 0),)]
+    known, lacking = (double[(double.read(Chosen(Draw("a", row), 0)),)] for row in (0, 1))  # type: ignore[arg-type]
+    assert [row.reference for row in known] == [-3.0, -4.0]
     assert all(row.reference != row.reference for row in lacking), "NaN where nothing was written down"
     assert batch(reader, made)["sides"] == 2
 

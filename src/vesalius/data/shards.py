@@ -30,7 +30,7 @@ ROWS_PER_SHARD = 8192
 Rows = np.ndarray[Any, np.dtype[np.int64]]
 """Row numbers."""
 _OPEN_FILES = 16
-_CACHED_GROUPS = 8
+_CACHED_GROUPS = 16
 
 
 class Shard(NamedTuple):
@@ -43,7 +43,7 @@ class Shard(NamedTuple):
 class ShardReader:
     """Reads a fixed list of shards as one long table of the current schema; row numbers run through them.
 
-    It holds at most 16 open files and 8 decoded row groups; it may be pickled to worker processes and read by
+    It holds at most 16 open files and 16 decoded row groups; it may be pickled to worker processes and read by
     several threads.
     """
 

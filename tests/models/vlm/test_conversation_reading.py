@@ -91,7 +91,11 @@ def test_a_conversation_without_an_answer_is_refused(reader) -> None:
         reader.row(asked)
 
 
-def test_lengths_are_those_of_the_rows(reader, tmp_path: Path) -> None:
-    asked = [conversation(picture(tmp_path)), conversation(question="Why?", answer="So.")]
-    assert [reader.length(one) for one in asked] == [len(reader.row(one).input_ids) for one in asked]
-    assert isinstance(reader.row(asked[0]).views[0], np.ndarray)
+def test_words_are_read_without_a_pixel(reader, tmp_path: Path, monkeypatch) -> None:
+    shown = conversation(picture(tmp_path))
+    row = reader.row(shown)
+    monkeypatch.setattr(reader.looker, "views", lambda media: pytest.fail("pixels were read"))
+    words = reader.words(shown)
+    assert words.input_ids.tolist() == row.input_ids.tolist()
+    assert words.labels.tolist() == row.labels.tolist()
+    assert isinstance(row.views[0], np.ndarray)

@@ -23,7 +23,7 @@ from vesalius.models.vlm.tokenizer import CHAT_TEMPLATE, IMAGE_TOKEN, image_toke
 from vesalius.models.vlm.views import Layout
 from vesalius.tasks.grammar import Grammar, write
 
-__all__ = ["ConversationReader", "Row"]
+__all__ = ["ConversationReader", "Row", "Words"]
 
 IGNORED = -100
 """Label of a token that is not learnt."""
@@ -49,6 +49,19 @@ class Row:
     def learnt(self) -> int:
         """Tokens of answers."""
         return int((self.labels != IGNORED).sum())
+
+
+class Words(NamedTuple):
+    """A conversation whose words are read, and whose pixels are not yet."""
+
+    id: str
+    input_ids: NDArray[np.int64]
+    """(L,)."""
+    labels: NDArray[np.int64]
+    """The same where an answer stands, else -100, (L,)."""
+    media: tuple[Media, ...]
+    layouts: tuple[Layout, ...]
+    weight: float
 
 
 class _Piece(NamedTuple):
@@ -90,7 +103,11 @@ class ConversationReader:
         """Marks that words cannot set: those of the grammar can, for a box forges neither a turn nor a picture."""
 
     def row(self, conversation: Conversation) -> Row:
-        """Read a conversation to train on.
+        """Read a conversation to train on, words and pixels; see `words` and `seen`."""
+        return self.seen(self.words(conversation))
+
+    def words(self, conversation: Conversation) -> Words:
+        """Read the words of a conversation to train on; no pixels where the layouts of its media are known.
 
         Raises:
             DataError: a medium cannot be read, the context is exceeded, or nothing in it is an answer.
@@ -99,19 +116,22 @@ class ConversationReader:
         input_ids, labels = self._tokens(self.written(conversation), layouts)
         if not bool((labels != IGNORED).any()):
             raise DataError(f"conversation {conversation.id!r} has no answer to learn: its last turn is of the user")
-        return Row(
-            id=conversation.id,
-            input_ids=input_ids,
-            labels=labels,
-            views=self._views(conversation.media, conversation.id),
-            layouts=layouts,
-            weight=conversation.weight,
-        )
+        return Words(conversation.id, input_ids, labels, conversation.media, layouts, conversation.weight)
 
-    def length(self, conversation: Conversation) -> int:
-        """Return the tokens of a conversation, no pixels read where the layouts of its media are known."""
-        layouts = self._layouts(conversation.media, conversation.id)
-        return len(self._tokens(self.written(conversation), layouts)[0])
+    def seen(self, words: Words) -> Row:
+        """Read the pixels that stand among words.
+
+        Raises:
+            DataError: a medium cannot be read.
+        """
+        return Row(
+            id=words.id,
+            input_ids=words.input_ids,
+            labels=words.labels,
+            views=self._views(words.media, words.id),
+            layouts=words.layouts,
+            weight=words.weight,
+        )
 
     def written(self, conversation: Conversation) -> Conversation:
         """Return a conversation whose boxes, points and regions are written out as the model writes them."""

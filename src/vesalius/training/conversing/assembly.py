@@ -160,16 +160,16 @@ class ConversationParts:
             yield name, self._packed(self.validation, [Chosen(Draw(name, int(row)), 0) for row in places])
 
     def _packed(self, conversations: ConversationSet, chosen: list[Chosen]) -> Iterator[dict[str, Any]]:
-        lengths = [conversations.length(one) for one in chosen]
-        fits = [(one, length) for one, length in zip(chosen, lengths, strict=True) if 0 < length <= self._budget]
+        read = [found for one in chosen if (found := conversations.read(one)) is not None]
+        fits = [one for one in read if one.length <= self._budget]
         if not fits:
             return
         if self.recipe.data.pack:
-            packs = list(pack([length for _, length in fits], budget=self._budget))
+            packs = list(pack([one.length for one in fits], budget=self._budget))
         else:
             packs = [np.array([row]) for row in range(len(fits))]
         size = distributed.local_batch(self.recipe.optimisation.batch)
-        groups = [tuple(fits[row][0] for row in rows) for rows in packs]
+        groups = [tuple(fits[row] for row in rows) for rows in packs]
         for start in range(0, len(groups), size):
             rows = [conversations[group] for group in groups[start : start + size]]
             if any(rows):

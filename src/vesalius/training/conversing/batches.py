@@ -1,7 +1,7 @@
 """Conversations drawn from a mixture, read, packed into rows, and put into batches of rows.
 
 What comes in which batch depends on the seed alone, so that a run that goes on after a stop sees what it would have
-seen. Lengths are found where packs are made; media are decoded by the workers that make batches.
+seen. Words are read once, where packs are made; media are decoded by the workers that make batches.
 
 Legend: R rows of a batch, L tokens of a row, S samples (conversations) of a batch.
 """
@@ -23,9 +23,9 @@ from vesalius.data.mixture import Draw, Mixture
 from vesalius.data.packing import Stream, TooLong
 from vesalius.errors import DataError
 from vesalius.models.vlm.packed import positions_in
-from vesalius.models.vlm.reading import IGNORED, ConversationReader, Row
+from vesalius.models.vlm.reading import IGNORED, ConversationReader, Row, Words
 
-__all__ = ["Chosen", "ConversationSet", "PackedBatches", "as_tensors", "collated"]
+__all__ = ["Chosen", "ConversationSet", "PackedBatches", "Read", "as_tensors", "collated"]
 
 Rewrite = Callable[[Conversation, np.random.Generator], Conversation | None]
 
@@ -37,6 +37,23 @@ class Chosen(NamedTuple):
 
     draw: Draw
     epoch: int
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A draw whose words are read, and whose pixels are not yet."""
+
+    chosen: Chosen
+    sides: tuple[Words, ...]
+    """Both of a pair, the chosen one first."""
+
+    @property
+    def length(self) -> int:
+        """Tokens of all sides together."""
+        return sum(len(side.input_ids) for side in self.sides)
+
+    def __repr__(self) -> str:
+        return f"{self.chosen.draw.source}[{self.chosen.draw.row}]"
 
 
 class ConversationSet:
@@ -106,34 +123,38 @@ class ConversationSet:
         last = replace(own.messages[-1], parts=other.messages[-1].parts)
         return replace(own, messages=(*own.messages[:-1], last))
 
-    def length(self, chosen: Chosen) -> int:
-        """Return the tokens of a draw, both sides together; 0 where it is left out or cannot be read."""
+    def read(self, chosen: Chosen) -> Read | None:
+        """Read the words of a draw; None where it is left out or cannot be read."""
         self._tried += 1
         try:
             sides = self.sides(chosen)
             self.left_out += not sides
-            return sum(self.reader.length(side) for side in sides)
+            return Read(chosen, tuple(self.reader.words(side) for side in sides)) if sides else None
         except DataError as error:
             self._unreadable(f"{chosen.draw.source}[{chosen.draw.row}]", str(error))
-            return 0
+            return None
 
-    def rows(self, chosen: Chosen) -> list[Row]:
-        """Read a draw with its pixels; both sides of a pair, the chosen one first."""
-        rows = [self.reader.row(side) for side in self.sides(chosen)]
+    def length(self, chosen: Chosen) -> int:
+        """Return the tokens of a draw, both sides together; 0 where it is left out or cannot be read."""
+        read = self.read(chosen)
+        return 0 if read is None else read.length
+
+    def __getitem__(self, pack: tuple[Read, ...]) -> list[Row]:
+        """Read the pixels of a pack; a conversation whose pixels cannot be read is left out of it."""
+        rows: list[Row] = []
+        for read in pack:
+            try:
+                rows += self._rows(read)
+            except DataError as error:
+                self._unreadable(repr(read), str(error))
+        return rows
+
+    def _rows(self, read: Read) -> list[Row]:
+        rows = [self.reader.seen(side) for side in read.sides]
         if self.references is None:
             return rows
-        held = self.references.get(chosen.draw, ())
+        held = self.references.get(read.chosen.draw, ())
         return [replace(row, reference=value) for row, value in zip(rows, held or (nan,) * len(rows), strict=True)]
-
-    def __getitem__(self, pack: tuple[Chosen, ...]) -> list[Row]:
-        """Read a pack; a conversation whose pixels cannot be read is left out of it."""
-        rows: list[Row] = []
-        for chosen in pack:
-            try:
-                rows += self.rows(chosen)
-            except DataError as error:
-                self._unreadable(f"{chosen.draw.source}[{chosen.draw.row}]", str(error))
-        return rows
 
     def _unreadable(self, where: str, why: str) -> None:
         self.unreadable[where] = why
@@ -170,12 +191,12 @@ class PackedBatches:
     def __len__(self) -> int:
         return self.batches
 
-    def __iter__(self) -> Iterator[list[tuple[Chosen, ...]]]:
+    def __iter__(self) -> Iterator[list[tuple[Read, ...]]]:
         packs = self._packs()
         for _ in range(self.batches):
             yield list(islice(packs, self.batch))
 
-    def _packs(self) -> Iterator[tuple[Chosen, ...]]:
+    def _packs(self) -> Iterator[tuple[Read, ...]]:
         """Endless packs, one epoch after the other."""
         for epoch in count():
             seen = False
@@ -188,21 +209,20 @@ class PackedBatches:
                     yield pack.keys
                 self.skipped += stream.skipped
             else:
-                for chosen, length in self._measured(epoch):
+                for read, length in self._measured(epoch):
                     if length > self.budget and self.too_long == "skip":
                         self.skipped += 1
                         continue
                     seen = True
-                    yield (chosen,)
+                    yield (read,)
             if not seen:
                 raise DataError("no conversation of an epoch can be trained on: all were left out or too long")
 
-    def _measured(self, epoch: int) -> Iterator[tuple[Chosen, int]]:
+    def _measured(self, epoch: int) -> Iterator[tuple[Read, int]]:
         for draw in self.mixture.epoch(epoch).shard(self.rank, self.world):
-            chosen = Chosen(draw, epoch)
-            length = self.conversations.length(chosen)
-            if length:
-                yield chosen, length
+            read = self.conversations.read(Chosen(draw, epoch))
+            if read is not None:
+                yield read, read.length
 
 
 def collated(

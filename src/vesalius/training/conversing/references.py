@@ -15,7 +15,7 @@ from vesalius.errors import CheckpointError
 from vesalius.methods.conversing import ConversationBatch
 from vesalius.training import distributed
 from vesalius.training.conversing.assembly import ConversationParts
-from vesalius.training.conversing.batches import Chosen, ConversationSet
+from vesalius.training.conversing.batches import Chosen, ConversationSet, Read
 from vesalius.training.conversing.saving import load_converser
 from vesalius.training.conversing.trainer import ConversationTrainer
 
@@ -88,7 +88,7 @@ def _measured(trainer: ConversationTrainer, conversations: ConversationSet) -> V
     found: Values = {}
     size = distributed.local_batch(trainer.parts.recipe.optimisation.batch)
     for draws in _groups(conversations, size):
-        packs = [(draw, rows) for draw in draws if (rows := conversations[(Chosen(draw, 0),)])]
+        packs = [(draw, rows) for draw in draws if (rows := conversations[_alone(conversations, draw)])]
         if not packs:
             continue
         batch = trainer._prepare_inputs(trainer.parts.collator([rows for _, rows in packs]))
@@ -97,6 +97,12 @@ def _measured(trainer: ConversationTrainer, conversations: ConversationSet) -> V
         for place, (draw, _) in enumerate(packs):
             found[draw] = tuple(values[place * conversations.count : (place + 1) * conversations.count])
     return found
+
+
+def _alone(conversations: ConversationSet, draw: Draw) -> tuple[Read, ...]:
+    """Return a draw as a pack of its own, which is empty where it cannot be read."""
+    read = conversations.read(Chosen(draw, 0))
+    return () if read is None else (read,)
 
 
 def _groups(conversations: ConversationSet, size: int) -> Iterator[list[Draw]]:
