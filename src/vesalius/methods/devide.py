@@ -94,6 +94,7 @@ PAPER = Paper(
             control=PositiveControl(
                 sentence="Signs stand for findings, and are all that is asked for by their explanations.",
                 data=ClaimData(plant="named_signs"),
+                settings=("optimisation.steps=720",),
             ),
         ),
     ),

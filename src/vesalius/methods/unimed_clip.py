@@ -96,6 +96,7 @@ PAPER = Paper(
             control=PositiveControl(
                 sentence="The word by which a sign is asked for stands in some of its captions and not in the first.",
                 data=ClaimData(plant="signs_reworded"),
+                settings=("optimisation.steps=600",),
             ),
         ),
     ),
