@@ -26,7 +26,7 @@ from vesalius.models.vlm.connectors import build_connector
 from vesalius.models.vlm.connectors.base import Connector, Seen
 from vesalius.models.vlm.language import build_language, language_configuration, language_weights
 from vesalius.models.vlm.looking import Looker
-from vesalius.models.vlm.packed import block_mask
+from vesalius.models.vlm.packed import attend_apart, block_mask
 from vesalius.models.vlm.reading import ConversationReader
 from vesalius.models.vlm.settings import VisionLanguageConfig
 from vesalius.models.vlm.tokenizer import chat_tokenizer, image_token_of
@@ -90,6 +90,7 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
         self.vision: Any = build_vision(self.settings.tower, config.vision_tower or {})
         foreign.cut_layers(self.vision, self.settings.vision_layer)
         self.language: Any = build_language(config.language_tower or {})
+        attend_apart(self.language)
         width = int(self.language.config.hidden_size)
         self.connector: Connector = build_connector(
             self.settings.connector, vision_width=self.vision.width, language_width=width
