@@ -104,7 +104,7 @@ PAPER = Paper(
                 "sees only what stands before it, and the first one stands for the text: spans of the sign alone say "
                 "what is to be seen.",
                 data=ClaimData(plant="woven_signs_behind_words"),
-                settings=("model.causal=true", "model.text_pool=cls", "optimisation.steps=600"),
+                settings=("model.causal=true", "model.text_pool=cls", "optimisation.steps=360"),
                 task="image_retrieval",
                 metric="p_at_10",
             ),
