@@ -20,14 +20,14 @@ from vesalius.config import validate
 from vesalius.errors import ConfigError
 from vesalius.models import foreign
 from vesalius.models.exact import unit
+from vesalius.models.initial import initialise
 from vesalius.models.pooling import AttentionPool, Encoding, ProjectionHead, pool
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.foreign import ForeignText
 from vesalius.models.text.transformer import TextTransformer
-from vesalius.models.transformer import Block, initialise_linear
 from vesalius.models.vision.foreign import ForeignVision, pretrained_projection
 from vesalius.models.vision.inflation import load_inflated
-from vesalius.models.vision.resnet import Residual, ResNet
+from vesalius.models.vision.resnet import ResNet
 from vesalius.models.vision.vit import VisionTransformer
 
 __all__ = [
@@ -357,15 +357,8 @@ class DualEncoder(PreTrainedModel):  # type: ignore[misc]
             if self.logit_bias is not None and hasattr(whole, "logit_bias"):
                 self.logit_bias.copy_(whole.logit_bias.squeeze())
 
-    @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Draw the weights of our own parts; a tower from transformers draws its own."""
-        if isinstance(module, nn.Linear):
-            initialise_linear(module)
-        elif isinstance(module, (nn.Conv2d, nn.Conv3d)):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(module, (Block, VisionTransformer, TextTransformer, Residual)):
-            module.initialise()
+        initialise(module)
 
 
 def _chosen(parts: dict[str, Any], rows: Tensor) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from tests.models.vlm.talking import WORDS, built, conversation, picture
 from torch.nn import functional
 
 from vesalius.errors import DataError
+from vesalius.models.dual import DualEncoder, DualEncoderConfig, DualEncoderFile
+from vesalius.models.vlm.connector_settings import ConnectorConfig
 from vesalius.models.vlm.model import VisionLanguageModel
 from vesalius.training.conversing.batches import collated
 
@@ -126,3 +129,21 @@ def test_a_layer_before_the_last_is_what_transformers_calls_it(kind: str) -> Non
     views = torch.randn(2, 1, 16, 16)
     states = whole.vision.model(pixel_values=views, output_hidden_states=True).hidden_states[-2]
     assert torch.allclose(cut.vision(views).tokens, states[:, -4:], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["vit", "resnet"])
+def test_encoder_and_connector_start_as_our_towers_do(kind: str) -> None:
+    sizes = {"vision": kind, "vision_width": 64, "vision_depth": 10 if kind == "resnet" else 2}
+    model, _ = built(**sizes, connector=ConnectorConfig(kind="mlp", positions="learned"))
+    torch.manual_seed(1)
+    tower = DualEncoder(DualEncoderFile(settings=asdict(DualEncoderConfig(image_size=16, patch=8, **sizes)))).vision
+    spreads = {name: float(weight.detach().std()) for name, weight in tower.named_parameters() if weight.dim() > 1}
+    for name, weight in model.vision.named_parameters():
+        if name in spreads and weight.numel() > 500:
+            assert float(weight.detach().std()) == pytest.approx(spreads[name], rel=0.2), name
+    codes = model.connector.codes.matrix
+    assert not codes.weight.any(), "the codes of positions start at zero"
+    linear = next(
+        part for part in model.connector.modules() if isinstance(part, torch.nn.Linear) and part is not codes
+    )
+    assert float(linear.weight.detach().std()) == pytest.approx(linear.in_features**-0.5, rel=0.1)

@@ -95,6 +95,7 @@ def _from_scratch(settings: VisionLanguageConfig, tokenizer: Any) -> dict[str, A
         "num_attention_heads": settings.heads,
         "num_key_value_heads": settings.heads,
         "max_position_embeddings": settings.context,
+        "initializer_range": (2 / (5 * settings.language_width)) ** 0.5,  # Nguyen & Salazar 2019, arXiv 1910.05895
         "tie_word_embeddings": True,
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 
 from vesalius.config import validate
 from vesalius.errors import ConfigError, DataError
 from vesalius.models import foreign
 from vesalius.models.dual import build_vision
+from vesalius.models.initial import initialise
 from vesalius.models.vlm.connectors import build_connector
 from vesalius.models.vlm.connectors.base import Connector, Seen
 from vesalius.models.vlm.language import build_language, language_configuration, language_weights
@@ -333,6 +334,9 @@ class VisionLanguageModel(PreTrainedModel):  # type: ignore[misc]
     def generation_config(self, value: Any) -> None:
         if "language" in self._modules:
             self.language.generation_config = value
+
+    def _init_weights(self, module: nn.Module) -> None:
+        initialise(module)
 
     def _encoded(self, views: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         """Patches (…, P, F) of views (…, C, H, W), a few at once where no gradient is kept."""

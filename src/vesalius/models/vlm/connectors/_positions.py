@@ -45,6 +45,7 @@ class ViewCodes(nn.Module):
         if positions == "learned":
             self.matrix = nn.Linear(width, width, bias=False)
             nn.init.zeros_(self.matrix.weight)
+            self.matrix._is_hf_initialized = True  # type: ignore[assignment]  # by this transformers leaves it
 
     def forward(self, tokens: Tensor, layout: Layout) -> Tensor:
         """Tokens (V, P, F) to the same with the code of each view added to all of its tokens."""
