@@ -101,8 +101,8 @@ PAPER = Paper(
             settings=_COMPACT,
             control=PositiveControl(
                 sentence="The report names the sign behind words that mean nothing, others in each report. A word "
-                "sees only what stands before it, and pairs weigh a millionth: spans of the sign alone say what is to "
-                "be seen.",
+                "sees only what stands before it, and pairs weigh a millionth: spans of the sign alone say what is "
+                "to be seen.",
                 data=ClaimData(plant="woven_signs_behind_words"),
                 settings=("model.causal=true", "method.concept_weight=1e6"),
             ),
