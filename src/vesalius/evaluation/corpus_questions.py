@@ -67,13 +67,12 @@ class CorpusQuestions(Benchmark):
         self._corpus, self._asked, self._seed = corpus, dict(asked), seed
         self._grammar: Grammar = grammar(how)
         self._wording = wording
+        self._sources: dict[tuple[str, str], Source | None] = {}
 
     def items(self, root: Path, *, parts: Sequence[str], split: str) -> Iterator[Item]:
         """Yield the questions about the studies of a split, family by family."""
-        view = self._corpus.split(split)
         for part in parts:
-            family, language = self._asked[part]
-            source = self._opened(view, family, language, name=part)
+            source = self._source(part, split)
             for row in range(len(source) if source is not None else 0):
                 assert source is not None
                 yield self._item(source.conversation(row), part)
@@ -175,12 +174,17 @@ class CorpusQuestions(Benchmark):
         spacing = image.spacing_mm[-2:] if image is not None else ()
         return (spacing[1], spacing[0]) if len(spacing) == 2 and all(map(isfinite, spacing)) else None
 
-    def _opened(self, view: Corpus, family: str, language: str, *, name: str) -> Source | None:
-        try:
-            asked = families([family], language=language, wording=self._wording)
-            return CorpusSource(view, asked, name=name, seed=self._seed)
-        except DataError:
-            return None
+    def _source(self, part: str, split: str) -> Source | None:
+        """Open a part, once for all systems that are asked; None where the studies of a split have nothing to ask."""
+        if (part, split) not in self._sources:
+            family, language = self._asked[part]
+            try:
+                asked = families([family], language=language, wording=self._wording)
+                found = CorpusSource(self._corpus.split(split), asked, name=part, seed=self._seed)
+            except DataError:
+                found = None
+            self._sources[part, split] = found
+        return self._sources[part, split]
 
 
 def _shown(turn: Message, media: Iterator[Media]) -> tuple[str | Media, ...]:
