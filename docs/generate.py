@@ -46,7 +46,8 @@ def pages() -> dict[Path, str]:
     rows = systems()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     made = {
-        ROOT / "README.md": _between(readme, _readme_table(rows)),
+        ROOT / "README.md": _between(readme, "systems", _readme_table(rows)),
+        ROOT / "docs" / "assistant.md": _assistant_page(),
         ROOT / "docs" / "systems.md": _systems_page(rows),
         ROOT / "docs" / "reproductions.md": reproductions_page(),
         ROOT / "docs" / "virtual-contents.md": _virtual_page(),
@@ -61,10 +62,18 @@ def pages() -> dict[Path, str]:
     return made
 
 
-def _between(text: str, table: str) -> str:
-    pattern = r"(<!-- systems: generated -->\n).*?(<!-- systems: end -->)"
-    assert re.search(pattern, text, flags=re.DOTALL), "README.md has lost the marks of its systems table"
-    return re.sub(pattern, lambda match: match[1] + table + match[2], text, flags=re.DOTALL)
+def _between(text: str, mark: str, made: str) -> str:
+    pattern = rf"(<!-- {mark}: generated -->\n).*?(<!-- {mark}: end -->)"
+    assert re.search(pattern, text, flags=re.DOTALL), f"a page has lost the marks of what is generated of its {mark}"
+    return re.sub(pattern, lambda match: match[1] + made + match[2], text, flags=re.DOTALL)
+
+
+def _assistant_page() -> str:
+    """Put the figures of the embedded model's card into its page."""
+    card = (EMBEDDED / CARD).read_text(encoding="utf-8")
+    told = card[card.index("## What it can do") :].partition("\n")[2].strip()
+    page = (ROOT / "docs" / "assistant.md").read_text(encoding="utf-8")
+    return _between(page, "figures", f"{told}\n")
 
 
 def _readme_table(rows: list[System]) -> str:
