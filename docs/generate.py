@@ -11,7 +11,9 @@ from pathlib import Path
 from vesalius import registry
 from vesalius.benchmarks.base import benchmark, question_benchmarks
 from vesalius.data.datasets.base import dataset, dataset_names
+from vesalius.evaluation.assistant import CARD
 from vesalius.evaluation.reproductions_page import reproductions_page
+from vesalius.inference.backends.assistant import EMBEDDED
 from vesalius.systems import LEVELS, System, systems
 from vesalius.virtual.anatomy.catalogue import structures as structures_of
 from vesalius.virtual.course import Course

@@ -105,7 +105,7 @@ PAPER = Paper(
                 sentence="A sign is woven all through the picture and named by the report, and pairs weigh a "
                 "billionth: words that look for their patches alone can teach the encoder to tell signs.",
                 data=ClaimData(plant="woven_signs"),
-                settings=("method.instance_weight=1e-9",),
+                settings=("method.instance_weight=1e-9", "optimisation.steps=720"),
             ),
         ),
         Claim(
