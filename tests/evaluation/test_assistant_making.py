@@ -14,6 +14,7 @@ from vesalius.data.messages import Media, Message
 from vesalius.evaluation.assistant import (
     CARD,
     EVALUATION,
+    FACTS,
     AssistantPlan,
     evaluate_assistant,
     pack_assistant,
@@ -44,6 +45,13 @@ def run(asked: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train("assistant/tiny", overrides=[f"data={asked.root}", "run.report_to=[]"], out=folder)
 
 
+@pytest.fixture(scope="module")
+def last(asked: Corpus, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    settings = [f"data={asked.root}", f"model.start={run.folder}", "stages.choose.optimisation.steps=2"]
+    folder = tmp_path_factory.mktemp("last") / "last"
+    return train("assistant/choices", overrides=[*settings, "run.report_to=[]"], out=folder)
+
+
 def test_the_encoder_of_the_first_recipe_fits_the_second() -> None:
     first, second = open_recipe("assistant/vision"), open_recipe("assistant")
     assert isinstance(first, Recipe)
@@ -55,9 +63,11 @@ def test_the_encoder_of_the_first_recipe_fits_the_second() -> None:
 
 
 def test_what_is_packed_is_half_as_large_names_no_folder_and_answers_alike(
-    asked: Corpus, run: Run, tmp_path: Path
+    asked: Corpus, run: Run, last: Run, tmp_path: Path
 ) -> None:
-    pack_assistant(run, tmp_path / "assistant", plan=PLAN, vision=run)
+    pack_assistant((run, run, last), tmp_path / "assistant", plan=PLAN)
+    steps = json.loads((tmp_path / "assistant" / FACTS).read_text(encoding="utf-8"))["steps"]
+    assert list(steps) == ["vision", "look", "everything", "choose"]
     weights = load_file(tmp_path / "assistant" / "model.safetensors")
     assert {array.dtype for array in weights.values() if array.dtype != np.int64} == {np.dtype(np.float16)}
     for path in (tmp_path / "assistant").glob("*.json"):
@@ -69,7 +79,7 @@ def test_what_is_packed_is_half_as_large_names_no_folder_and_answers_alike(
         decoding=Decoding(max_tokens=4, log_probabilities=True),
     )
     whole, half = (
-        next(iter(open_predictor(one).generate([request]))) for one in (run.folder, tmp_path / "assistant")
+        next(iter(open_predictor(one).generate([request]))) for one in (last.folder, tmp_path / "assistant")
     )
     # Weights of 11 bits: log-probabilities differ by some thousandths.
     assert half.mean_log_probability == pytest.approx(whole.mean_log_probability, abs=0.05)
@@ -77,7 +87,7 @@ def test_what_is_packed_is_half_as_large_names_no_folder_and_answers_alike(
 
 def test_the_card_tells_every_figure_with_its_controls(asked: Corpus, run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "assistant"
-    pack_assistant(run, folder, plan=PLAN, vision=run)
+    pack_assistant((run, run), folder, plan=PLAN)
     evaluation = evaluate_assistant(SayingPredictor("yes"), asked, out=tmp_path / "evaluation", plan=PLAN)
     write_card(folder, evaluation)
     card = (folder / CARD).read_text(encoding="utf-8")

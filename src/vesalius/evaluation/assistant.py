@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class AssistantPlan:
     """Test patients that the evaluation asks about."""
     settings: tuple[str, ...] = ()
     """Laid over the recipe ``assistant``, as `key=value`."""
+    choice_settings: tuple[str, ...] = ()
+    """Laid over the recipe ``assistant/choices``."""
     vision_settings: tuple[str, ...] = ()
     """Laid over the recipe ``assistant/vision``."""
     resamples: int = 1000
@@ -87,22 +89,25 @@ def make_assistant(
         say: told what is done next.
     """
     folder, speak = Path(out), say or (lambda message: None)
-    speak(f"1 of 5: {plan.patients} virtual patients")
+    speak(f"1 of 6: {plan.patients} virtual patients")
     patients = make(
         folder / "patients", patients=plan.patients, seed=plan.seed, image_size=plan.image_size, progress=progress
     )
-    speak("2 of 5: questions about them")
+    speak("2 of 6: questions about them")
     place = folder / "asked"
     known = (place / "corpus.json").is_file()
     asked = Corpus.open(place) if known else write_questions(patients, place, per_study=plan.per_study)
-    speak("3 of 5: the vision encoder learns findings and reports")
+    speak("3 of 6: the vision encoder learns findings and reports")
     vision = _trained("assistant/vision", folder / "vision", patients, plan.vision_settings, progress, say)
-    speak("4 of 5: the model learns conversations")
+    speak("4 of 6: the model learns conversations")
     settings = (f"model.vision_from={vision.folder}", *plan.settings)
     run = _trained("assistant", folder / "run", asked, settings, progress, say)
+    speak("5 of 6: it learns to choose")
+    settings = (f"model.start={run.folder}", *plan.choice_settings)
+    last = _trained("assistant/choices", folder / "choices", asked, settings, progress, say)
     packed = folder / "assistant"
-    pack_assistant(run, packed, plan=plan, vision=vision)
-    speak("5 of 5: questions about patients that it has never seen, and controls")
+    pack_assistant((vision, run, last), packed, plan=plan)
+    speak("6 of 6: questions about patients that it has never seen, and controls")
     evaluation = evaluate_assistant(packed, asked, out=folder / "evaluation", plan=plan, progress=progress)
     write_card(packed, evaluation)
     with checkpoint.written_whole(Path(into)) as scratch:
@@ -110,20 +115,19 @@ def make_assistant(
     return evaluation
 
 
-def pack_assistant(run: Run, folder: Path, *, plan: AssistantPlan, vision: Run) -> None:
-    """Write a run's last model in half precision and without a trace of the folders that it was made in.
+def pack_assistant(runs: Sequence[Run], folder: Path, *, plan: AssistantPlan) -> None:
+    """Write the last run's model in half precision and without a trace of the folders that it was made in.
 
     Args:
-        run: of the recipe ``assistant``.
+        runs: of the encoder, and those that learnt conversations one after the other.
         folder: where it goes, in place of what is there.
-        plan: that the run followed.
-        vision: run of the encoder.
+        plan: that the runs followed.
     """
     from vesalius.training.conversing.saving import load_converser
 
-    loaded = load_converser(run.checkpoint("last"))
+    loaded = load_converser(runs[-1].checkpoint("last"))
     model = loaded.method.model
-    model.change(replace(model.settings, vision_from=""))
+    model.change(replace(model.settings, vision_from="", start=""))
     loaded.method.half()
     told = ("reading", "step", "epoch", "recipe", "trained_on")
     checkpoint.save_model(
@@ -133,8 +137,9 @@ def pack_assistant(run: Run, folder: Path, *, plan: AssistantPlan, vision: Run) 
         processor=loaded.reader.looker,
         info={name: loaded.info[name] for name in told if name in loaded.info},
     )
-    stages = {path.name.partition("-")[2]: path / "last" for path in sorted((run.folder / "stages").iterdir())}
-    steps = {"vision": vision.checkpoint("last"), **stages}
+    steps = {"vision": runs[0].checkpoint("last")}
+    for run in runs[1:]:
+        steps |= {path.name.partition("-")[2]: path / "last" for path in sorted((run.folder / "stages").iterdir())}
     facts = {
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "bytes": (folder / "model.safetensors").stat().st_size,

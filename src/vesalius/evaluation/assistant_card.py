@@ -45,7 +45,7 @@ CC0-1.0, as the virtual patients are.
 ## How it was made
 
 `{command}`: {patients} virtual patients of seed {seed}, radiographs of {image_size} × {image_size} pixels; {trained}
-conversations an epoch; steps: {steps}. Recipes `assistant/vision` and `assistant`.
+conversations an epoch; steps: {steps}. Recipes `assistant/vision`, `assistant` and `assistant/choices`.
 
 ## What it can do
 
