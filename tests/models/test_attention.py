@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers import AutoConfig, AutoModel
 
+from vesalius.models import foreign
 from vesalius.models.dual import DualEncoder, DualEncoderConfig
 from vesalius.models.transformer import Block, SelfAttention
 
@@ -145,3 +147,23 @@ def test_parts_may_stay_outside_the_joint_space() -> None:
     assert image.tokens is not None
     assert text.tokens is not None
     assert image.joint_tokens is text.joint_tokens is None
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "clip_text_model", "vit"])
+def test_what_is_watched_is_the_attention_of_transformers(kind: str) -> None:
+    torch.manual_seed(0)
+    tower = AutoModel.from_config(AutoConfig.for_model(kind, **{**TOWER, "patch_size": 8, "image_size": 32})).eval()
+    inputs = (
+        {"pixel_values": torch.randn(2, 3, 32, 32)} if kind == "vit" else {"input_ids": IDS, "attention_mask": MASK}
+    )
+    with foreign.watched(tower, wanted=True) as found:
+        seen = tower(**inputs).last_hidden_state
+    with foreign.watched(tower, wanted=False) as nothing:
+        tower(**inputs)
+    tower.set_attn_implementation("eager")
+    plain = tower(**inputs, output_attentions=True)
+    assert nothing.looks is None
+    assert found.looks is not None
+    real = MASK.bool() if kind != "vit" else torch.ones(seen.shape[:2], dtype=torch.bool)
+    torch.testing.assert_close(found.looks[real], plain.attentions[-1].mean(dim=1)[real], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(seen[real], plain.last_hidden_state[real], rtol=1e-4, atol=1e-5)

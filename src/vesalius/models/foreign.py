@@ -4,32 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import transformers
 from torch import nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoConfig,
+    AutoModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from vesalius.errors import CheckpointError, ConfigError
 from vesalius.models.settings import DualEncoderConfig
 
 __all__ = [
+    "Watched",
     "build",
     "changed_embeddings",
     "configuration",
     "cut_layers",
-    "last_attention",
     "pretrained_source",
     "stages",
     "tower_weights",
     "unused",
-    "watching",
+    "watched",
 ]
 
 Side = Literal["vision", "text"]
+
+_WATCHED = "vesalius_watched"
+"""Name of our attention among those of transformers."""
 
 _TOWER = {
     ("clip", "vision"): "clip_vision_model",
@@ -101,16 +114,76 @@ def unused(model: PreTrainedModel, *, pooled: bool) -> list[nn.Module | nn.Param
     return parts
 
 
-def watching(model: PreTrainedModel) -> dict[str, bool]:
-    """Return the options by which a tower also gives its attention, and let it compute attention in steps.
+class Watched:
+    """What the last layer of a tower looked at."""
 
-    Fused attention never holds its weights. A tower without plain attention over all tokens gets no option.
+    looks: torch.Tensor | None = None
+    """Its attention averaged over heads, (B, L, L), without gradient; None of a tower without attention over all."""
+
+
+@contextmanager
+def watched(model: PreTrainedModel, *, wanted: bool) -> Iterator[Watched]:
+    """Tell what the last layer of a tower looks at in the pass within; all layers go on attending in one kernel.
+
+    A fused kernel never holds its weights: those of the last layer are computed beside it.
     """
-    if not isinstance(getattr(model.config, "num_attention_heads", None), int):
-        return {}
-    if model.config._attn_implementation != "eager":
-        model.set_attn_implementation("eager")
-    return {"output_attentions": True}
+    found = Watched()
+    layer = _last_attention(model) if wanted else None
+    if layer is None:
+        yield found
+        return
+
+    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
+        del module, inputs
+        found.looks = output[1]
+
+    before, hook = layer.config, layer.register_forward_hook(keep)
+    layer.config = copy(before)
+    layer.config._attn_implementation = _WATCHED
+    try:
+        yield found
+    finally:
+        layer.config = before
+        hook.remove()
+
+
+def _last_attention(model: PreTrainedModel) -> Any:
+    """Return the attention of the last layer, where all tokens look at all; None of other towers."""
+    kind = (getattr(model, "_can_record_outputs", None) or {}).get("attentions")
+    if not isinstance(kind, type) or not isinstance(getattr(model.config, "num_attention_heads", None), int):
+        return None
+    if model.config._attn_implementation not in ("sdpa", "eager"):
+        model.set_attn_implementation("sdpa")
+    layers = [module for module in model.modules() if type(module) is kind and hasattr(module, "config")]
+    return layers[-1] if layers else None
+
+
+def _attend_watched(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention as models of transformers call it, query (B, H, L, D), and its weights averaged over heads."""
+    out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **options)
+    with torch.no_grad():
+        keys = repeat_kv(key, query.shape[1] // key.shape[1])
+        logits = query @ keys.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+        causal = options.get("is_causal")
+        if attention_mask is None and (getattr(module, "is_causal", True) if causal is None else causal):
+            attention_mask = torch.ones(logits.shape[2:], dtype=torch.bool, device=logits.device).tril()
+        if attention_mask is not None and attention_mask.dtype == torch.bool:
+            logits = logits.masked_fill(~attention_mask, -torch.inf)
+        elif attention_mask is not None:
+            logits = logits + attention_mask
+        return out, logits.float().softmax(dim=-1).mean(dim=1)
+
+
+AttentionInterface.register(_WATCHED, _attend_watched)
+AttentionMaskInterface.register(_WATCHED, sdpa_mask)
 
 
 @contextmanager
@@ -126,15 +199,6 @@ def changed_embeddings(model: PreTrainedModel, change: Callable[[torch.Tensor], 
         yield
     finally:
         handle.remove()
-
-
-def last_attention(output: Any) -> torch.Tensor | None:
-    """Return the attention of the last layer averaged over heads, (B, L, L), without gradient; None without one."""
-    layers = getattr(output, "attentions", None)
-    if not layers or layers[-1] is None:
-        return None
-    averaged: torch.Tensor = layers[-1].detach().float().mean(dim=1)
-    return averaged
 
 
 def pretrained_source(settings: DualEncoderConfig, *, side: Side) -> str | None:

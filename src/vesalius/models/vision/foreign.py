@@ -103,10 +103,10 @@ class ForeignVision(nn.Module):
         if image.shape[1] != self.channels:
             raise DataError(f"the encoder takes {self.channels} channels, found shape {tuple(image.shape)}")
         options = {"interpolate_pos_encoding": True} if self.interpolates else {}
-        options |= foreign.watching(self.model) if attention else {}
-        if kept is not None:
-            return self._dropped(image, kept, options)
-        output = self.model(pixel_values=image, **options)
+        with foreign.watched(self.model, wanted=attention) as found:
+            if kept is not None:
+                return self._dropped(image, kept, options, found)
+            output = self.model(pixel_values=image, **options)
         tokens = output.last_hidden_state
         summary = getattr(output, "pooler_output", None)
         if tokens.dim() == 4:  # a map (B, F, rows, columns) of a convolutional network
@@ -115,11 +115,10 @@ class ForeignVision(nn.Module):
         grid, extra = self._grid(image, tokens.shape[1])
         if summary is None:
             summary = tokens[:, 0] if extra else tokens.mean(dim=1)
-        looks = foreign.last_attention(output)
-        looks = None if looks is None or not extra else looks[:, 0, extra:]
+        looks = None if found.looks is None or not extra else found.looks[:, 0, extra:]
         return Encoding(tokens[:, extra:], grid=grid, summary=summary, attention=looks)
 
-    def _dropped(self, image: Tensor, kept: Tensor, options: Mapping[str, Any]) -> Encoding:
+    def _dropped(self, image: Tensor, kept: Tensor, options: Mapping[str, Any], found: foreign.Watched) -> Encoding:
         """Read the patches that are kept, and the class and register tokens."""
         patch = self.model.config.patch_size
         grid = (image.shape[-2] // patch, image.shape[-1] // patch)
@@ -136,8 +135,7 @@ class ForeignVision(nn.Module):
         summary = getattr(output, "pooler_output", None)
         if summary is None:
             summary = tokens[:, 0] if extra else tokens.mean(dim=1)
-        looks = foreign.last_attention(output)
-        looks = None if looks is None or not extra else looks[:, 0, extra:]
+        looks = None if found.looks is None or not extra else found.looks[:, 0, extra:]
         return Encoding(tokens[:, extra:], grid=grid, summary=summary, attention=looks)
 
     def _grid(self, image: Tensor, length: int) -> tuple[tuple[int, int], int]:
