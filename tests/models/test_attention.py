@@ -149,7 +149,7 @@ def test_parts_may_stay_outside_the_joint_space() -> None:
     assert image.joint_tokens is text.joint_tokens is None
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "clip_text_model", "vit"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "clip_text_model", "vit", "mpnet", "deberta-v2", "gpt2"])
 def test_what_is_watched_is_the_attention_of_transformers(kind: str) -> None:
     torch.manual_seed(0)
     tower = AutoModel.from_config(AutoConfig.for_model(kind, **{**TOWER, "patch_size": 8, "image_size": 32})).eval()
@@ -157,13 +157,15 @@ def test_what_is_watched_is_the_attention_of_transformers(kind: str) -> None:
         {"pixel_values": torch.randn(2, 3, 32, 32)} if kind == "vit" else {"input_ids": IDS, "attention_mask": MASK}
     )
     with foreign.watched(tower, wanted=True) as found:
-        seen = tower(**inputs).last_hidden_state
+        seen = tower(**inputs, **found.options)
     with foreign.watched(tower, wanted=False) as nothing:
-        tower(**inputs)
+        blind = tower(**inputs)
     tower.set_attn_implementation("eager")
     plain = tower(**inputs, output_attentions=True)
-    assert nothing.looks is None
-    assert found.looks is not None
-    real = MASK.bool() if kind != "vit" else torch.ones(seen.shape[:2], dtype=torch.bool)
-    torch.testing.assert_close(found.looks[real], plain.attentions[-1].mean(dim=1)[real], rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(seen[real], plain.last_hidden_state[real], rtol=1e-4, atol=1e-5)
+    looks = found.looks(seen)
+    assert nothing.looks(blind) is None
+    assert looks is not None
+    hidden = seen.last_hidden_state
+    real = MASK.bool() if kind != "vit" else torch.ones(hidden.shape[:2], dtype=torch.bool)
+    torch.testing.assert_close(looks[real], plain.attentions[-1].mean(dim=1)[real], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(hidden[real], plain.last_hidden_state[real], rtol=1e-4, atol=1e-5)

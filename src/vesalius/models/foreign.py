@@ -115,29 +115,52 @@ def unused(model: PreTrainedModel, *, pooled: bool) -> list[nn.Module | nn.Param
 
 
 class Watched:
-    """What the last layer of a tower looked at."""
+    """What the last layer of a tower looks at in a pass."""
 
-    looks: torch.Tensor | None = None
-    """Its attention averaged over heads, (B, L, L), without gradient; None of a tower without attention over all."""
+    def __init__(self) -> None:
+        self.options: dict[str, bool] = {}
+        """What the pass is to be asked for, of towers whose attention is told by themselves alone."""
+        self._looks: torch.Tensor | None = None
+
+    def looks(self, output: Any) -> torch.Tensor | None:
+        """Attention of the last layer averaged over heads, (B, L, L), without gradient, of the pass's output.
+
+        None where it was not wanted, and of towers in which not all tokens look at all.
+        """
+        if self._looks is not None:
+            return self._looks
+        layers = getattr(output, "attentions", None)
+        if not layers or layers[-1] is None:
+            return None
+        averaged: torch.Tensor = layers[-1].detach().float().mean(dim=1)
+        return averaged
+
+    def _keep(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        del module, inputs
+        self._looks = output[1]
 
 
 @contextmanager
 def watched(model: PreTrainedModel, *, wanted: bool) -> Iterator[Watched]:
-    """Tell what the last layer of a tower looks at in the pass within; all layers go on attending in one kernel.
+    """Watch what the last layer of a tower looks at in the pass within.
 
-    A fused kernel never holds its weights: those of the last layer are computed beside it.
+    A fused kernel never holds its weights. Where transformers lets us choose the kernel of one layer, those of the
+    last one are computed beside it and all layers stay fused; else the tower attends in steps, and tells all of them.
     """
     found = Watched()
-    layer = _last_attention(model) if wanted else None
-    if layer is None:
+    if not wanted or not isinstance(getattr(model.config, "num_attention_heads", None), int):
         yield found
         return
-
-    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-        del module, inputs
-        found.looks = output[1]
-
-    before, hook = layer.config, layer.register_forward_hook(keep)
+    layer = _last_attention(model)
+    if layer is None:
+        if model.config._attn_implementation != "eager":
+            model.set_attn_implementation("eager")
+        found.options = {"output_attentions": True}
+        yield found
+        return
+    if model.config._attn_implementation not in ("sdpa", "eager"):
+        model.set_attn_implementation("sdpa")
+    before, hook = layer.config, layer.register_forward_hook(found._keep)
     layer.config = copy(before)
     layer.config._attn_implementation = _WATCHED
     try:
@@ -148,12 +171,10 @@ def watched(model: PreTrainedModel, *, wanted: bool) -> Iterator[Watched]:
 
 
 def _last_attention(model: PreTrainedModel) -> Any:
-    """Return the attention of the last layer, where all tokens look at all; None of other towers."""
+    """Return the attention of the last layer, where its kernel is chosen by its configuration; else None."""
     kind = (getattr(model, "_can_record_outputs", None) or {}).get("attentions")
-    if not isinstance(kind, type) or not isinstance(getattr(model.config, "num_attention_heads", None), int):
+    if not isinstance(kind, type):
         return None
-    if model.config._attn_implementation not in ("sdpa", "eager"):
-        model.set_attn_implementation("sdpa")
     layers = [module for module in model.modules() if type(module) is kind and hasattr(module, "config")]
     return layers[-1] if layers else None
 

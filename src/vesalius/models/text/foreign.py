@@ -32,12 +32,12 @@ class ForeignText(nn.Module):
         """Token numbers and mask (1 = real), both (B, L), to token features (B, L, F)."""
         del local  # the tokens are there anyway
         with foreign.watched(self.model, wanted=attention) as found:
-            output = self.model(input_ids=input_ids, attention_mask=attention_mask)
+            output = self.model(input_ids=input_ids, attention_mask=attention_mask, **found.options)
         tokens = output.last_hidden_state
         summary = getattr(output, "pooler_output", None)
         summary = tokens[:, 0] if summary is None else summary
         keep = attention_mask.bool()
-        looks = found.looks
+        looks = found.looks(output)
         if looks is not None:
             # CLIP and SigLIP sum up in the last token, BERT and its kin in the first.
             at_end = self.model.config.model_type.startswith(("clip", "siglip"))

@@ -104,6 +104,7 @@ class ForeignVision(nn.Module):
             raise DataError(f"the encoder takes {self.channels} channels, found shape {tuple(image.shape)}")
         options = {"interpolate_pos_encoding": True} if self.interpolates else {}
         with foreign.watched(self.model, wanted=attention) as found:
+            options |= found.options
             if kept is not None:
                 return self._dropped(image, kept, options, found)
             output = self.model(pixel_values=image, **options)
@@ -115,7 +116,8 @@ class ForeignVision(nn.Module):
         grid, extra = self._grid(image, tokens.shape[1])
         if summary is None:
             summary = tokens[:, 0] if extra else tokens.mean(dim=1)
-        looks = None if found.looks is None or not extra else found.looks[:, 0, extra:]
+        looks = found.looks(output)
+        looks = None if looks is None or not extra else looks[:, 0, extra:]
         return Encoding(tokens[:, extra:], grid=grid, summary=summary, attention=looks)
 
     def _dropped(self, image: Tensor, kept: Tensor, options: Mapping[str, Any], found: foreign.Watched) -> Encoding:
@@ -135,7 +137,8 @@ class ForeignVision(nn.Module):
         summary = getattr(output, "pooler_output", None)
         if summary is None:
             summary = tokens[:, 0] if extra else tokens.mean(dim=1)
-        looks = None if found.looks is None or not extra else found.looks[:, 0, extra:]
+        looks = found.looks(output)
+        looks = None if looks is None or not extra else looks[:, 0, extra:]
         return Encoding(tokens[:, extra:], grid=grid, summary=summary, attention=looks)
 
     def _grid(self, image: Tensor, length: int) -> tuple[tuple[int, int], int]:
