@@ -11,7 +11,7 @@ from pathlib import Path
 from vesalius import registry
 from vesalius.benchmarks.base import benchmark, question_benchmarks
 from vesalius.data.datasets.base import dataset, dataset_names
-from vesalius.evaluation.assistant import CARD
+from vesalius.evaluation.assistant_card import CARD
 from vesalius.evaluation.reproductions_page import reproductions_page
 from vesalius.inference.backends.assistant import EMBEDDED
 from vesalius.systems import LEVELS, System, systems

@@ -12,15 +12,12 @@ from safetensors.numpy import load_file
 from vesalius.data.corpus import Corpus
 from vesalius.data.messages import Media, Message
 from vesalius.evaluation.assistant import (
-    CARD,
-    EVALUATION,
-    FACTS,
     AssistantPlan,
     evaluate_assistant,
     pack_assistant,
     write_card,
 )
-from vesalius.evaluation.assistant_card import CONTROLS
+from vesalius.evaluation.assistant_card import CARD, CONTROLS, EVALUATION, FACTS
 from vesalius.inference.controls import SayingPredictor
 from vesalius.inference.predictor import open_predictor
 from vesalius.inference.requests import Decoding, Request

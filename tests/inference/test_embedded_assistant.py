@@ -14,8 +14,7 @@ from vesalius.cli.chat import app as chat_verb
 from vesalius.data.conversations.corpus import CorpusSource
 from vesalius.data.corpus import Corpus
 from vesalius.errors import CheckpointError, DataError
-from vesalius.evaluation.assistant import CARD, EVALUATION, FACTS
-from vesalius.evaluation.assistant_card import card_text
+from vesalius.evaluation.assistant_card import CARD, EVALUATION, FACTS, card_text
 from vesalius.inference.backends import assistant
 from vesalius.inference.backends.assistant import EMBEDDED
 from vesalius.inference.predictor import open_predictor
@@ -102,5 +101,7 @@ def test_a_run_of_that_name_here_goes_before_it(tmp_path: Path, monkeypatch: pyt
 def test_an_installation_without_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(assistant, "EMBEDDED", tmp_path / "nowhere")
-    with pytest.raises(CheckpointError, match="lacks the model 'assistant'"):
-        open_predictor("assistant")
+    done = CliRunner().invoke(chat_verb, ["--ask", "Is there an effusion?"])
+    assert isinstance(done.exception, CheckpointError)
+    assert "lacks the model 'assistant'" in str(done.exception)
+    assert isinstance(CliRunner().invoke(card_verb, []).exception, CheckpointError)

@@ -23,17 +23,18 @@ def assistant(
 ) -> None:
     """Say what the embedded assistant is and is not, with its figures beside controls."""
     import json
-    from dataclasses import replace
+    from pathlib import Path
 
     from vesalius.cli.console import emit, progress, say
     from vesalius.errors import CheckpointError
-    from vesalius.evaluation.assistant import CARD, EVALUATION, AssistantPlan, make_assistant
+    from vesalius.evaluation.assistant_card import CARD, EVALUATION
     from vesalius.inference.backends.assistant import EMBEDDED
 
+    folder = Path(into) if make and into else EMBEDDED
     if make:
-        plan = replace(AssistantPlan(), patients=patients, seed=seed)
-        make_assistant(make, plan, into=into or EMBEDDED, progress=progress, say=say)
-    folder = EMBEDDED if not (make and into) else type(EMBEDDED)(into)
+        from vesalius.evaluation.assistant import AssistantPlan, make_assistant
+
+        make_assistant(make, AssistantPlan(patients=patients, seed=seed), into=folder, progress=progress, say=say)
     if not (folder / CARD).is_file():
         raise CheckpointError("this installation lacks the embedded assistant; make it by: vesalius assistant --make")
     document = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))

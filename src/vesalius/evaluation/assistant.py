@@ -14,7 +14,7 @@ from typing import Any
 
 from vesalius.data.corpus import Corpus
 from vesalius.evaluation.answering.run import answer_benchmark
-from vesalius.evaluation.assistant_card import EVALUATION, card_text, kept_scores
+from vesalius.evaluation.assistant_card import CARD, EVALUATION, FACTS, card_text, kept_scores
 from vesalius.evaluation.corpus_questions import CorpusQuestions
 from vesalius.evaluation.results import Evaluation, write_json
 from vesalius.inference.backends.assistant import EMBEDDED
@@ -26,18 +26,12 @@ from vesalius.virtual.population import make
 from vesalius.virtual.questions.ask import write_questions
 
 __all__ = [
-    "CARD",
-    "EVALUATION",
-    "FACTS",
     "AssistantPlan",
     "evaluate_assistant",
     "make_assistant",
     "pack_assistant",
     "write_card",
 ]
-
-CARD, FACTS = "card.md", "facts.json"
-"""Files beside the weights: the card, and what it tells beside the scores of `EVALUATION`."""
 
 _TASKS = ("presence", "text2region", "region2text", "report", "grounded_report")
 _BATCH = 64
@@ -57,12 +51,6 @@ class AssistantPlan:
     """Of the patients; the test patients of other corpora have other seeds."""
     asked_patients: int = 200
     """Test patients that the evaluation asks about."""
-    settings: tuple[str, ...] = ()
-    """Laid over the recipe ``assistant``, as `key=value`."""
-    choice_settings: tuple[str, ...] = ()
-    """Laid over the recipe ``assistant/choices``."""
-    vision_settings: tuple[str, ...] = ()
-    """Laid over the recipe ``assistant/vision``."""
     resamples: int = 1000
 
     @property
@@ -98,13 +86,12 @@ def make_assistant(
     known = (place / "corpus.json").is_file()
     asked = Corpus.open(place) if known else write_questions(patients, place, per_study=plan.per_study)
     speak("3 of 6: the vision encoder learns findings and reports")
-    vision = _trained("assistant/vision", folder / "vision", patients, plan.vision_settings, progress, say)
+    vision = _trained("assistant/vision", folder / "vision", patients, (), progress, say)
     speak("4 of 6: the model learns conversations")
-    settings = (f"model.vision_from={vision.folder}", *plan.settings)
-    run = _trained("assistant", folder / "run", asked, settings, progress, say)
+    run = _trained("assistant", folder / "run", asked, (f"model.vision_from={vision.folder}",), progress, say)
     speak("5 of 6: it learns to choose")
-    settings = (f"model.start={run.folder}", *plan.choice_settings)
-    last = _trained("assistant/choices", folder / "choices", asked, settings, progress, say)
+    start = (f"model.start={run.folder}",)
+    last = _trained("assistant/choices", folder / "choices", asked, start, progress, say)
     packed = folder / "assistant"
     pack_assistant((vision, run, last), packed, plan=plan)
     speak("6 of 6: questions about patients that it has never seen, and controls")

@@ -8,7 +8,7 @@ from typing import Any
 from vesalius.evaluation.results import Evaluation
 from vesalius.evaluation.summary import Headline, Standing
 
-__all__ = ["CONTROLS", "EVALUATION", "KEPT", "card_text", "kept_scores", "part_headlines"]
+__all__ = ["CARD", "CONTROLS", "EVALUATION", "FACTS", "KEPT", "card_text", "kept_scores", "part_headlines"]
 
 CONTROLS = ("majority", "question-only", "blank", "other")
 """Beside which every figure stands, see `vesalius.evaluation.answering.controls.NOTES`."""
@@ -26,8 +26,8 @@ _STANDING: Mapping[Standing, str] = {
     "undefined": "undecided",
 }  # fmt: skip
 
-EVALUATION = "evaluation.json"
-"""File of the scores beside the card."""
+CARD, EVALUATION, FACTS = "card.md", "evaluation.json", "facts.json"
+"""Files beside the weights: the card, its scores, and what it tells beside them."""
 _TEXT = """# Embedded assistant
 
 A vision-language model of {millions} million weights ({megabytes} MB) that answers questions about **virtual** chest
