@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from vesalius import registry
@@ -18,6 +19,7 @@ from vesalius.methods.conversing import ConversingConfig
 from vesalius.models.dual import DualEncoder
 from vesalius.models.settings import DualEncoderConfig
 from vesalius.models.text.tokenizer import train_tokenizer
+from vesalius.systems import systems
 
 TALKING = tuple(
     name
@@ -25,8 +27,11 @@ TALKING = tuple(
     if issubclass(registry.load("vesalius.methods", name).SETTINGS, ConversingConfig)
 )
 """Methods that learn from conversations."""
+WITHOUT_TINY: dict[str, str] = {"retinavlm": "needs tomograms of the macula: tests/methods/test_retinavlm.py"}
+"""Those whose tiny recipe needs more than chest radiographs with questions, and where it is tried instead."""
 METHODS = tuple(name for name in registry.names("vesalius.methods") if name not in TALKING)
 """Methods that learn from pairs of images and texts."""
+_CATALOGUE = {system.slug for system in systems()}
 SETTINGS = DualEncoderConfig(image_size=32, patch=8, width=32, depth=2, projection_dim=16, vocabulary=64)
 REPORTS = [
     "The lungs are clear. No effusion.",
@@ -62,3 +67,12 @@ def batch_of(
     tokenizer = train_tokenizer(REPORTS, vocabulary=64)
     method.prepare(tokenizer)
     return Collator(tokenizer, SETTINGS.text_length, ImageProcessor(size=32), method.annotate)(samples)
+
+
+def talking(claim: str) -> list[Any]:
+    """Return the methods that learn from conversations as parameters, a passing test being L1 evidence of `claim`."""
+    return [
+        pytest.param(name, marks=[pytest.mark.evidence(slug, "L1", claim)] if slug in _CATALOGUE else [])
+        for name in TALKING
+        if name not in WITHOUT_TINY and (slug := name.replace("_", "-"))
+    ]

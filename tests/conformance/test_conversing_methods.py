@@ -7,37 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from method_batches import TALKING
+from method_batches import TALKING, WITHOUT_TINY, talking
 
 from vesalius.data.corpus import Corpus
 from vesalius.data.messages import Media, Message
 from vesalius.inference.predictor import open_predictor
 from vesalius.inference.requests import Decoding, Request
-from vesalius.systems import systems
 from vesalius.training.conversing.stages import stage_folders
 from vesalius.training.recipe import ConversationRecipe, open_recipe, recipe_names
 from vesalius.training.trainer import train
-from vesalius.virtual.population import make
-from vesalius.virtual.questions.ask import write_questions
-
-WITHOUT_TINY: dict[str, str] = {"retinavlm": "needs tomograms of the macula: tests/methods/test_retinavlm.py"}
-"""Methods whose tiny recipe needs more than chest radiographs with questions, and where it is tried instead."""
-
-
-CATALOGUE = {system.slug for system in systems()}
-L1 = "its tiny recipe trains in its stages, saves, loads and answers"
-SHOWN = [
-    pytest.param(name, marks=[pytest.mark.evidence(slug, "L1", L1)] if slug in CATALOGUE else [])
-    for name in TALKING
-    if name not in WITHOUT_TINY and (slug := name.replace("_", "-"))
-]
-
-
-@pytest.fixture(scope="session")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Two dozen virtual patients with reports and questions."""
-    folder = tmp_path_factory.mktemp("asked")
-    return write_questions(make(folder / "patients", patients=24, preset="chest", image_size=48), folder / "corpus")
 
 
 def test_every_one_has_its_recipes() -> None:
@@ -46,7 +24,7 @@ def test_every_one_has_its_recipes() -> None:
         assert {name, f"{name}/small", f"{name}/tiny"} <= set(recipe_names())
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", talking("its tiny recipe trains in its stages, saves, loads and answers"))
 def test_a_tiny_run_moves_what_its_stages_say_and_answers(name: str, asked: Corpus, tmp_path: Path) -> None:
     recipe = open_recipe(f"{name}/tiny", overrides=[f"data={asked.root}", "run.report_to=[]"])
     assert isinstance(recipe, ConversationRecipe)

@@ -9,8 +9,7 @@ import math
 from pathlib import Path
 
 import pytest
-from method_batches import TALKING
-from test_conversing_methods import CATALOGUE, WITHOUT_TINY
+from method_batches import talking
 
 from vesalius.data.corpus import Corpus
 from vesalius.evaluation.answering.run import answer_benchmark
@@ -18,25 +17,11 @@ from vesalius.evaluation.corpus_questions import CorpusQuestions
 from vesalius.evaluation.results import Evaluation
 from vesalius.training.run import Run
 from vesalius.training.trainer import train
-from vesalius.virtual.population import make
-from vesalius.virtual.questions.ask import write_questions
 
 TWINS = ("vqa_rad", "slake_en", "path_vqa", "iu_xray")
 PLACED = ("text2region", "region2text", "counting")
 CONTROLS = ("question-only", "blank")
 L1 = "asked on twins of VQA-RAD, SLAKE, PathVQA, IU X-Ray, of regions and counts, beside no and blank pictures"
-SHOWN = [
-    pytest.param(name, marks=[pytest.mark.evidence(slug, "L1", L1)] if slug in CATALOGUE else [])
-    for name in TALKING
-    if name not in WITHOUT_TINY and (slug := name.replace("_", "-"))
-]
-
-
-@pytest.fixture(scope="session")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Two dozen virtual patients with reports and questions."""
-    folder = tmp_path_factory.mktemp("asked")
-    return write_questions(make(folder / "patients", patients=24, preset="chest", image_size=48), folder / "corpus")
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +40,7 @@ def require_scores(found: Evaluation, parts: tuple[str, ...], *, run: Run) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", talking(L1))
 def test_a_tiny_run_is_asked_beside_controls(name: str, asked: Corpus, twins: Path, tmp_path: Path) -> None:
     run = train(f"{name}/tiny", overrides=[f"data={asked.root}", "run.report_to=[]"], out=tmp_path / "run")
     settings = {"control_names": CONTROLS, "safety_items": 0, "report": False, "resamples": 200, "limit": 24}
